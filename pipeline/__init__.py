@@ -1,0 +1,3 @@
+"""prep: from scans and photos to a dataset, and to what each augmentation is worth."""
+
+__version__ = "0.1.0"

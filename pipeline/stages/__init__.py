@@ -1,0 +1,1 @@
+"""The road: one verb a file, run by dvc.yaml."""
