@@ -1,0 +1,251 @@
+"""The ablation: what every experiment scored, how it differs from its control, and the tables.
+
+Scores and differences are shares (0.02 is two points); the tables that people read show per
+cent and points. A run is one seed on one fold; `predicted` int (S, N) holds, for each seed, the
+class that each test picture was given (with cross-validation in the fold that tests it).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.scores import Metric, pair_predictions
+from pipeline.verdicts import Cell, Estimate, Verdict, estimate_difference, judge_family
+
+ALL = "all"  # stands where a class's name would
+MARKS = {"helps": " ▲", "hurts": " ▼", "no effect beyond the margin": " ="}
+LEGEND = "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
+FEW_CLASSES = 3  # up to so many, the wide table has room for the intervals
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One experiment's results. `runs` are metrics.json's; `seeds` name the rows of `predicted`."""
+
+    name: str
+    control: str | None
+    seeds: tuple[int, ...]
+    predicted: npt.NDArray[np.integer]  # (S, N)
+    runs: Sequence[Mapping[str, Any]]
+    without_control: str = ""  # what to do about a missing control
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of the long table: an experiment, a class (or all) and a metric."""
+
+    experiment: str
+    control: str
+    label: str
+    metric: Metric
+    mean: float | None
+    sd: float | None
+    runs: int
+    estimate: Estimate | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True)
+class WideTable:
+    """A table as people read it: text cells."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def compare_arms(
+    arms: Sequence[Arm],
+    labels: npt.NDArray[np.integer],
+    groups: npt.NDArray[np.object_],
+    classes: Sequence[str],
+    margin: float,
+) -> list[Result]:
+    """Return every line of the long table; accuracy and class recalls are judged as one family.
+
+    labels (N,), groups (N,) of the test pictures; margin is a share.
+    """
+    by_name = {arm.name: arm for arm in arms}
+    results = [
+        measure(arm, by_name.get(arm.control or ""), metric, number, labels, groups, classes)
+        for arm in arms
+        for metric, number in list_measures(len(classes))
+    ]
+    judged = [r for r in results if r.estimate and (r.metric == "recall" or r.label == ALL)]
+    verdicts = judge_family([r.estimate for r in judged if r.estimate], margin)
+    by_result = dict(zip(map(id, judged), verdicts, strict=True))
+    return [Result(**{**vars(r), "verdict": by_result.get(id(r))}) for r in results]
+
+
+def list_measures(class_count: int) -> Iterator[tuple[Metric, int | None]]:
+    """Yield what is measured of each arm: accuracy, then recall, precision and F1 by class."""
+    yield "accuracy", None
+    metrics: tuple[Metric, ...] = ("recall", "precision", "f1")
+    for metric in metrics:
+        for number in range(class_count):
+            yield metric, number
+
+
+def measure(
+    arm: Arm,
+    control: Arm | None,
+    metric: Metric,
+    number: int | None,
+    labels: npt.NDArray[np.integer],
+    groups: npt.NDArray[np.object_],
+    classes: Sequence[str],
+) -> Result:
+    """Return an arm's mean and spread of one metric, and its difference to the control."""
+    values = [
+        run[metric] if number is None else run["classes"][number][metric] for run in arm.runs
+    ]
+    known = np.array([value for value in values if value is not None], float)
+    return Result(
+        experiment=arm.name,
+        control=control.name if control else "",
+        label=ALL if number is None else classes[number],
+        metric=metric,
+        mean=float(known.mean()) if len(known) else None,
+        sd=float(known.std(ddof=1)) if len(known) > 1 else None,
+        runs=len(arm.runs),
+        estimate=estimate(arm, control, metric, number, labels, groups) if control else None,
+    )
+
+
+def estimate(
+    arm: Arm,
+    control: Arm,
+    metric: Metric,
+    number: int | None,
+    labels: npt.NDArray[np.integer],
+    groups: npt.NDArray[np.object_],
+) -> Estimate | None:
+    """Return the difference over the seeds that both have; None when there is nothing to pair."""
+    shared = [seed for seed in arm.seeds if seed in control.seeds]
+    if not shared or (metric == "recall" and not (labels == number).any()):
+        return None
+    rows = [[a.seeds.index(seed) for seed in shared] for a in (control, arm)]
+    differences, counted = pair_predictions(
+        labels, groups, control.predicted[rows[0]], arm.predicted[rows[1]], metric, number
+    )
+    return estimate_difference(differences, counted)
+
+
+def to_cells(results: Sequence[Result]) -> list[Cell]:
+    """Return the judged lines as the verdicts' own cells."""
+    return [
+        Cell(r.experiment, r.control, r.label, r.metric, r.estimate, r.verdict)
+        for r in results
+        if r.estimate and r.verdict
+    ]
+
+
+def to_row(result: Result) -> dict[str, object]:
+    """Return a line of ablation.csv; shares with six digits, nothing where nothing is known."""
+    estimate, verdict = result.estimate, result.verdict
+    return {
+        "experiment": result.experiment,
+        "control": result.control,
+        "class": result.label,
+        "metric": result.metric,
+        "mean": _digits(result.mean),
+        "sd": _digits(result.sd),
+        "runs": result.runs,
+        "difference": _digits(estimate and estimate.difference),
+        "low": _digits(estimate and estimate.low),
+        "high": _digits(estimate and estimate.high),
+        "p": _digits(verdict and verdict.adjusted_p),
+        "verdict": verdict.verdict if verdict else "",
+        "visible_effect": _digits(verdict and verdict.visible_effect),
+    }
+
+
+def widen(arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]) -> list[WideTable]:
+    """Return the tables to read: accuracy, then recall and precision by class."""
+    by_key = {(r.experiment, r.metric, r.label): r for r in results}
+    accuracy = WideTable(
+        "Accuracy (%)",
+        (
+            "experiment", "accuracy", "control", "difference", "95 % interval", "verdict",
+            "visible effect", "runs", "steps", "training tiles",
+        ),
+        tuple(_accuracy_row(arm, by_key[arm.name, "accuracy", ALL]) for arm in arms),
+    )  # fmt: skip
+    by_class = [
+        WideTable(
+            f"{metric.capitalize()} by class (%, and points of difference to the control)",
+            ("experiment", *classes),
+            tuple(
+                (arm.name, *(_class_cell(by_key[arm.name, metric, c], len(classes)) for c in classes))
+                for arm in arms
+            ),
+        )
+        for metric in ("recall", "precision")
+    ]
+    return [accuracy, *by_class]
+
+
+def write_markdown(table: WideTable) -> str:
+    """Return a table as Markdown; a class name can't break out of its cell."""
+    lines = [table.columns, ["---"] * len(table.columns), *table.rows]
+    escaped = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"**{table.title}**\n\n" + "\n".join(escaped) + "\n"
+
+
+def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
+    estimate, verdict = result.estimate, result.verdict
+    failed = sum(run["collapsed"] for run in arm.runs)
+    return (
+        arm.name,
+        _mean_and_spread(result),
+        result.control,
+        _signed(estimate.difference) if estimate else "",
+        _interval(estimate) if estimate else "",
+        verdict.verdict if verdict else "",
+        _percent(verdict.visible_effect) if verdict else "",
+        f"{result.runs} ({failed} collapsed)" if failed else str(result.runs),
+        _span([run["steps"] for run in arm.runs]),
+        _span([run["originals"] + run["variants"] for run in arm.runs]),
+    )
+
+
+def _class_cell(result: Result, class_count: int) -> str:
+    if result.mean is None:
+        return "–"
+    estimate = result.estimate
+    if estimate is None:
+        return _percent(result.mean)
+    mark = MARKS.get(result.verdict.verdict, "") if result.verdict else ""
+    interval = f" {_interval(estimate)}" if class_count <= FEW_CLASSES else ""
+    return f"{_percent(result.mean)} ({_signed(estimate.difference)}{interval}){mark}"
+
+
+def _mean_and_spread(result: Result) -> str:
+    spread = f" ± {_percent(result.sd)}" if result.sd is not None else ""
+    return f"{_percent(result.mean)}{spread}"
+
+
+def _interval(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return f"[{_signed(estimate.low)}, {_signed(estimate.high)}]"
+
+
+def _span(numbers: Sequence[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}".replace("-", "−") if abs(share) >= 0.0005 else "0.0"
+
+
+def _digits(share: float | None) -> str:
+    return "" if share is None else f"{share:.6f}"

@@ -1,0 +1,264 @@
+"""The command line `prep`: the only place that knows Typer, and the only one that exits."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import __version__
+from pipeline.errors import DataError
+
+app = typer.Typer(
+    name="prep",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Turn your own scans and photos into a dataset, and learn what each augmentation is worth.
+
+`dvc repro` runs the whole road, and only what changed. Each stage can also be run by hand:
+without options it does all of its work as params.yaml says.
+""",
+)
+
+ROAD = "The road, in order (run by dvc repro)"
+BY_HAND = "By hand"
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+
+
+def run_stage(
+    stage: str, quiet: bool, options: dict[str, Any] | None = None, *, params: bool = True
+) -> None:
+    """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
+    from importlib import import_module
+
+    from pipeline import console
+    from pipeline.project import find_project
+
+    if quiet:
+        console.be_quiet()
+    start = time.perf_counter()
+    project = find_project(Path.cwd())
+    arguments: list[Any] = [project]
+    if params:
+        from pipeline.params import load_params
+
+        arguments.append(load_params(project.params_file))
+    work: Callable[..., str] = getattr(import_module(f"pipeline.stages.{stage}"), stage)
+    made = work(*arguments, **(options or {}))
+    console.say(f"{stage}: {made}, in {time.perf_counter() - start:.1f} s")
+
+
+@app.command(rich_help_panel=ROAD)
+def sample(quiet: Quiet = False) -> None:
+    """Render the default data: real handwritten digits as scanned pages.
+
+    Writes raw/sample/ (about a hundred JPEG pages of layout `rows`, 250 dpi) from the 1,797 digits
+    that come with scikit-learn. Deterministic; needs no download.
+
+    Example: `prep sample`
+    """
+    run_stage("sample", quiet, params=False)
+
+
+@app.command(rich_help_panel=ROAD)
+def ingest(quiet: Quiet = False) -> None:
+    """Find and decode every picture of every source.
+
+    Reads raw/ as `sources` in params.yaml says, and raw/labels.csv if there is one. Writes
+    processed/catalogue.csv, a row a scan: label, size in pixels, digest; what is a duplicate, and
+    what is quarantined and why. Nothing under raw/ is changed.
+
+    Example: `prep ingest`
+    """
+    run_stage("ingest", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def segment(quiet: Quiet = False) -> None:
+    """Find the subjects on every scan.
+
+    Writes processed/boxes.csv (pixels of the upright scan), glyphs.h5 (the ink of each glyph),
+    quarantine.csv (scans that can't be used, with the reason) and overlays/ (pages with their
+    boxes drawn: look at them).
+
+    Example: `prep segment`
+    """
+    run_stage("segment", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def normalise(quiet: Quiet = False) -> None:
+    """Bring every subject to one size.
+
+    Writes processed/tiles.h5 by `tile` in params.yaml: `mnist` (28x28, ink bright on 0, centred by
+    mass, exactly MNIST's rule), `emnist`, or `photo` (area-averaged colour).
+
+    Example: `prep normalise`
+    """
+    run_stage("normalise", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def balance(quiet: Quiet = False) -> None:
+    """Choose the tiles that stay, as many of each class.
+
+    Writes processed/balanced.csv by `balance` in params.yaml: `undersample` to the smallest class or
+    to a number of tiles, or `none`. Nothing is invented; unlabelled tiles are left out and counted.
+
+    Example: `prep balance`
+    """
+    run_stage("balance", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def split(quiet: Quiet = False) -> None:
+    """Divide the tiles into training, validation and test set.
+
+    Writes processed/split.csv by `split` in params.yaml: stratified by class; groups (a page, a
+    writer, one animal) and near-duplicate photos stay on one side.
+
+    Example: `prep split`
+    """
+    run_stage("split", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def augment(
+    only: Annotated[str | None, typer.Option(metavar="OP", help="Only this op.")] = None,
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Only this class.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make the variants of the training tiles.
+
+    Writes processed/augmented/OP/CLASS.h5 for every op of `augment` in params.yaml and every class,
+    from training tiles alone; each variant carries its parent's id and the numbers that made it.
+
+    Example: `prep augment --only flip --class cat`
+    """
+    run_stage("augment", quiet, {"only": only, "class_name": class_})
+
+
+@app.command(rich_help_panel=ROAD)
+def plan(quiet: Quiet = False) -> None:
+    """Write down what each experiment trains on.
+
+    Writes processed/experiments/NAME.json with the digests of all inputs, so that a change
+    trains again only the experiments that it touches.
+
+    Example: `prep plan`
+    """
+    run_stage("plan", quiet)
+
+
+Experiment = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only this experiment (default: all).")
+]
+
+
+@app.command(rich_help_panel=ROAD)
+def train(experiment: Experiment = None, quiet: Quiet = False) -> None:
+    """Train the network, once for each experiment, fold and seed.
+
+    Writes processed/runs/NAME/fold-F/seed-N/: model.keras, history.csv, run.json. Every experiment
+    gets the same number of optimiser steps (`train.steps`); validation tiles choose the checkpoint.
+
+    Example: `prep train --experiment flip`
+    """
+    run_stage("train", quiet, {"experiment": experiment})
+
+
+@app.command(rich_help_panel=ROAD)
+def evaluate(experiment: Experiment = None, quiet: Quiet = False) -> None:
+    """Score the trained networks on the test set, which nothing before has read.
+
+    Writes processed/scores/NAME/: predictions.csv (a probability for each class) and metrics.json
+    (accuracy, precision, recall, F1, support, confusion matrix of every run).
+
+    Example: `prep evaluate --experiment flip`
+    """
+    run_stage("evaluate", quiet, {"experiment": experiment})
+
+
+@app.command(rich_help_panel=ROAD)
+def compare(quiet: Quiet = False) -> None:
+    """Compare the experiments: the ablation table.
+
+    Writes processed/ablation.csv (long), ablation.json (for `dvc metrics`), ablation.md (wide), and
+    prints the table: accuracy and each class's recall and precision in per cent, mean and standard
+    deviation over runs, and the difference to the control in points.
+
+    Example: `prep compare`
+    """
+    run_stage("compare", quiet)
+
+
+@app.command(rich_help_panel=ROAD)
+def report(quiet: Quiet = False) -> None:
+    """Write the report: the table, the data and the variants to look at.
+
+    Writes processed/report/index.html, one file that opens offline in any browser.
+
+    Example: `prep report`
+    """
+    run_stage("report", quiet)
+
+
+@app.command(rich_help_panel=BY_HAND)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new project's folder.")],
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="digits, letters, pets or blank.")
+    ] = "digits",
+    quiet: Quiet = False,
+) -> None:
+    """Start a project of your own.
+
+    Writes DIR with params.yaml, dvc.yaml and raw/ with a README of what goes where, and sets up
+    DVC (and git if there is none). What is there already is kept.
+
+    Example: `prep init pets --preset pets`
+    """
+    from pipeline import console
+    from pipeline.commands.init import init_project
+
+    if quiet:
+        console.be_quiet()
+    console.say(init_project(folder, preset))
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and stop, if wanted."""
+    if wanted:
+        typer.echo(f"prep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """Hold what belongs to no command."""
+
+
+def main() -> None:
+    """Run `prep`; a DataError becomes a line and exit code 1, Ctrl-C a line and 130."""
+    try:
+        app()
+    except DataError as error:
+        from pipeline import console
+
+        console.fail(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(130)

@@ -1,0 +1,75 @@
+"""prep init: a new project folder from a preset."""
+
+import shutil
+import subprocess
+import sys
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from pipeline.errors import DataError, nearest
+from pipeline.params import load_params
+
+PRESETS = ("digits", "letters", "pets", "blank")
+
+
+def init_project(folder: Path, preset: str) -> str:
+    """Write the preset's files into the folder, set up git and DVC; return what to do next.
+
+    Files that are there already stay as they are.
+    """
+    if preset not in PRESETS:
+        raise DataError(
+            f"there is no preset '{preset}'.{nearest(preset, PRESETS)} Known: {', '.join(PRESETS)}"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file; give the name of a new folder")
+    with as_file(files("pipeline") / "presets") as presets:
+        copy_new(presets / "dvc.yaml", folder / "dvc.yaml")
+        copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
+        copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
+        copy_new(presets / preset / "params.yaml", folder / "params.yaml")
+    make_source_folders(folder)
+    set_up_dvc(folder)
+    return (
+        f"{folder} is ready. Put your pictures under {folder / 'raw'} (see the README there), look "
+        "over params.yaml, then run: dvc repro"
+    )
+
+
+def copy_new(template: Path, target: Path) -> None:
+    """Copy a template unless the target exists."""
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(template, target)
+
+
+def make_source_folders(folder: Path) -> None:
+    """Make the folders that params.yaml names, with one for each class of a `whole` source."""
+    params = load_params(folder / "params.yaml")
+    for source in params.sources:
+        names = params.classes if source.layout == "whole" else ("",)
+        for name in names:
+            (folder / source.path / name).mkdir(parents=True, exist_ok=True)
+
+
+def set_up_dvc(folder: Path) -> None:
+    """Set up git where there is none, and DVC with its analytics off."""
+    inside = run(folder, "git", "rev-parse", "--is-inside-work-tree", check=False)
+    if inside.returncode != 0:
+        run(folder, "git", "init", "--quiet")
+    if not (folder / ".dvc").exists():
+        root = run(folder, "git", "rev-parse", "--show-toplevel").stdout.strip()
+        below = [] if Path(root).resolve() == folder.resolve() else ["--subdir"]
+        run(folder, sys.executable, "-m", "dvc", "init", "--quiet", *below)
+        run(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
+
+
+def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a command in the folder; raises DataError with what it said when it fails."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise DataError(f"{command[0]} is not installed; prep init needs it") from None
+    if check and done.returncode != 0:
+        raise DataError(f"{' '.join(command)} failed in {folder}: {done.stderr.strip()}")
+    return done

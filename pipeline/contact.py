@@ -1,0 +1,27 @@
+"""Contact sheets: many tiles in one picture, to look at.
+
+Tiles are uint8 (N, S, S, C), C = 1 or 3; a sheet is uint8 (H, W) or (H, W, 3).
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+Tiles = npt.NDArray[np.uint8]
+
+
+def lay_out(tiles: Tiles, columns: int, gap: int = 2) -> npt.NDArray[np.uint8]:
+    """Return the tiles in rows of `columns`, row after row, with grey gaps of `gap` pixels."""
+    count, height, width, channels = tiles.shape
+    rows = max(1, -(-count // columns))
+    cell = (height + gap, width + gap)
+    sheet = np.full((rows * cell[0] + gap, columns * cell[1] + gap, channels), 128, np.uint8)
+    for number, tile in enumerate(tiles):
+        top = gap + number // columns * cell[0]
+        left = gap + number % columns * cell[1]
+        sheet[top : top + height, left : left + width] = tile
+    return sheet[..., 0] if channels == 1 else sheet
+
+
+def pair_up(originals: Tiles, variants: Tiles) -> Tiles:
+    """Return original, variant, original, variant, ... as (2N, S, S, C)."""
+    return np.stack([originals, variants], axis=1).reshape(-1, *originals.shape[1:])

@@ -1,0 +1,341 @@
+"""params.yaml, typed and checked: every setting of a project, each with its unit.
+
+A wrong setting is a DataError that names the key as it stands in the file, what was expected
+and the nearest key or name that is known.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.errors import DataError, nearest
+from pipeline.ops import Op, parse_op
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
+FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f]")
+RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def check_name(name: str) -> str:
+    """Return the name of an op or experiment; it becomes a folder and part of a command."""
+    if not NAME.fullmatch(name):
+        raise ValueError(f"'{name}' is no name: use letters, digits, - and _ (as in flip-cat)")
+    return name
+
+
+def check_class(name: object) -> str:
+    """Return the name of a class; it becomes a file name, so it can't form a path."""
+    if isinstance(name, bool) or not isinstance(name, (str, int)):
+        raise ValueError(f"{name!r} is no class name; put it in quotes, as in 'no' or '1.5'")
+    text = str(name)
+    if (
+        not text
+        or text != text.strip()
+        or text.startswith(".")
+        or text.endswith(".")
+        or FORBIDDEN_IN_CLASSES.search(text)
+        or RESERVED_ON_WINDOWS.fullmatch(text)
+        or len(text.encode()) > 200
+    ):
+        raise ValueError(f"{text!r} can't be a class: it has to be usable as a file name")
+    if text == "all":
+        raise ValueError("'all' can't be a class: the tables use it for all classes together")
+    return text
+
+
+Name = Annotated[str, BeforeValidator(check_name)]
+ClassName = Annotated[str, BeforeValidator(check_class)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml; keys it does not know are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Source(Section):
+    """One folder of pictures and what a file in it is."""
+
+    path: str
+    layout: Literal["rows", "sequence", "free", "cells", "whole", "idx"]
+    split: Literal["train", "test"] | None = None
+    rows: Annotated[int, Field(ge=1)] | None = None  # cells: how many
+    columns: Annotated[int, Field(ge=1)] | None = None  # cells: how many
+    labels: Literal["rows", "columns", "folder"] = "rows"  # cells: where labels come from
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        parts = path.replace("\\", "/").split("/")
+        if ".." in parts or path.startswith(("/", "\\")) or ":" in path:
+            raise ValueError("give a folder inside the project, as in raw/scans")
+        return path.strip("/")
+
+    @model_validator(mode="after")
+    def _cells_need_counts(self) -> "Source":
+        if self.layout == "cells" and not (self.rows and self.columns):
+            raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
+        return self
+
+
+class Tile(Section):
+    """What every picture is normalised to."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = 28  # pixels a side
+    channels: Literal[1, 3] = 1
+    method: Literal["mnist", "emnist", "photo"] = "mnist"
+    fit: Literal["crop", "pad", "stretch"] = "crop"  # photo: how it becomes a square
+
+    @model_validator(mode="after")
+    def _writing_is_grey(self) -> "Tile":
+        if self.method != "photo" and self.channels != 1:
+            raise ValueError(f"method '{self.method}' makes grey tiles: set channels: 1")
+        return self
+
+
+class Balance(Section):
+    """How many tiles of each class stay."""
+
+    method: Literal["undersample", "none"] = "undersample"
+    to: Literal["smallest"] | Annotated[int, Field(ge=1)] = "smallest"  # tiles a class
+    seed: int = 1
+
+
+class Split(Section):
+    """Which tiles train, validate and test."""
+
+    test: Share = 0.2  # of all tiles
+    val: Share = 0.15  # of all tiles
+    folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
+    group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
+    near_duplicates: Annotated[int, Field(ge=0, le=32)] | None = 4  # photos: bits of 64, null: off
+    seed: int = 1
+
+
+class Experiment(Section):
+    """A named choice of variants that are added to the training tiles."""
+
+    ops: tuple[Name, ...] = ()
+    classes: tuple[ClassName, ...] | None = None  # null: every class
+    control: Name | None = None  # the experiment that it is compared with; null: none
+
+    @field_validator("ops", "classes", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class Train(Section):
+    """One budget for every experiment."""
+
+    model: str = "cnn"
+    steps: Annotated[int, Field(ge=1)] = 600  # optimiser steps
+    batch_size: Annotated[int, Field(ge=1)] = 64  # tiles a step
+    learning_rate: Annotated[float, Field(gt=0)] | None = None  # null: the model's own
+    validate_every: Annotated[int, Field(ge=1)] = 50  # steps
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        from pipeline.network import MODELS
+
+        if model not in MODELS:
+            known = ", ".join(MODELS)
+            raise ValueError(f"unknown model '{model}'.{nearest(model, MODELS)} Known: {known}")
+        return model
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, seeds: object) -> object:
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            if seeds < 1:
+                raise ValueError("at least one seed is needed")
+            return tuple(range(seeds))
+        if not isinstance(seeds, (list, tuple)) or not seeds or len(set(seeds)) < len(seeds):
+            raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
+        return tuple(seeds)
+
+
+class Compare(Section):
+    """How the table is read."""
+
+    margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: str = ""
+    tiles_per_class: Annotated[int, Field(ge=1, le=200)] = 10
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    tile: Tile = Tile()
+    balance: Balance = Balance()
+    split: Split = Split()
+    augment: Annotated[dict[Name, Op], Field(min_length=1)]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    train: Train = Train()
+    compare: Compare = Compare()
+    report: Report = Report()
+
+    @field_validator("sources", "classes", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("classes")
+    @classmethod
+    def _classes_differ(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        # Their files must not meet on a disk that ignores case.
+        if len({name.casefold() for name in classes}) < len(classes):
+            raise ValueError("two classes have the same name (capitals do not count)")
+        return classes
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _parse_ops(cls, section: object) -> object:
+        if not isinstance(section, dict):
+            return section
+        return {name: parse_op(check_name(name), spec) for name, spec in section.items()}
+
+    @field_validator("experiments", mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, section: object) -> object:
+        if not isinstance(section, dict):
+            return section
+        return {name: {} if spec is None else spec for name, spec in section.items()}
+
+    @model_validator(mode="after")
+    def _experiments_name_what_exists(self) -> "Params":
+        for name, experiment in self.experiments.items():
+            for word, known, section in _references(self, experiment):
+                if word not in known:
+                    raise ValueError(
+                        f"experiments.{name}: '{word}' is not in {section}.{nearest(word, known)}"
+                    )
+        return self
+
+    def source_of(self, picture: str) -> Source:
+        """Return the source that a picture's path (as in the catalogue) lies in."""
+        inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
+        return max(inside, key=lambda source: len(source.path))
+
+    def control_of(self, name: str) -> str | None:
+        """Return what the experiment `name` is compared with, None when that is missing.
+
+        Unless it says, that is `none`; but an op on some classes only also makes those classes
+        more frequent, so that such an experiment has to name a control that does the same.
+        """
+        experiment = self.experiments[name]
+        if experiment.control or name == "none":
+            return experiment.control
+        return "none" if "none" in self.experiments and not self.shifts_classes(name) else None
+
+    def shifts_classes(self, name: str) -> bool:
+        """Return whether an experiment adds variants of some classes and not of others."""
+        experiment = self.experiments[name]
+        chosen = experiment.classes
+        return bool(experiment.ops) and chosen is not None and set(chosen) != set(self.classes)
+
+    def explain_missing_control(self, name: str) -> str:
+        """Return which lines to add for an experiment without a control, '' if it has one."""
+        experiment = self.experiments[name]
+        is_baseline = name == "none" or name.startswith("duplicate")
+        if is_baseline or self.control_of(name) is not None:
+            return ""
+        if not self.shifts_classes(name):
+            return f"No verdict on {name}: add its control to experiments: `none: {{}}`"
+        classes = ", ".join(experiment.classes or ())
+        control = f"duplicate-{'-'.join(experiment.classes or ())}"
+        return (
+            f"No verdict on {name}: it also makes {classes} more frequent. Add to experiments: "
+            f"`{control}: {{ops: [duplicate], classes: [{classes}]}}`, and to {name}: "
+            f"`control: {control}`"
+        )
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
+            "one with: prep init my-project --preset digits"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DataError(f"{path.name} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path.name} has to be a map of sections, as in: classes: [cat, dog]")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise DataError("\n".join(_explain(path.name, error))) from error
+
+
+def _references(
+    params: Params, experiment: Experiment
+) -> Iterator[tuple[str, Mapping[str, Any] | tuple[str, ...], str]]:
+    for op in experiment.ops:
+        yield op, params.augment, "augment"
+    for class_name in experiment.classes or ():
+        yield class_name, params.classes, "classes"
+    if experiment.control is not None:
+        yield experiment.control, params.experiments, "experiments"
+
+
+def _explain(file: str, error: ValidationError) -> Iterator[str]:
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            known = _known_keys(item["loc"][:-1])
+            key = str(item["loc"][-1])
+            hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
+            yield f"{file}: {where}: there is no such key.{hint}"
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            told = f"{message}{_found(item)}"
+            # The ops' own messages say where already.
+            yield f"{file}: {told}" if told.startswith(where) else f"{file}: {where}: {told}"
+
+
+def _found(item: Any) -> str:
+    if item["type"] in {"value_error", "missing"}:
+        return ""
+    return f" (found: {item['input']!r})"
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Params
+    sections: dict[str, type[BaseModel]] = {
+        "sources": Source,
+        "tile": Tile,
+        "balance": Balance,
+        "split": Split,
+        "experiments": Experiment,
+        "train": Train,
+        "compare": Compare,
+        "report": Report,
+    }
+    if location:
+        model = sections[str(location[0])]
+    return list(model.model_fields)

@@ -1,0 +1,117 @@
+"""The results of all experiments read back, ready to be compared and shown."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ablation import Arm, Result, WideTable, compare_arms, to_cells, widen
+from pipeline.errors import DataError
+from pipeline.params import Params
+from pipeline.project import Project
+from pipeline.tables import COLUMNS, read_table
+from pipeline.verdicts import explain
+
+Metrics = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """All experiments compared: the arms, the long table, the wide ones, the paragraph."""
+
+    arms: list[Arm]
+    results: list[Result]
+    tables: list[WideTable]
+    reading: str
+
+
+def load_ablation(project: Project, params: Params) -> Ablation:
+    """Read every experiment's scores and compare each with its control.
+
+    Raises DataError when scores are missing or belong to different splits.
+    """
+    metrics = {name: read_metrics(project, name) for name in params.experiments}
+    check_same_test(metrics)
+    arms, ids, labels = read_arms(project, params, metrics)
+    groups = read_groups(project)
+    results = compare_arms(
+        arms,
+        labels,
+        np.array([groups[tile_id] for tile_id in ids], object),
+        params.classes,
+        params.compare.margin / 100,
+    )
+    tables = widen(arms, results, params.classes)
+    return Ablation(arms, results, tables, read_aloud(params, arms, results))
+
+
+def read_metrics(project: Project, name: str) -> Metrics:
+    """Return metrics.json of one experiment."""
+    path = project.input("scores", name, "metrics.json")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(
+            f"{path} is damaged ({error}). Make it again with: prep evaluate --experiment {name}"
+        ) from error
+
+
+def check_same_test(metrics: dict[str, Metrics]) -> None:
+    """Raise DataError when experiments were tested on different splits."""
+    (first, reference), *others = metrics.items()
+    for name, other in others:
+        if other["split"] != reference["split"] or other["classes"] != reference["classes"]:
+            raise DataError(
+                f"{name} and {first} were tested on different splits, so they can't be compared. "
+                "Bring all experiments up to date with: dvc repro"
+            )
+
+
+def read_arms(
+    project: Project, params: Params, metrics: dict[str, Metrics]
+) -> tuple[list[Arm], list[str], npt.NDArray[np.int64]]:
+    """Return the arms, and the ids and labels of the test pictures, in one order for all."""
+    import pandas as pd
+
+    arms: list[Arm] = []
+    labels = pd.Series(dtype=int)
+    code = {name: number for number, name in enumerate(params.classes)}
+    for name, content in metrics.items():
+        path = project.input("scores", name, "predictions.csv")
+        types = {"id": str, "seed": int, "label": str, "predicted": str}
+        rows = pd.read_csv(path, usecols=list(types), dtype=types, na_filter=False)
+        table = rows.assign(predicted=rows["predicted"].map(code)).pivot(
+            index="seed", columns="id", values="predicted"
+        )
+        labels = rows.drop_duplicates("id").set_index("id")["label"].map(code)[table.columns]
+        arms.append(
+            Arm(
+                name=name,
+                control=params.control_of(name),
+                seeds=tuple(table.index),
+                predicted=table.to_numpy(),
+                runs=content["runs"],
+            )
+        )
+    return arms, list(labels.index), labels.to_numpy()
+
+
+def read_groups(project: Project) -> dict[str, str]:
+    """Return the group of each tile, by id."""
+    rows = read_table(project.input("split.csv"), COLUMNS["split"])
+    return {row["id"]: row["group"] for row in rows}
+
+
+def read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
+    """Return the paragraph under the table."""
+    accuracy = {r.experiment: r.mean or 0.0 for r in results if r.metric == "accuracy"}
+    paragraph = explain(
+        to_cells(results),
+        margin=params.compare.margin / 100,
+        stored=[arm.name for arm in arms if any(run["variants"] for run in arm.runs)],
+        collapsed={arm.name: sum(run["collapsed"] for run in arm.runs) for arm in arms},
+        best=max(accuracy, key=lambda name: accuracy[name]),
+    )
+    return "\n".join([paragraph, *filter(None, map(params.explain_missing_control, accuracy))])

@@ -1,0 +1,205 @@
+"""Balancing and splitting: which tiles stay, and which train, validate and test.
+
+Tiles are rows; `labels` (N,) are class names, `groups` (N,) what must not be torn apart.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DataError
+
+Mask = npt.NDArray[np.bool_]
+
+
+def undersample(labels: npt.NDArray[np.object_], to: int | None, seed: int) -> Mask:
+    """Return which rows stay when every class keeps at most `to` (None: the smallest class).
+
+    Which ones of a class stay is drawn from the seed and the class alone.
+    """
+    counts = Counter(labels)
+    target = min(counts.values()) if to is None else to
+    keep = np.zeros(len(labels), bool)
+    for class_name in counts:
+        rows = np.flatnonzero(labels == class_name)
+        dice = np.random.default_rng([seed, *class_name.encode()])
+        keep[dice.permutation(rows)[:target]] = True
+    return keep
+
+
+def find_near_duplicates(
+    hashes: npt.NDArray[np.uint64], distance: int
+) -> npt.NDArray[np.intp]:
+    """Return (N,) the number of the cluster that each picture belongs to.
+
+    Two pictures are tied when their perceptual hashes differ in at most `distance` of 64 bits;
+    clusters are the connected components.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = [
+        np.argwhere(np.bitwise_count(hashes[start : start + 256, None] ^ hashes) <= distance)
+        + [start, 0]
+        for start in range(0, len(hashes), 256)
+    ]
+    first, second = np.concatenate(pairs).T if pairs else np.empty((2, 0), int)
+    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
+    return connected_components(links, directed=False)[1]
+
+
+def merge_groups(
+    groups: Sequence[str], clusters: npt.NDArray[np.intp]
+) -> npt.NDArray[np.object_]:
+    """Return (N,) groups in which rows that share a group or a cluster share a group.
+
+    A merged group is named after its first member in alphabetical order.
+    """
+    _, numbers = np.unique(np.array(groups, object).astype(str), return_inverse=True)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    size = numbers.max(initial=-1) + 1 + clusters.max(initial=-1) + 1
+    offset = numbers.max(initial=-1) + 1
+    links = coo_array((np.ones(len(numbers), bool), (numbers, offset + clusters)), (size, size))
+    merged = connected_components(links, directed=False)[1][numbers]
+    names: dict[int, str] = {}
+    for number, group in sorted(zip(merged.tolist(), groups, strict=True), key=lambda pair: pair[1]):
+        names.setdefault(number, group)
+    return np.array([names[number] for number in merged], object)
+
+
+def split_shares(
+    labels: npt.NDArray[np.object_],
+    groups: npt.NDArray[np.object_],
+    *,
+    test: float,
+    val: float,
+    seed: int,
+    given_test: Mask | None = None,
+    given_train: Mask | None = None,
+) -> npt.NDArray[np.object_]:
+    """Return (N,) 'train', 'val' or 'test': stratified by label, groups kept whole.
+
+    `test` and `val` are shares of all rows. Rows of `given_test` are the test set as given.
+    """
+    parts = np.full(len(labels), "train", object)
+    if given_test is not None and given_test.any():
+        parts[given_test] = "test"
+    else:
+        free = np.ones(len(labels), bool) if given_train is None else ~given_train
+        parts[_draw_part(labels, groups, free, test * len(labels), seed)] = "test"
+    rest = parts == "train"
+    parts[_draw_part(labels, groups, rest, val * len(labels), seed + 1)] = "val"
+    return parts
+
+
+def split_folds(
+    labels: npt.NDArray[np.object_],
+    groups: npt.NDArray[np.object_],
+    *,
+    folds: int,
+    val: float,
+    seed: int,
+) -> list[npt.NDArray[np.object_]]:
+    """Return the parts (N,) of each fold; every row is in the test set of exactly one fold."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    _refuse_few_groups(labels, groups, folds)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    result = []
+    for _, held_out in splitter.split(labels, labels.astype(str), groups.astype(str)):
+        parts = np.full(len(labels), "train", object)
+        parts[held_out] = "test"
+        parts[_draw_part(labels, groups, parts == "train", val * len(labels), seed + 1)] = "val"
+        result.append(parts)
+    return result
+
+
+def check_parts(
+    labels: npt.NDArray[np.object_],
+    parts: npt.NDArray[np.object_],
+    classes: Sequence[str],
+    needed: Sequence[str],
+) -> None:
+    """Raise DataError when a class is missing in a part that is needed."""
+    for part in needed:
+        present = set(labels[parts == part])
+        missing = [name for name in classes if name not in present]
+        if missing:
+            total = int((labels == missing[0]).sum())
+            raise DataError(
+                f"class '{missing[0]}' is too small to appear in each part: it has {total} "
+                f"{'tile' if total == 1 else 'tiles'} and none came into the {part} set. Add "
+                "pictures of it, take it out of classes, or change split.test, split.val or "
+                "split.group in params.yaml."
+            )
+
+
+def _draw_part(
+    labels: npt.NDArray[np.object_],
+    groups: npt.NDArray[np.object_],
+    among: Mask,
+    wanted: float,
+    seed: int,
+) -> npt.NDArray[np.intp]:
+    """Return about `wanted` rows of those `among`, stratified, whole groups."""
+    rows = np.flatnonzero(among)
+    if wanted <= 0 or not len(rows):
+        return rows[:0]
+    share = wanted / len(rows)
+    if share >= 1:
+        raise DataError("split.test and split.val leave nothing to train on; lower them")
+    if len(set(groups[rows])) == len(rows):
+        return rows[_draw_single(labels[rows], share, seed)]
+    return rows[_draw_grouped(labels[rows], groups[rows], share, seed)]
+
+
+def _draw_single(
+    labels: npt.NDArray[np.object_], share: float, seed: int
+) -> npt.NDArray[np.intp]:
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    smallest, count = min(Counter(labels).items(), key=lambda item: item[1])
+    if count < 2:
+        raise DataError(
+            f"class '{smallest}' is too small to appear in each part: it has 1 tile left to "
+            "divide. Add pictures of it, or take it out of classes in params.yaml."
+        )
+    size = max(round(share * len(labels)), len(set(labels)))
+    splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
+    return next(splitter.split(labels, labels.astype(str)))[1]
+
+
+def _draw_grouped(
+    labels: npt.NDArray[np.object_], groups: npt.NDArray[np.object_], share: float, seed: int
+) -> npt.NDArray[np.intp]:
+    """Join folds of StratifiedGroupKFold until the share is met as nearly as whole folds can."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    _refuse_few_groups(labels, groups, 2)
+    fewest = min(len(set(groups[labels == name])) for name in set(labels))
+    take, folds = _nearest_fraction(share, most=min(20, fewest))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    parts = [rows for _, rows in splitter.split(labels, labels.astype(str), groups.astype(str))]
+    return np.sort(np.concatenate(parts[:take]))
+
+
+def _nearest_fraction(share: float, most: int) -> tuple[int, int]:
+    candidates = [(max(1, round(share * n)), n) for n in range(2, max(2, most) + 1)]
+    return min(candidates, key=lambda pair: (round(abs(pair[0] / pair[1] - share), 2), pair[1]))
+
+
+def _refuse_few_groups(
+    labels: npt.NDArray[np.object_], groups: npt.NDArray[np.object_], needed: int
+) -> None:
+    for class_name in sorted(set(labels)):
+        found = len(set(groups[labels == class_name]))
+        if found < needed:
+            raise DataError(
+                f"class '{class_name}' is too small to appear in each part: it comes from "
+                f"{found} group{'s' * (found != 1)} and {needed} are needed. Add pictures from "
+                "others, take it out of classes, or set split.group: none in params.yaml."
+            )

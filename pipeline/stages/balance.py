@@ -1,0 +1,59 @@
+"""prep balance: tiles.h5 -> balanced.csv, the ids that stay."""
+
+from collections import Counter
+
+import numpy as np
+
+from pipeline.errors import DataError
+from pipeline.params import Params
+from pipeline.project import Project
+from pipeline.splits import undersample
+from pipeline.store import open_dataset
+from pipeline.tables import COLUMNS, write_table
+
+
+def balance(project: Project, params: Params) -> str:
+    """Choose which labelled tiles stay; nothing is invented here."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
+        check_classes(tiles.classes, params.classes)
+    labelled = numbers >= 0
+    labels = np.array([*params.classes, ""], object)[numbers]
+    check_counts(Counter(labels[labelled]), params)
+    keep = labelled.copy()
+    if params.balance.method == "undersample":
+        to = None if params.balance.to == "smallest" else params.balance.to
+        keep[labelled] = undersample(labels[labelled], to, params.balance.seed)
+    rows = [
+        {"id": ids[row], "label": labels[row], "group": groups[row]}
+        for row in np.flatnonzero(keep)
+    ]
+    write_table(project.output("balanced.csv"), COLUMNS["balanced"], rows)
+    return (
+        f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv "
+        f"({_spread(Counter(labels[keep]))} a class; {int((~labelled).sum()):,} unlabelled left out)"
+    )
+
+
+def check_classes(stored: list[str], wanted: tuple[str, ...]) -> None:
+    """Raise DataError when tiles.h5 was made for other classes."""
+    if list(wanted) != stored:
+        raise DataError(
+            f"processed/tiles.h5 was made for the classes {', '.join(stored)}. "
+            "Make it again with: dvc repro normalise"
+        )
+
+
+def check_counts(counts: Counter[str], params: Params) -> None:
+    """Raise DataError when a class has no tile at all."""
+    empty = [name for name in params.classes if not counts[name]]
+    if empty:
+        raise DataError(
+            f"class '{empty[0]}' has no tile. Add pictures of it, or take it out of classes in "
+            "params.yaml. (processed/quarantine.csv lists what could not be used.)"
+        )
+
+
+def _spread(counts: Counter[str]) -> str:
+    low, high = min(counts.values()), max(counts.values())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -1,0 +1,108 @@
+"""prep ingest: raw/ -> catalogue.csv, a row a scan."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline import catalogue, images
+from pipeline.archives import PictureFile, find_files, folder_of
+from pipeline.console import track
+from pipeline.errors import DataError
+from pipeline.idx import IdxPair, pair_files
+from pipeline.params import Params, Source
+from pipeline.project import Project
+from pipeline.scans import labels_file, read_overrides
+from pipeline.tables import COLUMNS, Row, write_table
+
+
+def ingest(project: Project, params: Params) -> str:
+    """Find, decode and catalogue every scan of every source."""
+    rows: list[Row] = []
+    for source in params.sources:
+        rows += ingest_source(project.root, source)
+    catalogue.apply_overrides(rows, read_overrides(project.root))
+    catalogue.check_labels(rows, params.classes)
+    catalogue.settle_duplicates(rows)
+    write_table(project.output("catalogue.csv"), COLUMNS["catalogue"], rows)
+    counts = Counter(row["status"] for row in rows)
+    return (
+        f"{counts['ok']:,} scans in processed/catalogue.csv, "
+        f"{counts['duplicate']:,} duplicates, {counts['quarantined']:,} quarantined"
+    )
+
+
+def ingest_source(root: Path, source: Source) -> list[Row]:
+    """Return the rows of one source; raises DataError when there is nothing to use in it."""
+    files = list(find_files(root, source.path))
+    if not files:
+        raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
+    if source.layout == "idx":
+        rows = [row for pair in pair_files(files) for row in ingest_idx(root, source, pair)]
+    else:
+        found = track(files, f"reading {source.path}")
+        rows = [row for file in found for row in ingest_file(root, source, file)]
+    if source.layout == "whole":
+        check_class_folders(root, source, rows)
+    return rows
+
+
+def ingest_file(root: Path, source: Source, file: PictureFile) -> Iterator[Row]:
+    """Yield a row for each page of a picture file; a broken one gives one quarantined row."""
+    row = {
+        "source": file.source,
+        "member": file.member,
+        "page": "0",
+        "layout": source.layout,
+        "label": folder_of(file, source.path) if takes_folder_label(source) else "",
+        "group": "",
+        "split": source.split or "",
+        "status": "ok",
+        "reason": "",
+    }
+    page = -1
+    try:
+        data = file.read(root)
+        row["sha256"] = hashlib.sha256(data).hexdigest()
+        for page, picture in enumerate(images.decode_pages(data)):
+            height, width = picture.shape[:2]
+            yield row | {"page": str(page), "width": str(width), "height": str(height)}
+    except DataError as error:
+        yield row | {"page": str(page + 1), "status": "quarantined", "reason": str(error)}
+
+
+def ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
+    """Yield a row for each picture of a pair of MNIST-like files, `page` counting them."""
+    pictures, labels, digest = pair.read(root)
+    height, width = pictures.shape[1:]
+    for page, label in enumerate(labels):
+        yield {
+            "source": pair.images.source,
+            "member": pair.images.member,
+            "page": str(page),
+            "sha256": digest,
+            "layout": "idx",
+            "label": str(label),
+            "group": "",
+            "split": source.split or "",
+            "width": str(width),
+            "height": str(height),
+            "status": "ok",
+            "reason": "",
+        }
+
+
+def takes_folder_label(source: Source) -> bool:
+    """Return whether the folder that a file lies in names its class."""
+    by_folder = source.layout in {"free", "whole"}
+    return by_folder or (source.layout == "cells" and source.labels == "folder")
+
+
+def check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
+    """Raise DataError when neither folders nor raw/labels.csv say what the pictures show."""
+    if not any(row["label"] for row in rows) and not labels_file(root).exists():
+        raise DataError(
+            f"{source.path} has no class folders: put the pictures of each class into a folder "
+            f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv)"
+        )
+

@@ -1,0 +1,106 @@
+"""prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import tiles
+from pipeline.boxes import scan_of
+from pipeline.catalogue import name_of, scan_id_of
+from pipeline.console import track
+from pipeline.errors import DataError
+from pipeline.params import Params, Tile
+from pipeline.project import Project
+from pipeline.scans import read_catalogue, read_scans
+from pipeline.store import Rows, create_dataset, read_glyphs
+from pipeline.tables import COLUMNS, Row, read_table
+
+WINDOW = 256  # tiles that are in memory at once
+
+NamedTile = tuple[Row, npt.NDArray[np.uint8]]
+
+
+def normalise(project: Project, params: Params) -> str:
+    """Bring every box's subject to one size, in the order of boxes.csv."""
+    boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
+    if not boxes:
+        raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
+    make = photo_tiles if params.tile.method == "photo" else writing_tiles
+    side, channels = params.tile.size, params.tile.channels
+    index = {name: number for number, name in enumerate(params.classes)}
+    with create_dataset(
+        project.output("tiles.h5"),
+        tile_shape=(side, side, channels),
+        classes=params.classes,
+        made_by={"stage": "normalise", "parameters": params.tile.model_dump()},
+    ) as out:
+        made = track(make(project, params.tile, boxes), "normalising", total=len(boxes))
+        for window in in_windows(made):
+            out.append(to_rows(window, index))
+    labelled = sum(row["label"] != "" for row in boxes)
+    unlabelled = f", {len(boxes) - labelled:,} of them unlabelled" * (labelled < len(boxes))
+    return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{unlabelled}"
+
+
+def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
+    """Yield a tile for each glyph; what is a tile already (idx of that size) stays as it is."""
+    rule = tiles.normalise_mnist if tile.method == "mnist" else tiles.normalise_emnist
+    ready = ready_tiles(project, tile.size)
+    glyphs = read_glyphs(project.input("glyphs.h5"))
+    for row, (glyph_id, pixels) in zip(boxes, glyphs, strict=True):
+        if row["id"] != glyph_id:
+            raise DataError(
+                f"processed/glyphs.h5 does not belong to processed/boxes.csv ({glyph_id} stands "
+                f"where {row['id']} should). Make both again with: prep segment"
+            )
+        yield row, (pixels if glyph_id in ready else rule(pixels, tile.size))[..., None]
+
+
+def photo_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
+    """Yield a tile for each box, cut from its photo."""
+    on_scan = {
+        scan: list(rows) for scan, rows in itertools.groupby(boxes, lambda row: scan_of(row["id"]))
+    }
+    scans = [row for row in read_catalogue(project) if scan_id_of(row) in on_scan]
+    for scan, photo in read_scans(project.root, scans):
+        if isinstance(photo, DataError):
+            raise DataError(
+                f"{name_of(scan)} can't be read any more ({photo}). Start over with: dvc repro"
+            )
+        for row in on_scan[scan_id_of(scan)]:
+            x0, y0, x1, y1 = (int(row[side]) for side in ("x0", "y0", "x1", "y1"))
+            cut = photo[y0:y1, x0:x1]
+            yield row, tiles.normalise_photo(cut, tile.size, tile.channels, tile.fit)
+
+
+def ready_tiles(project: Project, size: int) -> set[str]:
+    """Return the ids of the idx pictures that have the tile's size."""
+    return {
+        scan_id_of(row)
+        for row in read_catalogue(project)
+        if row["layout"] == "idx" and row["width"] == row["height"] == str(size)
+    }
+
+
+def to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
+    """Return the tiles as rows of the store; unlabelled is -1."""
+    return Rows(
+        images=np.stack([pixels for _, pixels in window]),
+        labels=np.array([index.get(row["label"], -1) for row, _ in window], np.int16),
+        ids=np.array([row["id"] for row, _ in window], object),
+        groups=np.array([row["group"] for row, _ in window], object),
+    )
+
+
+def in_windows(made: Iterable[NamedTile]) -> Iterator[list[NamedTile]]:
+    """Yield lists of up to WINDOW tiles."""
+    window: list[NamedTile] = []
+    for tile in made:
+        window.append(tile)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window

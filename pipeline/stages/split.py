@@ -1,0 +1,118 @@
+"""prep split: balanced.csv -> split.csv, a row for each tile and fold."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import images
+from pipeline.boxes import scan_of
+from pipeline.catalogue import scan_id_of
+from pipeline.errors import DataError
+from pipeline.params import Params
+from pipeline.project import Project
+from pipeline.scans import read_catalogue
+from pipeline.splits import (
+    check_parts,
+    find_near_duplicates,
+    merge_groups,
+    split_folds,
+    split_shares,
+)
+from pipeline.store import open_dataset
+from pipeline.tables import COLUMNS, Row, read_table, write_table
+
+Column = npt.NDArray[np.object_]
+
+
+def split(project: Project, params: Params) -> str:
+    """Divide the balanced tiles into training, validation and test set."""
+    rows = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
+    scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
+    labels = np.array([row["label"] for row in rows], object)
+    groups, tied = tie_near_duplicates(project, params, rows, group_tiles(params, rows, scans))
+    given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
+    folds = divide(params, labels, groups, given)
+    for parts in folds:
+        needed = ["train", "val"] if params.split.val else ["train"]
+        check_parts(labels, parts, params.classes, [*needed, "test"])
+    write_table(project.output("split.csv"), COLUMNS["split"], to_rows(rows, groups, folds))
+    note = f"; {tied:,} near-duplicates kept on one side" if tied else ""
+    return f"{describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+
+
+def divide(params: Params, labels: Column, groups: Column, given: Column) -> list[Column]:
+    """Return the parts of each fold; a given split is kept."""
+    settings = params.split
+    if settings.folds == 1:
+        return [
+            split_shares(
+                labels,
+                groups,
+                test=settings.test,
+                val=settings.val,
+                seed=settings.seed,
+                given_test=given == "test",
+                given_train=given == "train",
+            )
+        ]
+    if (given == "test").any():
+        raise DataError(
+            "params.yaml: split.folds: a source says split: test, so the test set is given; "
+            "cross-validation needs to choose it. Set folds: 1, or take split: out of sources."
+        )
+    return split_folds(
+        labels, groups, folds=settings.folds, val=settings.val, seed=settings.seed
+    )
+
+
+def group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:
+    """Return the group of each tile: the given one, else what split.group says."""
+
+    def default(tile_id: str) -> str:
+        scan = scan_of(tile_id)
+        if params.split.group == "folder":
+            path = PurePosixPath(scans[scan]["source"], scans[scan]["member"])
+            return path.parent.as_posix()
+        return scan if params.split.group == "page" else tile_id
+
+    return [row["group"] or default(row["id"]) for row in rows]
+
+
+def tie_near_duplicates(
+    project: Project, params: Params, rows: list[Row], groups: list[str]
+) -> tuple[Column, int]:
+    """Return groups in which near-duplicate photos share one, and how many photos were tied."""
+    distance = params.split.near_duplicates
+    if params.tile.method != "photo" or distance is None:
+        return np.array(groups, object), 0
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
+        wanted = np.array([place[row["id"]] for row in rows])
+        hashes = np.array(
+            [
+                images.perceptual_hash(tile)
+                for start in range(0, len(wanted), 512)
+                for tile in tiles.read(wanted[start : start + 512]).images
+            ],
+            np.uint64,
+        )
+    clusters = find_near_duplicates(hashes, distance)
+    sizes = np.bincount(clusters)
+    return merge_groups(groups, clusters), int(sizes[sizes > 1].sum())
+
+
+def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
+    """Yield the rows of split.csv, fold after fold."""
+    for fold, parts in enumerate(folds):
+        for row, part, group in zip(rows, parts, groups, strict=True):
+            yield {"id": row["id"], "split": part, "fold": fold, "group": group}
+
+
+def describe(folds: list[Column]) -> str:
+    """Return '1,010 train, 203 val, 300 test', of the first fold when there are several."""
+    counts = Counter(folds[0])
+    sizes = ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test"))
+    return sizes if len(folds) == 1 else f"{len(folds)} folds ({sizes} in the first)"

@@ -1,0 +1,56 @@
+"""The road's tables as CSV: text in, text out, UTF-8, `\\n`, written whole."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from pipeline.atomic import whole_file
+from pipeline.errors import DataError
+
+COLUMNS = {
+    "catalogue": (
+        "source", "page", "member", "sha256", "layout", "label", "group", "split",
+        "width", "height", "status", "reason",
+    ),
+    "boxes": (
+        "id", "source", "page", "x0", "y0", "x1", "y1", "label", "group", "row", "col", "score",
+    ),
+    "quarantine": ("source", "page", "member", "reason"),
+    "balanced": ("id", "label", "group"),
+    "split": ("id", "split", "fold", "group"),
+    "predictions": ("id", "fold", "seed", "label", "predicted"),  # then p0, p1, ...
+    "history": ("step", "loss", "accuracy", "val_loss", "val_accuracy"),
+    "ablation": (
+        "experiment", "control", "class", "metric", "mean", "sd", "runs", "difference", "low",
+        "high", "p", "verdict", "visible_effect",
+    ),
+}  # fmt: skip
+
+Row = dict[str, str]
+
+
+def write_table(
+    path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]
+) -> None:
+    """Write rows under the given columns; a missing value is an empty field."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
+    """Read the rows of a table that has at least the given columns.
+
+    Raises DataError when it is no such table.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
+    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    if missing:
+        raise DataError(f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}")
+    return rows

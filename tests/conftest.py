@@ -1,0 +1,74 @@
+"""Small projects to run stages and the command line on."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from pipeline import cli, console, images
+
+BLOBS = {"bar": (16, 4), "square": (10, 10)}  # height and width in pixels of each class's subject
+
+
+def draw_subject(name: str, number: int) -> np.ndarray:
+    """Return a grey 40x30 picture of a dark bar or square on pale paper, each one different."""
+    dice = np.random.default_rng([number, len(name)])
+    picture = dice.integers(225, 245, (40, 30)).astype(np.uint8)
+    height, width = BLOBS[name]
+    top, left = dice.integers(3, 38 - height), dice.integers(3, 28 - width)
+    picture[top : top + height, left : left + width] = dice.integers(20, 60, (height, width))
+    return picture
+
+
+def write_params(folder: Path, **changes: object) -> None:
+    """Write the params.yaml of a tiny project, with some sections changed."""
+    content = {
+        "sources": [{"path": "raw/pictures", "layout": "whole"}],
+        "classes": list(BLOBS),
+        "tile": {"size": 28, "channels": 1, "method": "mnist"},
+        "balance": {"method": "undersample", "to": "smallest", "seed": 1},
+        "split": {"test": 0.3, "val": 0.2, "folds": 1, "group": "page", "seed": 1},
+        "augment": {"flip": {}, "rotate": {"degrees": [-10, 10]}},
+        "experiments": {"none": {}, "flip": {"ops": ["flip"]}, "rotate": {"ops": ["rotate"]}},
+        "train": {"model": "dense16", "steps": 6, "batch_size": 8, "validate_every": 3, "seeds": 2},
+        "compare": {"margin": 1.0},
+        "report": {"title": "Bars and squares"},
+    }
+    text = yaml.safe_dump(content | changes, allow_unicode=True, sort_keys=False)
+    (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def write_pictures(folder: Path, count: int = 20) -> None:
+    """Write some pictures of each class, one class with two more than the other."""
+    for extra, name in enumerate(BLOBS):
+        target = folder / "raw" / "pictures" / name
+        target.mkdir(parents=True, exist_ok=True)
+        for number in range(count + 2 * extra):
+            picture = images.encode_png(draw_subject(name, number))
+            (target / f"{number:03}.png").write_bytes(picture)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A tiny project of bars and squares, current folder and all; nothing is made yet."""
+    write_params(tmp_path)
+    write_pictures(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def prep(monkeypatch, capsys):
+    """Run `prep` with the given words and return (exit code, what it printed, its errors)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["prep", *words])
+        monkeypatch.setattr(console.out, "quiet", False)
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        printed = capsys.readouterr()
+        return int(stop.value.code or 0), printed.out, printed.err
+
+    return run

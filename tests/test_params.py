@@ -1,0 +1,117 @@
+"""params.yaml: defaults, types, and errors that name the key and the nearest known one."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.errors import DataError
+from pipeline.params import Params, load_params
+
+MINIMAL = {
+    "sources": [{"path": "raw/photos", "layout": "whole"}],
+    "classes": ["cat", "dog"],
+    "augment": {"flip": {}, "rotate": {"degrees": [-10, 10]}, "duplicate": None},
+    "experiments": {"none": None, "flip-cat": {"ops": ["flip"], "classes": ["cat"]}},
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load_with(**changes):
+        content = {key: value for key, value in (MINIMAL | changes).items() if value is not None}
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+        return load_params(tmp_path / "params.yaml")
+
+    return load_with
+
+
+def test_a_minimal_file_gets_every_default(load):
+    params = load()
+    assert params.classes == ("cat", "dog")
+    assert params.train.seeds == (0, 1, 2)
+    assert params.augment["rotate"].draw_names == ("degrees",)
+    assert params.experiments["flip-cat"].classes == ("cat",)
+
+
+def test_numbers_are_class_names_too(load):
+    experiments = {"none": {}}
+    assert load(classes=[0, 1], experiments=experiments).classes == ("0", "1")
+
+
+@pytest.mark.parametrize("name", ["a<b>&\"c'", "日本", "🐈", "no cat", "CON2"])
+def test_a_class_may_have_any_name_that_is_no_path(load, name):
+    assert load(classes=[name, "x"], experiments={"none": {}}).classes == (name, "x")
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/b", "a\\b", "", ".", "..", "nul", "COM1.txt", "a\x00b", "all", " a", True, 1.5]
+)
+def test_a_class_name_that_forms_a_path_is_refused(load, name):
+    with pytest.raises(DataError, match=r"params\.yaml: classes"):
+        load(classes=[name, "x"], experiments={"none": {}})
+
+
+@pytest.mark.parametrize("seeds, expected", [(2, (0, 1)), ([7, 3], (7, 3))])
+def test_seeds_are_a_count_or_a_list(load, seeds, expected):
+    assert load(train={"seeds": seeds}).train.seeds == expected
+
+
+def test_the_control_defaults_to_none(load):
+    params = load(
+        experiments={"none": {}, "a": {}, "b": {"control": "a"}},
+    )
+    assert [params.control_of(name) for name in ("none", "a", "b")] == [None, "none", "a"]
+    assert load(experiments={"a": {}}).control_of("a") is None
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"split": {"tset": 0.2}}, r"split\.tset: there is no such key\. Did you mean 'test'"),
+        ({"sources": [{"path": "raw", "layot": "whole"}]}, r"layot.*Did you mean 'layout'"),
+        ({"spilt": {}}, r"spilt: there is no such key\. Did you mean 'split'"),
+        ({"split": {"test": 1.5}}, r"split\.test: .*less than 1 .found: 1\.5"),
+        ({"split": {"test": "a fifth"}}, r"split\.test: .*number.*found: 'a fifth'"),
+        ({"train": {"model": "deepconf"}}, r"train\.model: unknown model.*Did you mean 'deepconv'"),
+        ({"train": {"seeds": [1, 1]}}, r"train\.seeds: .*different"),
+        ({"tile": {"method": "emnist", "channels": 3}}, r"tile: .*set channels: 1"),
+        ({"sources": []}, r"sources: "),
+        ({"sources": [{"path": "../x", "layout": "free"}]}, r"sources\.0\.path: .*inside"),
+        ({"sources": [{"path": "raw", "layout": "cells"}]}, r"sources\.0: .*needs rows: and"),
+        ({"classes": ["a", "A"]}, r"classes: two classes have the same name"),
+        ({"augment": {"flip": {"direktion": "vertical"}}}, r"direktion.*direction"),
+        ({"augment": {"a b": {"transform": "flip"}}}, r"augment: 'a b' is no name"),
+        ({"experiments": {"x": {"ops": ["flipp"]}}}, r"experiments\.x: 'flipp' is not in augment.*'flip'"),
+        ({"experiments": {"x": {"classes": ["cta"]}}}, r"'cta' is not in classes\. Did you mean 'cat'"),
+        ({"experiments": {"x": {"control": "non"}, "none": {}}}, r"'non' is not in exp.*'none'"),
+        ({"experiments": {"x; rm -rf": {}}}, r"'x; rm -rf' is no name"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_names_the_key_and_the_nearest(load, changes, message):
+    with pytest.raises(DataError, match=message):
+        load(**changes)
+
+
+def test_every_wrong_setting_gets_its_line(load):
+    with pytest.raises(DataError) as error:
+        load(split={"tset": 0.2, "val": -1}, train={"steps": 0})
+    assert len(str(error.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["classes: [a", "- a\n- b", "\xff"])
+def test_what_is_no_map_is_refused(tmp_path, text):
+    (tmp_path / "params.yaml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"params\.yaml"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_says_how_to_start(tmp_path):
+    with pytest.raises(DataError, match="prep init"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_the_presets_and_the_root_are_valid():
+    root = Path(__file__).parents[1]
+    for path in [root / "params.yaml", *root.glob("pipeline/presets/*/params.yaml")]:
+        assert isinstance(load_params(path), Params)

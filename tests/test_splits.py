@@ -1,0 +1,145 @@
+"""Balancing and splitting: shares, strata, whole groups; and refusals that say what to do."""
+
+from collections import Counter
+
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import DataError
+from pipeline.splits import (
+    check_parts,
+    find_near_duplicates,
+    merge_groups,
+    split_folds,
+    split_shares,
+    undersample,
+)
+
+
+def text(values):
+    return np.array([str(value) for value in values], object)
+
+
+def make_pages(pages=60, seed=0):
+    """Return labels and groups of pages that hold one or two of each of four classes."""
+    dice = np.random.default_rng(seed)
+    rows = [
+        (label, f"page {page}")
+        for page in range(pages)
+        for label in "abcd"
+        for _ in range(dice.integers(1, 3))
+    ]
+    labels, groups = zip(*rows, strict=True)
+    return text(labels), text(groups)
+
+
+def test_undersampling_goes_to_the_smallest_class():
+    labels = text("aaaaaabbbbccc")
+    assert Counter(labels[undersample(labels, None, seed=1)]) == {"a": 3, "b": 3, "c": 3}
+
+
+def test_undersampling_to_a_number_keeps_classes_that_are_smaller():
+    labels = text("aaaaaabbbbcc")
+    assert Counter(labels[undersample(labels, 3, seed=1)]) == {"a": 3, "b": 3, "c": 2}
+
+
+def test_undersampling_draws_by_the_seed_alone():
+    labels = text("ab" * 50 + "a" * 50)
+    first, again, other = (undersample(labels, 20, seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_shares_are_met_in_every_class():
+    labels = text(["cat"] * 120 + ["dog"] * 80)
+    parts = split_shares(labels, text(range(200)), test=0.25, val=0.1, seed=1)
+    for name, total in (("cat", 120), ("dog", 80)):
+        counts = Counter(parts[labels == name])
+        assert counts == {"test": 0.25 * total, "val": 0.1 * total, "train": 0.65 * total}
+
+
+@given(seed=st.integers(0, 1000), test=st.floats(0.1, 0.4), val=st.floats(0.05, 0.3))
+@settings(max_examples=25, deadline=None)
+def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
+    labels, groups = make_pages(seed=seed)
+    parts = split_shares(labels, groups, test=test, val=val, seed=seed)
+    for group in set(groups):
+        assert len(set(parts[groups == group])) == 1
+    check_parts(labels, parts, list("abcd"), ["train", "val", "test"])
+    assert abs((parts == "test").mean() - test) < 0.08
+    assert abs((parts == "val").mean() - val) < 0.08
+
+
+def test_a_given_test_set_is_kept():
+    labels, groups = make_pages()
+    given_test = np.isin(groups, ["page 3", "page 17"])
+    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    np.testing.assert_array_equal(parts == "test", given_test)
+
+
+def test_given_training_tiles_are_never_tested():
+    labels, groups = make_pages()
+    given_train = np.isin(groups, [f"page {page}" for page in range(30)])
+    parts = split_shares(labels, groups, test=0.3, val=0.1, seed=1, given_train=given_train)
+    assert not (parts[given_train] == "test").any()
+    assert abs((parts == "test").mean() - 0.3) < 0.08
+
+
+def test_every_tile_is_tested_in_exactly_one_fold():
+    labels, groups = make_pages()
+    folds = split_folds(labels, groups, folds=5, val=0.1, seed=1)
+    tested = np.sum([parts == "test" for parts in folds], axis=0)
+    np.testing.assert_array_equal(tested, 1)
+    for parts in folds:
+        for group in set(groups):
+            assert len(set(parts[groups == group])) == 1
+
+
+def test_a_class_with_one_tile_is_refused():
+    labels = text(["cat"] * 30 + ["dog"])
+    with pytest.raises(DataError, match="class 'dog' is too small to appear in each part"):
+        split_shares(labels, text(range(31)), test=0.2, val=0.1, seed=1)
+
+
+def test_a_class_from_one_group_is_refused():
+    labels, groups = make_pages(pages=20)
+    labels[groups == "page 0"] = "rare"
+    with pytest.raises(DataError, match="class 'rare'.*comes from 1 group and 2 are needed"):
+        split_shares(labels, groups, test=0.2, val=0.1, seed=1)
+
+
+def test_a_part_without_a_class_is_refused():
+    with pytest.raises(DataError, match="class 'b'.*has 2 tiles and none came into the val set"):
+        check_parts(text("aabb"), text(["train", "val", "train", "train"]), ["a", "b"], ["val"])
+
+
+def test_shares_that_leave_nothing_are_refused():
+    with pytest.raises(DataError, match="leave nothing to train on"):
+        split_shares(text("ab" * 20), text(range(40)), test=0.6, val=0.5, seed=1)
+
+
+def test_near_duplicates_are_tied_through_each_other():
+    """a-b and b-c are one bit apart and so a-c two: still one cluster; the rest is alone."""
+    hashes = np.array([0b1, 0b11, 0b111, 0xFF00, 0xFFFF0000], np.uint64)
+    clusters = find_near_duplicates(hashes, distance=1)
+    assert clusters[0] == clusters[1] == clusters[2]
+    assert len(set(clusters)) == 3
+
+
+@given(seed=st.integers(0, 99))
+@settings(max_examples=10, deadline=None)
+def test_hash_distances_agree_with_imagehash(seed):
+    bits = np.random.default_rng(seed).random((2, 8, 8)) < 0.5
+    distance = imagehash.ImageHash(bits[0]) - imagehash.ImageHash(bits[1])
+    hashes = np.packbits(bits.reshape(2, 64), axis=1).view(">u8").ravel().astype(np.uint64)
+    tied = [len(set(find_near_duplicates(hashes, d))) == 1 for d in (distance - 1, distance)]
+    assert tied == [False, True]
+
+
+def test_groups_that_share_a_near_duplicate_are_merged():
+    groups = ["tom", "tom", "kitty", "rex", "rex"]
+    merged = merge_groups(groups, np.array([0, 1, 1, 2, 3]))
+    assert list(merged) == ["kitty", "kitty", "kitty", "rex", "rex"]
