@@ -17,7 +17,9 @@ from pipeline.verdicts import Cell, Estimate, Verdict, estimate_difference, judg
 
 ALL = "all"  # stands where a class's name would
 MARKS = {"helps": " ▲", "hurts": " ▼", "no effect beyond the margin": " ="}
-LEGEND = "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
+LEGEND = (
+    "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
+)
 FEW_CLASSES = 3  # up to so many, the wide table has room for the intervals
 
 
@@ -99,9 +101,7 @@ def measure(
     classes: Sequence[str],
 ) -> Result:
     """Return an arm's mean and spread of one metric, and its difference to the control."""
-    values = [
-        run[metric] if number is None else run["classes"][number][metric] for run in arm.runs
-    ]
+    values = [run[metric] if number is None else run["classes"][number][metric] for run in arm.runs]
     known = np.array([value for value in values if value is not None], float)
     return Result(
         experiment=arm.name,
@@ -145,8 +145,7 @@ def to_cells(results: Sequence[Result]) -> list[Cell]:
 
 def to_row(result: Result) -> dict[str, object]:
     """Return a line of ablation.csv; shares with six digits, nothing where nothing is known."""
-    estimate, verdict = result.estimate, result.verdict
-    return {
+    row: dict[str, object] = {
         "experiment": result.experiment,
         "control": result.control,
         "class": result.label,
@@ -154,16 +153,20 @@ def to_row(result: Result) -> dict[str, object]:
         "mean": _digits(result.mean),
         "sd": _digits(result.sd),
         "runs": result.runs,
-        "difference": _digits(estimate and estimate.difference),
-        "low": _digits(estimate and estimate.low),
-        "high": _digits(estimate and estimate.high),
-        "p": _digits(verdict and verdict.adjusted_p),
-        "verdict": verdict.verdict if verdict else "",
-        "visible_effect": _digits(verdict and verdict.visible_effect),
     }
+    if result.estimate:
+        for name in ("difference", "low", "high"):
+            row[name] = _digits(getattr(result.estimate, name))
+    if result.verdict:
+        row["p"] = _digits(result.verdict.adjusted_p)
+        row["verdict"] = result.verdict.verdict
+        row["visible_effect"] = _digits(result.verdict.visible_effect)
+    return row
 
 
-def widen(arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]) -> list[WideTable]:
+def widen(
+    arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]
+) -> list[WideTable]:
     """Return the tables to read: accuracy, then recall and precision by class."""
     by_key = {(r.experiment, r.metric, r.label): r for r in results}
     accuracy = WideTable(
@@ -179,7 +182,10 @@ def widen(arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]
             f"{metric.capitalize()} by class (%, and points of difference to the control)",
             ("experiment", *classes),
             tuple(
-                (arm.name, *(_class_cell(by_key[arm.name, metric, c], len(classes)) for c in classes))
+                (
+                    arm.name,
+                    *(_class_cell(by_key[arm.name, metric, c], len(classes)) for c in classes),
+                )
                 for arm in arms
             ),
         )
@@ -191,7 +197,9 @@ def widen(arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]
 def write_markdown(table: WideTable) -> str:
     """Return a table as Markdown; a class name can't break out of its cell."""
     lines = [table.columns, ["---"] * len(table.columns), *table.rows]
-    escaped = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    escaped = (
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
     return f"**{table.title}**\n\n" + "\n".join(escaped) + "\n"
 
 

@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="""Turn your own scans and photos into a dataset, and learn what each augmentation is worth.
+    help="""Turn your scans and photos into a dataset, and learn what each augmentation is worth.
 
 `dvc repro` runs the whole road, and only what changed. Each stage can also be run by hand:
 without options it does all of its work as params.yaml says.
@@ -108,8 +108,9 @@ def normalise(quiet: Quiet = False) -> None:
 def balance(quiet: Quiet = False) -> None:
     """Choose the tiles that stay, as many of each class.
 
-    Writes processed/balanced.csv by `balance` in params.yaml: `undersample` to the smallest class or
-    to a number of tiles, or `none`. Nothing is invented; unlabelled tiles are left out and counted.
+    Writes processed/balanced.csv by `balance` in params.yaml: `undersample` to the smallest class
+    or to a number of tiles, or `none`. Nothing is invented; unlabelled tiles are left out and
+    counted.
 
     Example: `prep balance`
     """

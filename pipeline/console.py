@@ -40,7 +40,7 @@ def fail(text: str) -> None:
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; without a terminal as wide as it needs to be."""
     from rich import box
-    from rich.text import Text
+    from rich.table import Table
 
     table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
     for column in columns:

@@ -41,6 +41,22 @@ class Fold:
     ids: dict[str, set[str]]  # of train, val and test
 
 
+@dataclass(frozen=True)
+class Pool:
+    """What one fold of an experiment trains on: the originals first, then the variants."""
+
+    fold: int
+    classes: list[str]
+    tiles: Tiles
+    originals: int
+    validation: Tiles | None
+
+    @property
+    def variants(self) -> int:
+        """How many of the tiles are variants."""
+        return len(self.tiles) - self.originals
+
+
 def choose_experiments(params: Params, wanted: str | None) -> list[str]:
     """Return the one experiment that is wanted, or all; an unknown name is a DataError."""
     known = list(params.experiments)
@@ -80,17 +96,26 @@ def read_tiles(project: Project, plan: Plan, ids: set[str]) -> Tiles:
         return _take(tiles, tiles.ids, ids)
 
 
-def read_training_tiles(project: Project, plan: Plan, fold: Fold) -> tuple[Tiles, int]:
-    """Return the fold's originals followed by its variants, and how many the originals are."""
-    parts = [read_tiles(project, plan, fold.ids["train"])]
-    parts += _read_variants(project.root, plan, fold)
-    return (
-        Tiles(
-            images=np.concatenate([part.images for part in parts]),
-            labels=np.concatenate([part.labels for part in parts]),
-            ids=np.concatenate([part.ids for part in parts]),
-        ),
-        len(parts[0]),
+def read_pool(project: Project, plan: Plan, fold: Fold) -> Pool:
+    """Return what a fold trains on; a variant belongs to it when its parent does."""
+    originals = read_tiles(project, plan, fold.ids["train"])
+    variants = list(_read_variants(project.root, plan, fold))
+    with open_dataset(project.root / plan["tiles"]["file"]) as tiles:
+        classes = tiles.classes
+    return Pool(
+        fold=fold.number,
+        classes=classes,
+        tiles=_join([originals, *variants]),
+        originals=len(originals),
+        validation=read_tiles(project, plan, fold.ids["val"]) if fold.ids["val"] else None,
+    )
+
+
+def _join(parts: list[Tiles]) -> Tiles:
+    return Tiles(
+        images=np.concatenate([part.images for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ids=np.concatenate([part.ids for part in parts]),
     )
 
 

@@ -29,9 +29,7 @@ def undersample(labels: npt.NDArray[np.object_], to: int | None, seed: int) -> M
     return keep
 
 
-def find_near_duplicates(
-    hashes: npt.NDArray[np.uint64], distance: int
-) -> npt.NDArray[np.intp]:
+def find_near_duplicates(hashes: npt.NDArray[np.uint64], distance: int) -> npt.NDArray[np.intp]:
     """Return (N,) the number of the cluster that each picture belongs to.
 
     Two pictures are tied when their perceptual hashes differ in at most `distance` of 64 bits;
@@ -40,19 +38,28 @@ def find_near_duplicates(
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [
-        np.argwhere(np.bitwise_count(hashes[start : start + 256, None] ^ hashes) <= distance)
-        + [start, 0]
-        for start in range(0, len(hashes), 256)
-    ]
-    first, second = np.concatenate(pairs).T if pairs else np.empty((2, 0), int)
+    first, second = find_close_pairs(hashes, distance)
     links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
     return connected_components(links, directed=False)[1]
 
 
-def merge_groups(
-    groups: Sequence[str], clusters: npt.NDArray[np.intp]
-) -> npt.NDArray[np.object_]:
+def find_close_pairs(
+    hashes: npt.NDArray[np.uint64], distance: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the rows of all pairs that differ in at most `distance` bits (each with itself too).
+
+    Works through blocks of rows, so that memory grows with N and not with its square.
+    """
+    first, second = [np.empty(0, np.intp)], [np.empty(0, np.intp)]
+    for start in range(0, len(hashes), 256):
+        block = np.bitwise_count(hashes[start : start + 256, None] ^ hashes) <= distance
+        rows, columns = np.nonzero(block)
+        first.append(rows + start)
+        second.append(columns)
+    return np.concatenate(first), np.concatenate(second)
+
+
+def merge_groups(groups: Sequence[str], clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.object_]:
     """Return (N,) groups in which rows that share a group or a cluster share a group.
 
     A merged group is named after its first member in alphabetical order.
@@ -66,7 +73,9 @@ def merge_groups(
     links = coo_array((np.ones(len(numbers), bool), (numbers, offset + clusters)), (size, size))
     merged = connected_components(links, directed=False)[1][numbers]
     names: dict[int, str] = {}
-    for number, group in sorted(zip(merged.tolist(), groups, strict=True), key=lambda pair: pair[1]):
+    for number, group in sorted(
+        zip(merged.tolist(), groups, strict=True), key=lambda pair: pair[1]
+    ):
         names.setdefault(number, group)
     return np.array([names[number] for number in merged], object)
 
@@ -157,9 +166,7 @@ def _draw_part(
     return rows[_draw_grouped(labels[rows], groups[rows], share, seed)]
 
 
-def _draw_single(
-    labels: npt.NDArray[np.object_], share: float, seed: int
-) -> npt.NDArray[np.intp]:
+def _draw_single(labels: npt.NDArray[np.object_], share: float, seed: int) -> npt.NDArray[np.intp]:
     from sklearn.model_selection import StratifiedShuffleSplit
 
     smallest, count = min(Counter(labels).items(), key=lambda item: item[1])

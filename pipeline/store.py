@@ -23,8 +23,9 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -36,6 +37,7 @@ from pipeline.errors import DataError
 SCHEMA_VERSION = 1
 CHUNK_BYTES = 1 << 18
 TEXT = h5py.string_dtype("utf-8")
+TEXT_COLUMNS = {"ids", "groups", "parents"}
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -92,20 +94,25 @@ class DatasetFile:
     def read(self, rows: npt.NDArray[np.integer] | slice = slice(None)) -> Rows:
         """Return the given rows, in the order asked for."""
         if isinstance(rows, slice):
-            return self._read_sorted(rows)
-        increasing, back = np.unique(rows, return_inverse=True)  # all that h5py can select by
-        return _take(self._read_sorted(increasing), back)
+            rows = np.arange(len(self))[rows]
+        increasing, back = np.unique(rows, return_inverse=True)
+        columns = {name: self._read_column(name, increasing) for name in self._columns}
+        return Rows(**{name: column[back] for name, column in columns.items()})
 
-    def _read_sorted(self, rows: npt.NDArray[np.integer] | slice) -> Rows:
-        file = self._file
-        return Rows(
-            images=file["images"][rows],
-            labels=file["labels"][rows],
-            ids=file["ids"].asstr()[rows],
-            groups=file["groups"].asstr()[rows],
-            parents=file["parents"].asstr()[rows] if "parents" in file else None,
-            draws=file["draws"][rows] if "draws" in file else None,
-        )
+    @property
+    def _columns(self) -> list[str]:
+        return [field.name for field in fields(Rows) if field.name in self._file]
+
+    def _read_column(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
+        column = self._file[name].asstr() if name in TEXT_COLUMNS else self._file[name]
+        if not len(rows):
+            return column[:0]
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        # HDF5 selects single rows slowly, and of a column without numbers not at all: unless
+        # they lie far apart, all between are read too.
+        if last - first <= 8 * len(rows) or 0 in self._file[name].shape:
+            return column[first:last][rows - first]
+        return column[rows]
 
 
 class DatasetWriter:
@@ -271,20 +278,7 @@ def _worth_compressing(images: Pixels) -> bool:
     return len(zlib.compress(sample, 1)) < 0.7 * len(sample)
 
 
-def _windows(
-    glyphs: Iterable[tuple[str, Pixels]], size: int
-) -> Iterator[list[tuple[str, Pixels]]]:
+def _windows(glyphs: Iterable[tuple[str, Pixels]], size: int) -> Iterator[list[tuple[str, Pixels]]]:
     remaining = iter(glyphs)
     while window := list(itertools.islice(remaining, size)):
         yield window
-
-
-def _take(rows: Rows, order: npt.NDArray[np.integer]) -> Rows:
-    return Rows(
-        images=rows.images[order],
-        labels=rows.labels[order],
-        ids=rows.ids[order],
-        groups=rows.groups[order],
-        parents=None if rows.parents is None else rows.parents[order],
-        draws=None if rows.draws is None else rows.draws[order],
-    )

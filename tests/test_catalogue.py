@@ -44,7 +44,12 @@ def test_overrides_change_only_what_they_name():
         [
             {"source": "a.jpg", "label": "dog", "group": ""},
             {"source": "b.zip/in/1.jpg", "label": "", "group": "rex"},
-            {"source": "c.jpg", "id": "0-0-5-5", "label": "dog", "group": ""},  # a box's, not a scan's
+            {
+                "source": "c.jpg",
+                "id": "0-0-5-5",
+                "label": "dog",
+                "group": "",
+            },  # a box's, not a scan's
         ],
     )
     assert [(row["label"], row["group"]) for row in rows] == [

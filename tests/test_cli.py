@@ -32,7 +32,9 @@ def test_the_data_half_from_pictures_to_plan(project, prep):
     assert len(read_table(processed / "boxes.csv", COLUMNS["boxes"])) == 42
     balanced = read_table(processed / "balanced.csv", COLUMNS["balanced"])
     assert [row["label"] for row in balanced].count("bar") == 20 == len(balanced) / 2
-    split = {row["id"]: row["split"] for row in read_table(processed / "split.csv", COLUMNS["split"])}
+    split = {
+        row["id"]: row["split"] for row in read_table(processed / "split.csv", COLUMNS["split"])
+    }
     with store.open_dataset(processed / "augmented/rotate/bar.h5") as variants:
         assert variants.draw_names == ["degrees"]
         assert {split[parent] for parent in variants.parents} == {"train"}
@@ -94,7 +96,7 @@ def test_the_same_picture_under_two_labels_is_used_under_neither(project, prep):
     assert sum(row["status"] == "quarantined" for row in rows) == 2
 
 
-@pytest.mark.parametrize("stage", DATA_STAGES[1:] + ("train", "evaluate", "compare", "report"))
+@pytest.mark.parametrize("stage", (*DATA_STAGES[1:], "train", "evaluate", "compare", "report"))
 def test_a_stage_before_the_one_it_needs_names_the_command(project, prep, stage):
     code, _, errors = prep(stage)
     assert code == 1
@@ -125,7 +127,10 @@ def misname_a_class(project):
         (remove_raw, "raw/pictures"),
         (empty_the_source, "raw/pictures is empty"),
         (flatten_the_source, "raw/pictures has no class folders"),
-        (misname_a_class, "'squaer' is not among the classes in params.yaml. Did you mean 'square'"),
+        (
+            misname_a_class,
+            "'squaer' is not among the classes in params.yaml. Did you mean 'square'",
+        ),
         (lambda project: write_params(project, spilt={}), "Did you mean 'split'"),
         (lambda project: write_params(project, split={"test": 7}), "split.test"),
         (lambda project: (project / "params.yaml").unlink(), "prep init"),
@@ -169,7 +174,9 @@ def test_wrong_usage_exits_with_2(project, prep):
 
 def test_a_page_with_the_wrong_number_of_rows_is_quarantined(project, prep):
     write_params(project, sources=[{"path": "raw/pictures", "layout": "rows"}])
-    picture = images.encode_png(images.decode_page((project / "raw/pictures/bar/000.png").read_bytes()))
+    picture = images.encode_png(
+        images.decode_page((project / "raw/pictures/bar/000.png").read_bytes())
+    )
     (project / "raw/pictures/page.png").write_bytes(picture)
     run_to(prep, "segment")
     reasons = read_table(project / "processed/quarantine.csv", COLUMNS["quarantine"])

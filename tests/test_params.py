@@ -45,7 +45,8 @@ def test_a_class_may_have_any_name_that_is_no_path(load, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "a/b", "a\\b", "", ".", "..", "nul", "COM1.txt", "a\x00b", "all", " a", True, 1.5]
+    "name",
+    ["../x", "a/b", "a\\b", "", ".", "..", "nul", "COM1.txt", "a\x00b", "all", " a", True, 1.5],
 )
 def test_a_class_name_that_forms_a_path_is_refused(load, name):
     with pytest.raises(DataError, match=r"params\.yaml: classes"):
@@ -82,8 +83,8 @@ def test_the_control_defaults_to_none(load):
         ({"classes": ["a", "A"]}, r"classes: two classes have the same name"),
         ({"augment": {"flip": {"direktion": "vertical"}}}, r"direktion.*direction"),
         ({"augment": {"a b": {"transform": "flip"}}}, r"augment: 'a b' is no name"),
-        ({"experiments": {"x": {"ops": ["flipp"]}}}, r"experiments\.x: 'flipp' is not in augment.*'flip'"),
-        ({"experiments": {"x": {"classes": ["cta"]}}}, r"'cta' is not in classes\. Did you mean 'cat'"),
+        ({"experiments": {"x": {"ops": ["flipp"]}}}, r"experiments\.x: 'flipp' is not in augment"),
+        ({"experiments": {"x": {"classes": ["cta"]}}}, r"'cta' is not in classes.*'cat'"),
         ({"experiments": {"x": {"control": "non"}, "none": {}}}, r"'non' is not in exp.*'none'"),
         ({"experiments": {"x; rm -rf": {}}}, r"'x; rm -rf' is no name"),
     ],

@@ -72,9 +72,7 @@ def write_variants(
     return len(rows) * op.copies
 
 
-def append_variants(
-    out: DatasetWriter, originals: Rows, op: Op, groups: Mapping[str, str]
-) -> None:
+def append_variants(out: DatasetWriter, originals: Rows, op: Op, groups: Mapping[str, str]) -> None:
     """Append every copy of a window of originals."""
     for copy in range(op.copies):
         draws = ops.draw(op, op.seed, list(originals.ids), copy)

@@ -25,13 +25,14 @@ def balance(project: Project, params: Params) -> str:
         to = None if params.balance.to == "smallest" else params.balance.to
         keep[labelled] = undersample(labels[labelled], to, params.balance.seed)
     rows = [
-        {"id": ids[row], "label": labels[row], "group": groups[row]}
-        for row in np.flatnonzero(keep)
+        {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
     write_table(project.output("balanced.csv"), COLUMNS["balanced"], rows)
+    left_out = int((~labelled).sum())
+    note = f"; {left_out:,} unlabelled left out" if left_out else ""
     return (
-        f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv "
-        f"({_spread(Counter(labels[keep]))} a class; {int((~labelled).sum()):,} unlabelled left out)"
+        f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv, "
+        f"{_spread(Counter(labels[keep]))} a class{note}"
     )
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from pipeline import network
 from pipeline.atomic import whole_file
 from pipeline.console import track
-from pipeline.errors import DataError
 from pipeline.experiments import Fold, Tiles, choose_experiments, load_plan, read_folds, read_tiles
 from pipeline.params import Params
 from pipeline.project import Project
@@ -91,7 +90,8 @@ def write_metrics(
         "classes": classes,
         "split": split_digest,
         "runs": [
-            run.run | asdict(score_run(run.test.labels, choose_classes(run.probabilities), len(classes)))
+            run.run
+            | asdict(score_run(run.test.labels, choose_classes(run.probabilities), len(classes)))
             for run in tested
         ],
     }

@@ -105,4 +105,3 @@ def check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
             f"{source.path} has no class folders: put the pictures of each class into a folder "
             f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv)"
         )
-

@@ -71,7 +71,11 @@ def count_stages(
     names = np.array([*params.classes, ""], object)[tiles.labels]
     balanced = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     label = {row["id"]: row["label"] for row in balanced}
-    split = [row for row in read_table(project.input("split.csv"), COLUMNS["split"]) if row["fold"] == "0"]
+    split = [
+        row
+        for row in read_table(project.input("split.csv"), COLUMNS["split"])
+        if row["fold"] == "0"
+    ]
     found = {"tiles": Counter(names), "balanced": Counter(label.values())}
     for part in ("train", "val", "test"):
         of_part = Counter(label[row["id"]] for row in split if row["split"] == part)
@@ -98,7 +102,9 @@ def show_variants(project: Project, tiles: DatasetFile, op: str, class_name: str
     sheet = contact.lay_out(contact.pair_up(originals.images, rows.images), columns=2 * PAIRS)
     first = describe_draws(names, rows.draws[0]) if len(rows) and names else ""
     caption = f"{class_name}{f' (first pair: {first})' if first else ''}"
-    return draw(sheet, caption, f"{len(rows)} tiles of class {class_name}, each beside its {op} variant")
+    return draw(
+        sheet, caption, f"{len(rows)} tiles of class {class_name}, each beside its {op} variant"
+    )
 
 
 def describe_draws(names: list[str], numbers: npt.NDArray[np.float64]) -> str:

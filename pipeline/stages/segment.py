@@ -1,7 +1,6 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pipeline.boxes import Box, box_id, label_places
 from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
 from pipeline.errors import DataError
+from pipeline.pages import Glyph
 from pipeline.params import Params, Source
 from pipeline.project import Project
 from pipeline.scans import Scan, read_catalogue, read_overrides, read_scans
@@ -37,23 +37,29 @@ class Subject:
     pixels: npt.NDArray[np.uint8] | None = None
 
 
+@dataclass(frozen=True)
+class Searched:
+    """A scan's subjects, or the reason why it can't be used; and a JPEG of what was seen."""
+
+    subjects: list[Subject]
+    reason: str = ""
+    overlay: bytes = b""
+
+
 def segment(project: Project, params: Params) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
+    overrides = {row["id"]: row for row in read_overrides(project.root) if row.get("id")}
+    scans = read_catalogue(project)
     found: list[tuple[Row, Subject]] = []
     refused: list[Row] = []
-    overrides = {row["id"]: row for row in read_overrides(project.root) if row.get("id")}
     with whole_folder(project.output("overlays")) as overlay_folder:
-        scans = read_catalogue(project)
         for row, scan in track(read_scans(project.root, scans), "segmenting", len(scans)):
-            try:
-                subjects = find_subjects(row, scan, params)
-            except DataError as error:
-                refused.append(row | {"reason": str(error)})
-                continue
-            subjects = [apply_override(subject, overrides) for subject in subjects]
-            found += [(row, subject) for subject in subjects]
-            if row["layout"] not in ONE_SUBJECT:
-                write_overlay(overlay_folder, row, scan, subjects)
+            searched = search_scan(row, scan, params)
+            if searched.overlay:
+                (overlay_folder / overlay_name(row)).write_bytes(searched.overlay)
+            if searched.reason:
+                refused.append(row | {"reason": searched.reason})
+            found += [(row, apply_override(s, overrides)) for s in searched.subjects]
     write_found(project, found)
     write_quarantine(project, refused)
     return (
@@ -62,54 +68,74 @@ def segment(project: Project, params: Params) -> str:
     )
 
 
-def find_subjects(row: Row, scan: Scan | DataError, params: Params) -> list[Subject]:
-    """Return the subjects of one scan; raises DataError with the reason when it is no good."""
+def search_scan(row: Row, scan: Scan | DataError, params: Params) -> Searched:
+    """Return what is on one scan."""
     if isinstance(scan, DataError):
-        raise scan
+        return Searched([], str(scan))
     if row["layout"] in ONE_SUBJECT:
-        return [whole_subject(row, scan, is_writing=params.tile.method != "photo")]
+        is_writing = params.tile.method != "photo"
+        subject = read_ink(row, scan) if is_writing else whole_subject(row, scan)
+        return Searched([subject] if subject else [], "" if subject else "it is blank")
+    return search_page(row, scan, params)
+
+
+def search_page(row: Row, scan: Scan, params: Params) -> Searched:
+    """Return the labelled glyphs of a page; nothing is guessed when they don't fit its layout."""
     source = params.source_of(row["source"])
     glyphs = find_glyphs(scan, source, len(params.classes))
-    if not glyphs:
-        raise DataError("no writing was found on the page")
     places = [(glyph.row, glyph.column) for glyph in glyphs]
-    labels = label_places(source.layout, places, params.classes, row["label"], source.labels)
-    scan_id = scan_id_of(row)
-    return [
-        Subject(
-            id=box_id(scan_id, glyph.box),
-            box=glyph.box,
-            label=label,
-            group=row["group"],
-            row=glyph.row,
-            column=glyph.column,
-            score=glyph.score,
-            pixels=glyph.pixels,
-        )
-        for glyph, label in zip(glyphs, labels, strict=True)
-    ]
+    reason, labels = "", [""] * len(glyphs)
+    try:
+        labels = label_places(source.layout, places, params.classes, row["label"], source.labels)
+    except DataError as error:
+        reason = str(error)
+    overlay = draw_found(scan, glyphs, labels)
+    if reason or not glyphs:
+        return Searched([], reason or "no writing was found on it", overlay)
+    subjects = [to_subject(row, *pair) for pair in zip(glyphs, labels, strict=True)]
+    return Searched(subjects, overlay=overlay)
 
 
-def find_glyphs(scan: Scan, source: Source, class_count: int) -> list[pages.Glyph]:
+def find_glyphs(scan: Scan, source: Source, class_count: int) -> list[Glyph]:
     """Return the glyphs of a page, searched as its layout says."""
-    if source.layout == "cells":
-        return pages.cut_cells(scan, source.rows or 1, source.columns or 1)
-    row_length = class_count if source.layout == "sequence" else None
-    return pages.find_glyphs(scan, source.layout, row_length)
+    match source.layout:
+        case "cells":
+            return pages.cut_cells(scan, source.rows or 1, source.columns or 1)
+        case "sequence":
+            return pages.find_glyphs(scan, "sequence", class_count)
+        case "rows" | "free":
+            return pages.find_glyphs(scan, source.layout)
+        case _:
+            raise ValueError(f"layout {source.layout} has no pages to search")
 
 
-def whole_subject(row: Row, scan: Scan, *, is_writing: bool) -> Subject:
-    """Return the scan itself as the one subject; of writing also its ink."""
+def to_subject(row: Row, glyph: Glyph, label: str) -> Subject:
+    """Return a glyph as a row of boxes.csv."""
+    return Subject(
+        id=box_id(scan_id_of(row), glyph.box),
+        box=glyph.box,
+        label=label,
+        group=row["group"],
+        row=glyph.row,
+        column=glyph.column,
+        score=glyph.score,
+        pixels=glyph.pixels,
+    )
+
+
+def whole_subject(row: Row, scan: Scan) -> Subject:
+    """Return the scan itself as the one subject."""
     height, width = scan.shape[:2]
-    whole = Subject(scan_id_of(row), (0, 0, width, height), row["label"], row["group"])
-    if not is_writing:
-        return whole
+    return Subject(scan_id_of(row), (0, 0, width, height), row["label"], row["group"])
+
+
+def read_ink(row: Row, scan: Scan) -> Subject | None:
+    """Return the scan as the one subject with its ink, None when it is blank."""
+    whole = whole_subject(row, scan)
     if row["layout"] == "idx":  # ink bright on 0 already
-        return replace(whole, pixels=scan)
+        return replace(whole, pixels=scan) if scan.any() else None
     glyph = pages.cut_whole(scan)
-    if glyph is None:
-        raise DataError("the picture is blank")
-    return replace(whole, pixels=glyph.pixels, score=glyph.score)
+    return replace(whole, pixels=glyph.pixels, score=glyph.score) if glyph else None
 
 
 def apply_override(subject: Subject, overrides: dict[str, Row]) -> Subject:
@@ -121,16 +147,17 @@ def apply_override(subject: Subject, overrides: dict[str, Row]) -> Subject:
     return replace(subject, label=label, group=override.get("group") or subject.group)
 
 
-def write_overlay(folder: Path, row: Row, scan: Scan, subjects: list[Subject]) -> None:
-    """Write the page with its numbered boxes, to look at."""
+def draw_found(scan: Scan, glyphs: list[Glyph], labels: list[str]) -> bytes:
+    """Return a JPEG of the page with its boxes."""
     picture = overlays.draw_overlay(
-        scan,
-        [subject.box for subject in subjects],
-        [subject.label for subject in subjects],
-        [subject.score for subject in subjects],
+        scan, [glyph.box for glyph in glyphs], labels, [glyph.score for glyph in glyphs]
     )
-    name = f"{Path(row['member'] or row['source']).stem}-{scan_id_of(row)}.jpg"
-    (folder / name).write_bytes(images.encode_jpeg(picture, quality=70))
+    return images.encode_jpeg(picture, quality=70)
+
+
+def overlay_name(row: Row) -> str:
+    """Return a name for a page's overlay that starts like the page's own."""
+    return f"{Path(row['member'] or row['source']).stem}-{scan_id_of(row)}.jpg"
 
 
 def write_found(project: Project, found: list[tuple[Row, Subject]]) -> None:

@@ -63,9 +63,7 @@ def divide(params: Params, labels: Column, groups: Column, given: Column) -> lis
             "params.yaml: split.folds: a source says split: test, so the test set is given; "
             "cross-validation needs to choose it. Set folds: 1, or take split: out of sources."
         )
-    return split_folds(
-        labels, groups, folds=settings.folds, val=settings.val, seed=settings.seed
-    )
+    return split_folds(labels, groups, folds=settings.folds, val=settings.val, seed=settings.seed)
 
 
 def group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:

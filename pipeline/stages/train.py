@@ -1,26 +1,23 @@
 """prep train: experiments/<name>.json -> runs/<name>/fold-<f>/seed-<n>/."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 
-from pipeline import network, schedule
+from pipeline import network
 from pipeline.atomic import whole_folder
-from pipeline.console import track
+from pipeline.console import progress, warn
 from pipeline.experiments import (
-    Fold,
-    Tiles,
+    Pool,
     choose_experiments,
     load_plan,
     read_folds,
-    read_tiles,
-    read_training_tiles,
+    read_pool,
 )
 from pipeline.params import Params, Train
 from pipeline.project import Project
+from pipeline.schedule import Schedule
 from pipeline.tables import COLUMNS, write_table
-
-NO_RUN_YET = "run.json"
 
 
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
@@ -33,40 +30,56 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
         folds = read_folds(project, plan)
         with progress(f"training {name}", len(folds) * len(seeds) * steps) as advance:
             for fold in folds:
-                pool, originals = read_training_tiles(project, plan, fold)
-                validation = read_tiles(project, plan, fold.ids["val"])
+                pool = read_pool(project, plan, fold)
                 for seed in seeds:
                     folder = project.run_folder(name, fold.number, seed)
-                    train_run(folder, params, pool, originals, validation, seed, advance)
+                    train_run(folder, params.train, pool, seed, advance)
                     runs += 1
     return f"{runs} run{'s' * (runs != 1)} of {steps:,} steps in processed/runs"
 
 
 def train_run(
-    folder: Path,
-    params: Params,
-    pool: Tiles,
-    originals: int,
-    validation: Tiles,
-    seed: int,
-    advance: Callable[[], None],
+    folder: Path, settings: Train, pool: Pool, seed: int, advance: Callable[[], None]
 ) -> None:
-    """Train one seed on one fold and write model.keras, history.csv and run.json."""
-    settings = params.train
-    variants = len(pool) - originals
-    order = schedule.Schedule(seed, originals, variants, settings.batch_size)
+    """Train one seed on one fold's pool; write model.keras, history.csv and run.json."""
     model = network.build(
         settings.model,
-        pool.images.shape[1:],
-        len(params.classes),
-        learning_rate=settings.learning_rate,
+        pool.tiles.images.shape[1:],
+        len(pool.classes),
         seed=seed,
+        learning_rate=settings.learning_rate,
     )
+    order = Schedule(seed, pool.originals, pool.variants, settings.steps, settings.batch_size)
     history = network.fit(
         model,
-        lambda step: (pool.images[order.batch(step)], pool.labels[order.batch(step)]),
+        lambda step: (pool.tiles.images[order[step]], pool.tiles.labels[order[step]]),
         steps=settings.steps,
-        validation=(validation.images, validation.labels) if len(validation) else None,
         validate_every=settings.validate_every,
+        validation=(pool.validation.images, pool.validation.labels) if pool.validation else None,
         on_step=lambda _: advance(),
     )
+    if history.failed_step is not None:
+        warn(f"{folder}: the loss stopped being a number at step {history.failed_step}")
+    run = {
+        "fold": pool.fold,
+        "seed": seed,
+        "steps": settings.steps,
+        "originals": pool.originals,
+        "variants": pool.variants,
+        "best_step": history.best_step,
+        "failed_step": history.failed_step,
+        "seconds": round(history.seconds, 3),
+        "parameters": network.count_parameters(model),
+        "summary": network.summarise(model),
+        "versions": network.versions(),
+    }
+    with whole_folder(folder) as part:
+        network.save(model, part / "model.keras")
+        write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
+        text = json.dumps(run, indent=2, ensure_ascii=False)
+        (part / "run.json").write_text(text + "\n", encoding="utf-8")
+
+
+def vars_of(row: network.Row) -> dict[str, object]:
+    """Return a row of history.csv."""
+    return dict(zip(COLUMNS["history"], row, strict=True))

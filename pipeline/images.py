@@ -1,0 +1,397 @@
+"""Picture files <-> arrays: the only module that decodes and encodes pictures.
+
+A decoded page is upright (its EXIF orientation applied) uint8, (H, W) when the file is grey,
+(H, W, 3) RGB otherwise; 0 is black. The format is read from the content, never from a name:
+JPEG (of a phone's multi-picture file the first), PNG, TIFF (every page), BMP, GIF and WebP (of
+an animation the first frame), HEIC where pi-heif is installed.
+
+How what is not 8-bit grey or RGB becomes so:
+- 16-bit grey is scaled by its range (65535 becomes 255; 4095 does in a 12-bit TIFF);
+- float and 32-bit grey are scaled from 0..1, 0..255 or 0..65535, the smallest that holds all
+  values, or from the picture's own lowest and highest value where none does;
+- transparency is laid on white; a palette of greys only is grey;
+- CMYK, YCbCr and LAB become RGB. Other colour profiles are ignored: the numbers stay those of
+  the file on every machine, and no parser of profiles is exposed to strangers' files.
+
+Whatever is wrong with a file ends as a PictureError whose message is the reason to quarantine
+it. PIL's limit and Python's warnings are global, so a lock lets one picture through at a time:
+to decode several at once, use processes.
+"""
+
+import io
+import logging
+import os
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from pipeline.errors import DataError
+
+Pixels = npt.NDArray[np.uint8]
+
+MAX_PIXELS = 200_000_000  # an A0 sheet at 300 dpi has 140 million
+MAX_PAGES = 10_000
+
+# PIL's classes are called directly: Image.open would try its other readers too, of which one
+# starts Ghostscript.
+_READERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
+    "JPEG": JpegImageFile,
+    "PNG": PngImageFile,
+    "TIFF": TiffImageFile,
+    "BMP": BmpImageFile,
+    "GIF": GifImageFile,
+    "WebP": WebPImageFile,
+}
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+}
+_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
+_HEIC_BRANDS = {
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
+}  # fmt: skip
+
+# Threads, 16 bits to 8, BGR, packed rows, 10 bits to 16, the decoder's name, no security limits
+_HEIC_OPTIONS = (1, True, False, True, False, "", False)
+
+# EXIF 2.32, 4.6.4 A: where the first row and column of the stored picture lie.
+_MAKE_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+# TIFF 6.0, sections 3 and 8
+_NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 1 | 4
+_BITS_PER_SAMPLE = 258
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+
+# What PIL and the libraries under it are known to raise on broken bytes.
+_DECODER_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError,
+    RuntimeError, AttributeError, AssertionError, BufferError, SystemError, MemoryError,
+    struct.error, zlib.error, ImageCms.PyCMSError,
+)  # fmt: skip
+
+_ONE_AT_A_TIME = threading.Lock()
+_SILENT = logging.NullHandler()
+
+
+class PictureError(DataError):
+    """A file is no picture that can be read; the message is the reason to quarantine it."""
+
+
+def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
+    """Yield each page of a picture file, upright, uint8 (H, W) or (H, W, 3) RGB.
+
+    A TIFF may have several pages (thumbnails and masks among them are passed over), any other
+    file has one. Raises PictureError when the file cannot be read, in a TIFF after the pages
+    before the broken one; a page of more than max_pixels is refused before it is decoded.
+    """
+    kind = recognise(data)
+    with _careful(kind, max_pixels):
+        image = _open(kind, data, max_pixels)
+        pages = _seek_pages(image)
+    while True:
+        with _careful(kind, max_pixels):
+            if next(pages, None) is None:
+                return
+            pixels = _decode(image, max_pixels)
+        yield pixels
+
+
+def decode_page(
+    data: bytes, page: int = 0, *, at_least: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Pixels:
+    """Return one page of a picture file, counted from 0, as decode_pages gives it.
+
+    With `at_least` (pixels) a JPEG may come at a half, quarter or eighth of its size, as long as
+    its short side keeps that many pixels: several times faster when only a small picture is
+    wanted. Raises PictureError as decode_pages does, and when there is no such page.
+    """
+    kind = recognise(data)
+    with _careful(kind, max_pixels):
+        image = _open(kind, data, max_pixels)
+        for number, _ in enumerate(_seek_pages(image)):
+            if number == page:
+                return _decode(image, max_pixels, at_least)
+        raise PictureError(f"there is no page {page}: the {kind} has {number + 1}")
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Return uint8 (H, W), (H, W, 1) or (H, W, 3) RGB as a PNG file, the same bytes each time."""
+    return _encode(pixels, "PNG")
+
+
+def encode_jpeg(pixels: Pixels, quality: int = 85) -> bytes:
+    """Return uint8 (H, W), (H, W, 1) or (H, W, 3) RGB as a JPEG file, the same bytes each time.
+
+    `quality` is libjpeg's, 1 to 95.
+    """
+    return _encode(pixels, "JPEG", quality=quality)
+
+
+def perceptual_hash(pixels: Pixels) -> np.uint64:
+    """Return the 64-bit perceptual hash of uint8 (H, W), (H, W, 1) or (H, W, 3) RGB.
+
+    Pictures that look alike differ in few bits (imagehash's phash: the signs of the lowest
+    8 x 8 cosine frequencies against their median).
+    """
+    import imagehash  # it imports PyWavelets and SciPy, which only a split of photos needs
+
+    bits = imagehash.phash(_to_image(pixels)).hash
+    return np.packbits(bits.ravel()).view(">u8")[0].astype(np.uint64)
+
+
+def recognise(data: bytes) -> str:
+    """Return the format of a picture file by its first bytes: 'JPEG', 'PNG', ..., 'HEIC'.
+
+    Raises PictureError when they are no picture's.
+    """
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return kind
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
+        return "BMP"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        return "HEIC"
+    if not data:
+        raise PictureError("empty file")
+    raise PictureError(f"not a picture (starts with '{ascii(data[:8])[2:-1]}')")
+
+
+@contextmanager
+def _careful(kind: str, max_pixels: int) -> Iterator[None]:
+    """Turn whatever a decoder raises into PictureError; let no warning or log line out."""
+    with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        logging.getLogger("PIL").addHandler(_SILENT)
+        # Catches what _decode comes too late for (a canvas allocated on opening, tiles larger
+        # than their page). PIL refuses above twice this number.
+        limit_before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels // 2
+        try:
+            yield
+        except Image.DecompressionBombError as error:
+            limit = _in_millions(max_pixels)
+            raise PictureError(f"too large: more pixels than the limit of {limit}") from error
+        except MemoryError as error:
+            raise PictureError("too large for the memory of this machine") from error
+        except _DECODER_ERRORS as error:
+            raise PictureError(_explain(kind, error, warned)) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit_before
+
+
+def _explain(kind: str, error: Exception, warned: list[warnings.WarningMessage]) -> str:
+    causes = (error, error.__cause__)
+    complaints = [str(error), *(str(warning.message) for warning in warned)]
+    if any(isinstance(cause, EOFError | IndexError | struct.error) for cause in causes) or any(
+        "truncated" in text.lower() or "but only got" in text for text in complaints
+    ):
+        return f"truncated: the {kind} ends too early"
+    text = str(error) or type(error).__name__
+    if any(isinstance(cause, KeyError) for cause in causes):
+        text = f"its header has no (or an unknown) {text}"
+    printable = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return f"unreadable {kind}: {printable[:100]}"
+
+
+@contextmanager
+def _quiet_libtiff() -> Iterator[None]:
+    """Close the process's standard error meanwhile: libtiff writes its complaints there."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a process without one
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _in_millions(pixels: int) -> str:
+    return f"{pixels / 1e6:g} million"
+
+
+def _open(kind: str, data: bytes, max_pixels: int) -> Image.Image:
+    """Read a file's header; pixels are decoded later, but those of a HEIC."""
+    if kind == "HEIC":
+        return _open_heic(data, max_pixels)
+    return _READERS[kind](io.BytesIO(data))
+
+
+def _open_heic(data: bytes, max_pixels: int) -> Image.Image:
+    """Decode the main picture of a HEIC file; libheif turns it upright."""
+    try:
+        # pi_heif's plugin for PIL calls this too, but then reads the metadata as well, and where
+        # they are damaged it takes the process down with it (pi_heif 1.4).
+        import _pi_heif
+    except ImportError:
+        raise PictureError(
+            "a HEIC photo: to read it, install pi-heif (pip install 'prep[heic]')"
+        ) from None
+    pictures = _pi_heif.load_file(data, *_HEIC_OPTIONS)
+    picture = next((picture for picture in pictures if picture and picture.primary), None)
+    if picture is None:
+        raise PictureError("the HEIC has no main picture")
+    _check_size(picture.size_mode[0], max_pixels)
+    pixels = picture.data
+    size, mode = picture.size_mode
+    return Image.frombytes(mode, size, pixels, "raw", mode, picture.stride)
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        limit = _in_millions(max_pixels)
+        raise PictureError(f"too large: {width} x {height} pixels, the limit is {limit}")
+
+
+def _seek_pages(image: Image.Image) -> Iterator[int]:
+    """Turn to each page in turn and yield its frame number."""
+    if not isinstance(image, TiffImageFile):
+        yield 0
+        return
+    pages = 0
+    for frame in range(MAX_PAGES + 1):
+        try:
+            image.seek(frame)
+        except EOFError:
+            break
+        if not image.tag_v2.get(_NEW_SUBFILE_TYPE, 0) & _THUMBNAIL_OR_MASK:
+            pages += 1
+            yield frame
+    else:
+        raise PictureError(f"more than {MAX_PAGES:,} pages")
+    if not pages:
+        raise PictureError("the TIFF holds only a thumbnail (is it a camera's raw file?)")
+
+
+def _decode(image: Image.Image, max_pixels: int, at_least: int | None = None) -> Pixels:
+    _check_size(image.size, max_pixels)
+    if at_least is not None:
+        image.draft(None, (max(at_least, 1), max(at_least, 1)))
+    with _quiet_libtiff() if isinstance(image, TiffImageFile) else nullcontext():
+        image.load()
+    turn = _MAKE_UPRIGHT.get(_read_orientation(image))
+    return _to_pixels(image if turn is None else image.transpose(turn))
+
+
+def _read_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 (upright) when there is none or EXIF is broken.
+
+    A TIFF's is 1 by now: PIL has already applied it.
+    """
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except _DECODER_ERRORS:
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _to_pixels(image: Image.Image) -> Pixels:
+    """Return a decoded picture of any mode as uint8 (H, W) or (H, W, 3) RGB."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _scale_to_uint8(image)
+    grey = _is_grey(image)
+    if image.has_transparency_data:
+        image = _lay_on_white(image)
+    if image.mode == "LAB":
+        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
+    mode = "L" if grey else "RGB"
+    return np.array(image if image.mode == mode else image.convert(mode))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    if image.mode in {"P", "PA"}:
+        palette = np.reshape(image.getpalette("RGB") or [], (-1, 3))
+        return bool((palette == palette[:, :1]).all())
+    return image.mode in {"1", "L", "LA", "La"}
+
+
+def _lay_on_white(image: Image.Image) -> Image.Image:
+    if image.mode == "La":  # grey multiplied with its alpha, which PIL converts to this only
+        image = image.convert("LA")
+    layer = image.convert("RGBA")
+    paper = Image.new("RGB", layer.size, "white")
+    paper.paste(layer.convert("RGB"), mask=layer.getchannel("A"))
+    return paper
+
+
+def _scale_to_uint8(image: Image.Image) -> Pixels:
+    """Return a grey picture of more than 8 bits as uint8 (H, W), by the module's rule."""
+    values = np.array(image)
+    tags = getattr(image, "tag_v2", {})
+    if values.dtype.itemsize == 2:
+        highest = 4095 if tags.get(_BITS_PER_SAMPLE) == (12,) else 65535
+        levels = np.rint(np.minimum(np.arange(65536) * 255 / highest, 255)).astype(np.uint8)
+        pixels = levels[values]
+    else:
+        pixels = _scale_by_values(values)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # PIL inverts 8-bit TIFFs only
+        pixels = 255 - pixels
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        pixels[values == transparent] = 255
+    return pixels
+
+
+def _scale_by_values(values: npt.NDArray[np.generic]) -> Pixels:
+    numbers = values.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    lowest, highest = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    for top in (1, 255, 65535):
+        if lowest >= 0 and highest <= top:
+            lowest, highest = 0.0, float(top)
+            break
+    numbers = np.nan_to_num(numbers, nan=lowest, posinf=highest, neginf=lowest)
+    return np.rint((numbers - lowest) * 255 / max(highest - lowest, 1e-30)).astype(np.uint8)
+
+
+def _encode(pixels: Pixels, kind: str, **options: int) -> bytes:
+    buffer = io.BytesIO()
+    _to_image(pixels).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _to_image(pixels: Pixels) -> Image.Image:
+    plane = pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
+    is_picture = plane.ndim == 2 or (plane.ndim == 3 and plane.shape[2] == 3)
+    if pixels.dtype != np.uint8 or not is_picture or not pixels.size:
+        raise ValueError(
+            f"a picture must be uint8 (H, W), (H, W, 1) or (H, W, 3), "
+            f"got {pixels.dtype} of shape {pixels.shape}"
+        )
+    return Image.fromarray(np.ascontiguousarray(plane))

@@ -1,0 +1,410 @@
+"""The models: built by name, trained for a fixed number of steps, asked, saved and loaded.
+
+The only module that knows Keras, and only inside its functions: importing it costs nothing.
+Only Keras's own API is used, so that KERAS_BACKEND=jax or torch serves as well as TensorFlow.
+
+Tiles go in as they are stored, uint8 (N, S, S, C), 0..255: scaling is the model's first layer.
+Labels are integers (N,), 0 .. classes-1. Probabilities come out as float32 (N, classes).
+"""
+
+import functools
+import gc
+import importlib
+import io
+import logging
+import math
+import os
+import sys
+import time
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import keras
+
+Images = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.integer[Any]]
+
+
+# --- The models ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model by name: the layers between scaling and the softmax, and what trains it."""
+
+    layers: Callable[[ModuleType], list[Any]]  # given the module keras.layers
+    smallest_side: int  # pixels: below it a pooling layer has nothing left to pool
+    optimiser: str = "adam"
+    learning_rate: float = 0.001
+
+
+def _dense16(layers: ModuleType) -> list[Any]:
+    return [layers.Flatten(), layers.Dense(16, activation="sigmoid")]
+
+
+def _dense512(layers: ModuleType) -> list[Any]:
+    return [layers.Flatten(), layers.Dense(512, activation="relu")]
+
+
+def _cnn1(layers: ModuleType) -> list[Any]:
+    return [
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(784, activation="relu"),
+    ]
+
+
+def _cnn(layers: ModuleType) -> list[Any]:
+    return [
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        layers.Conv2D(16, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        layers.Flatten(),
+        layers.Dense(784, activation="relu"),
+        layers.Dropout(0.5),
+    ]
+
+
+def _cifar(layers: ModuleType) -> list[Any]:
+    convolve = functools.partial(layers.Conv2D, kernel_size=3, padding="same", activation="relu")
+    return [
+        convolve(32),
+        convolve(64),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        convolve(64),
+        convolve(64),
+        layers.MaxPooling2D(2),
+        layers.Dropout(0.25),
+        layers.Flatten(),
+        layers.Dense(512, activation="relu"),
+    ]
+
+
+def _deepconv(layers: ModuleType) -> list[Any]:
+    relu = {"activation": "relu", "kernel_initializer": "he_normal"}
+    convolve = functools.partial(layers.Conv2D, kernel_size=3, padding="same", **relu)
+    return [
+        convolve(16),
+        convolve(16),
+        layers.MaxPooling2D(2),
+        convolve(32),
+        convolve(32),
+        layers.MaxPooling2D(2),
+        convolve(64),
+        convolve(64),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dense(50, **relu),
+        layers.Dropout(0.5),
+    ]
+
+
+RECIPES = {
+    "cnn": Recipe(_cnn, smallest_side=12),
+    "deepconv": Recipe(_deepconv, smallest_side=8),
+    "dense16": Recipe(_dense16, smallest_side=1),
+    "dense512": Recipe(_dense512, smallest_side=1),
+    "cnn1": Recipe(_cnn1, smallest_side=4, optimiser="sgd", learning_rate=0.01),
+    "cifar": Recipe(_cifar, smallest_side=4),
+}
+MODELS = tuple(RECIPES)
+
+
+def build(
+    name: str,
+    shape: tuple[int, int, int],
+    class_count: int,
+    *,
+    seed: int,
+    learning_rate: float | None = None,
+) -> "keras.Model":
+    """Start a run: make the named model for tiles of `shape` (S, S, C), compiled, its dice seeded.
+
+    The initial weights and all dropout depend on the seed and the shapes alone: no data, and no
+    run before this one in the same process, changes them. Without a `learning_rate` the model's
+    own is used. Raises DataError for an unknown name and for tiles too small for the model.
+    """
+    recipe = find_recipe(name, shape)
+    keras = import_keras()
+    make_deterministic(seed)
+    model = keras.Sequential(
+        [
+            keras.Input(shape, dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            *recipe.layers(keras.layers),
+            keras.layers.Dense(class_count, activation="softmax"),
+        ],
+        name=name,
+    )
+    optimiser = keras.optimizers.get(recipe.optimiser)
+    optimiser.learning_rate = recipe.learning_rate if learning_rate is None else learning_rate
+    model.compile(
+        optimizer=optimiser,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        # XLA makes TensorFlow's convolutions half as fast on a processor; JAX needs it.
+        jit_compile=False if keras.config.backend() == "tensorflow" else "auto",
+    )
+    return model
+
+
+def find_recipe(name: str, shape: tuple[int, int, int]) -> Recipe:
+    """Return the recipe of a model; DataError if there is none or the tiles are too small."""
+    if name not in RECIPES:
+        known = ", ".join(MODELS)
+        raise DataError(f"Unknown model '{name}'.{nearest(name, MODELS)} Known are {known}.")
+    recipe = RECIPES[name]
+    if min(shape[:2]) < recipe.smallest_side:
+        raise DataError(
+            f"Model '{name}' needs tiles of at least {recipe.smallest_side} x "
+            f"{recipe.smallest_side} pixels; these are {shape[0]} x {shape[1]}."
+        )
+    return recipe
+
+
+# --- Training ------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """What one interval of a training measured; nan where there is no validation set."""
+
+    step: int  # steps done at the end of the interval
+    loss: float  # mean over the interval's batches, as they were met (with dropout)
+    accuracy: float
+    val_loss: float  # after the interval, on the whole validation set
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class History:
+    """The course of a training."""
+
+    rows: tuple[Row, ...]
+    best_step: int  # the step whose weights the model now has; 0: as it was before
+    failed_step: int | None  # the step whose loss was not a finite number; None: all went well
+    seconds: float
+
+
+def fit(
+    model: "keras.Model",
+    get_batch: Callable[[int], tuple[Images, Labels]],
+    *,
+    steps: int,
+    validate_every: int,
+    validation: tuple[Images, Labels] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> History:
+    """Train for exactly `steps` steps, then return to the weights with the lowest validation loss.
+
+    `get_batch(k)` gives batch k, counted from 0; `on_step(n)` is told when n steps are done. The
+    validation loss is measured every `validate_every` steps and at the end; it chooses among
+    checkpoints and never shortens the training (rule 8 of docs/ablation.md). Without a validation
+    set the last weights stay. A loss that is no finite number ends the training, and the history
+    says at which step.
+    """
+    if steps < 1 or validate_every < 1:
+        raise ValueError(f"steps and validate_every must be at least 1: {steps}, {validate_every}")
+    started = time.perf_counter()
+    rows: list[Row] = []
+    best_step, best_score, best_weights = 0, math.inf, model.get_weights()
+    failed_step = None
+    for first in range(0, steps, validate_every):
+        last = min(first + validate_every, steps)
+        step, loss, accuracy = _train_interval(model, get_batch, first, last, on_step)
+        scores = measure(model, *validation) if validation else (math.nan, math.nan)
+        rows.append(Row(step, loss, accuracy, *scores))
+        score = scores[0] if validation else -step  # without validation the last is the best
+        if not (math.isfinite(loss) and math.isfinite(score)):
+            failed_step = step
+            break
+        if score < best_score:
+            best_step, best_score, best_weights = step, score, model.get_weights()
+    model.set_weights(best_weights)
+    return History(tuple(rows), best_step, failed_step, time.perf_counter() - started)
+
+
+def _train_interval(
+    model: "keras.Model",
+    get_batch: Callable[[int], tuple[Images, Labels]],
+    first: int,
+    last: int,
+    on_step: Callable[[int], None] | None,
+) -> tuple[int, float, float]:
+    """Train on batches first .. last-1; return the steps done, the mean loss and accuracy."""
+    met = []
+    for batch in range(first, last):
+        # One call a batch is as fast as model.fit on arrays (benchmarks: 0.94 to 0.99 of its time),
+        # and the loss of every single step is seen.
+        logs = model.train_on_batch(*get_batch(batch), return_dict=True)
+        met.append((logs["loss"], logs["accuracy"]))
+        if not math.isfinite(logs["loss"]):
+            break
+        if on_step:
+            on_step(batch + 1)
+    loss, accuracy = np.mean(met, axis=0)
+    return first + len(met), float(loss), float(accuracy)
+
+
+# --- Asking --------------------------------------------------------------------------------
+
+
+def predict(
+    model: "keras.Model", images: Images | Iterable[Images], batch_size: int = 128
+) -> npt.NDArray[np.float32]:
+    """Return the probability of every class for every tile: float32 (N, classes).
+
+    `images` is one array (N, S, S, C) or windows of it, one after the other.
+    """
+    windows = [images] if isinstance(images, np.ndarray) else images
+    parts = [
+        model.predict_on_batch(window[start : start + batch_size])
+        for window in windows
+        for start in range(0, len(window), batch_size)
+    ]
+    nothing = np.empty((0, model.output_shape[-1]), np.float32)
+    return np.concatenate([nothing, *parts]).astype(np.float32, copy=False)
+
+
+def measure(model: "keras.Model", images: Images, labels: Labels) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of a model on tiles (N, S, S, C) with labels (N,)."""
+    probabilities = predict(model, images)
+    own = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(np.maximum(own, 1e-7))  # a zero probability counts as Keras's own loss does
+    return float(loss.mean()), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def count_parameters(model: "keras.Model") -> int:
+    """Return how many numbers the model learns or keeps."""
+    return int(model.count_params())
+
+
+def summarise(model: "keras.Model") -> str:
+    """Return the model's layers, their output shapes and parameters as a plain text table."""
+    text = io.StringIO()
+    model.summary(line_length=80, print_fn=text.write)
+    return text.getvalue()
+
+
+# --- Saving and loading --------------------------------------------------------------------
+
+
+def save(model: "keras.Model", path: Path) -> None:
+    """Write what is needed to predict or to fine-tune: layers and weights, without the optimiser.
+
+    The optimiser's memory is two thirds of a file, and belongs to the last step, not to the best.
+    Any name will do; Keras itself insists on `.keras`.
+    """
+    bare = type(model).from_config(model.get_config())
+    bare.set_weights(model.get_weights())
+    written = path.with_name(path.name + ".keras")
+    with _warnings_off():  # Keras reads its own variables in a way that numpy will give up
+        bare.save(written)
+    written.replace(path)
+
+
+# What Keras and HDF5 were seen to raise for files cut short, with wrong bytes or of another kind.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def load(path: Path) -> "keras.Model":
+    """Read a `.keras` file, without running code from it; DataError if it holds no model."""
+    keras = import_keras()
+    if not path.is_file():
+        raise DataError(f"There is no model file {path}.")
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except _UNREADABLE as error:
+        raise DataError(f"{path} does not hold a Keras model that can be read.") from error
+
+
+# --- Keras itself --------------------------------------------------------------------------
+
+
+def make_deterministic(seed: int) -> None:
+    """Start from nothing: forget earlier models' names and memory, and seed all dice.
+
+    What follows gives the same numbers each time on one machine with the same versions
+    (rule 11 of docs/ablation.md), whatever ran before in this process. Seeds are 0 .. 2**32 - 1.
+    """
+    keras = import_keras()
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+
+
+def versions() -> dict[str, str]:
+    """Return what computes: {"keras": "3.15.1", "backend": "jax", "jax": "0.8.1"}, for example."""
+    keras = import_keras()
+    backend = keras.config.backend()
+    library = importlib.import_module(backend)
+    return {"keras": keras.__version__, "backend": backend, backend: library.__version__}
+
+
+@functools.cache
+def import_keras() -> ModuleType:
+    """Import Keras on its first use, quietly, with TensorFlow's operations made deterministic.
+
+    TensorFlow takes seconds to import, and every training or evaluating stage pays for it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read at import; 3: errors only
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _import_lightly():
+        import keras
+
+        if keras.config.backend() == "tensorflow":
+            import tensorflow
+
+            tensorflow.config.experimental.enable_op_determinism()
+    return keras
+
+
+def _warnings_off() -> AbstractContextManager[None]:
+    return warnings.catch_warnings(action="ignore")  # of Keras and TensorFlow about themselves
+
+
+@contextmanager
+def _import_lightly() -> Iterator[None]:
+    """Halve the time of `import keras` (8.9 s to 4.1 s here).
+
+    Keras imports these packages if they are there, for plots, data frames and wrappers that are
+    not used here. And the garbage collector would go over a million new objects again and again.
+    """
+    absent = [name for name in ("matplotlib", "pandas", "sklearn") if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = None  # type: ignore[assignment]  # importing it says ImportError
+    gc.disable()
+    try:
+        with _warnings_off():
+            yield
+    finally:
+        gc.enable()
+        gc.freeze()
+        for name in absent:
+            del sys.modules[name]

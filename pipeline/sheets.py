@@ -1,0 +1,184 @@
+"""Sheets: the paper found on a page and laid flat.
+
+A page is uint8 (H, W) or (H, W, 3) RGB, upright, in any light. A sheet's picture is
+uint8 (h, w, 3) RGB, straightened and scaled to a working size; `to_page` is the 3x3 homography
+that takes its pixels (x, y) back to the page's, and `paper` is bool (h, w), False on what is
+not paper (the table). Points are float (n, 2) as x, y.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Points = npt.NDArray[np.float64]
+
+WORKING_PIXELS = 3_000_000  # A4 at 180 dpi: fine for any pen, and a 12-megapixel photo stays quick
+GLANCE = 480  # longest side at which the outline of the paper is looked for
+STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
+SURE_BORDER = 0.58  # mean contrast along a border, of at most 1, from which it is believed
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page laid flat: its picture, where it is paper, and the way back to the page."""
+
+    picture: Picture
+    paper: npt.NDArray[np.bool_]
+    to_page: npt.NDArray[np.float64]
+
+
+def lay_flat(page: Picture) -> Sheet:
+    """Find the paper on a page and undo perspective, or at least skew, at a working size."""
+    color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
+    shrink = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
+    color = resize(color, shrink)
+    borders = find_borders(color)
+    if all(found for _, found in borders):
+        flat_to_work, size = map_from_outline(intersect_borders(borders))
+    else:
+        flat_to_work, size = map_from_skew(estimate_skew(color), color.shape)
+    return warp_sheet(color, borders, flat_to_work, size, shrink)
+
+
+def warp_sheet(
+    color: Picture,
+    borders: list[tuple[Points, bool]],
+    flat_to_work: npt.NDArray[np.float64],
+    size: tuple[int, int],
+    shrink: float,
+) -> Sheet:
+    """Draw the flat picture of `size` (width, height) and its mask of paper."""
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    flat = cv2.warpPerspective(
+        color, flat_to_work, size, flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    inside = np.zeros(color.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, np.round(intersect_borders(borders)).astype(np.int32), 1)
+    reach = max(color.shape) // 150  # a border is no sharp line: keep off it
+    found = [found for _, found in borders]
+    if any(found):
+        inside = cv2.erode(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    paper = cv2.warpPerspective(inside, flat_to_work, size, flags=flags) > 0
+    grow = np.diag([1 / shrink, 1 / shrink, 1.0])
+    return Sheet(flat, paper, grow @ flat_to_work)
+
+
+def resize(picture: Picture, scale: float) -> Picture:
+    """Shrink a picture by area averaging; a scale of 1 returns it as it is."""
+    if scale >= 1:
+        return picture
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def find_borders(color: Picture) -> list[tuple[Points, bool]]:
+    """Find the paper's left, top, right and bottom border, or the frame's where it has none.
+
+    Each is two points (2, 2) and whether it was found.
+    """
+    scale = min(1.0, GLANCE / max(color.shape))
+    glance = cv2.cvtColor(resize(color, scale), cv2.COLOR_RGB2GRAY)
+    borders = []
+    for turned, flipped in ((False, False), (True, False), (False, True), (True, True)):
+        view = glance.T if turned else glance
+        line = find_left_border(view[:, ::-1] if flipped else view)
+        found = line is not None
+        if line is None:
+            line = np.array([[0.0, 0.0], [0.0, view.shape[0]]])
+        if flipped:
+            line[:, 0] = view.shape[1] - line[:, 0]
+        borders.append(((line[:, ::-1] if turned else line) / scale, found))
+    return borders
+
+
+def find_left_border(gray: Picture) -> Points | None:
+    """Find the line in the left part of a picture that has dark to its left all along.
+
+    A shadow's edge is too soft to count at this reach, a drawn line is dark on neither side
+    of itself. Returns the points where the line meets the first and the last row.
+    """
+    height, width = gray.shape
+    strip = contrast_across(gray)[:, : int(0.4 * width)]
+    slopes = np.linspace(-STEEPEST, STEEPEST, 81)
+    profiles = np.stack([average_along(strip, slope) for slope in slopes])
+    best, x = np.unravel_index(np.argmax(profiles), profiles.shape)
+    if profiles[best, x] < SURE_BORDER:
+        return None
+    lean = slopes[best] * height / 2
+    return np.array([[x + 0.5 - lean, 0.0], [x + 0.5 + lean, height]])
+
+
+def contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.NDArray[np.float32]:
+    """Compare the light right of each pixel with the light left of it, relative, in (-1, 1).
+
+    Left counts as light as its lightest place within a few `reach` pixels, so a drawn line, with
+    paper on both sides, has no contrast. A difference of `half` counts a half, more can win
+    little, so that no part of a line outvotes the rest.
+    """
+    light = cv2.blur(gray.astype(np.float32), (reach, 1), borderType=cv2.BORDER_REPLICATE)
+    away = reach // 2 + 1
+    right = np.roll(light, -away, axis=1)
+    left = cv2.dilate(light, np.ones((1, 5 * reach)), anchor=(5 * reach - 1, 0))
+    left = np.roll(left, away, axis=1)
+    contrast = (right - left) / (right + left + 20)
+    contrast[:, :away] = 0
+    return contrast / (np.abs(contrast) + half)
+
+
+def average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[np.float32]:
+    """Average a strip along lines of one slope (x per y); one mean for each x at half height."""
+    height, width = strip.shape
+    shear = np.array([[1, slope, -slope * height / 2], [0, 1, 0]])
+    flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0)
+
+
+def intersect_borders(borders: list[tuple[Points, bool]]) -> Points:
+    """Return the corners (4, 2): top left, top right, bottom right, bottom left."""
+    left, top, right, bottom = (
+        np.cross(np.append(line[0], 1), np.append(line[1], 1)) for line, _ in borders
+    )
+    pairs = ((left, top), (top, right), (right, bottom), (bottom, left))
+    corners = [np.cross(a, b) for a, b in pairs]
+    return np.array([corner[:2] / corner[2] for corner in corners])
+
+
+def map_from_outline(corners: Points) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
+    """Return the homography from a rectangle to the corners, and the rectangle's size."""
+    sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
+    width, height = (round((sides[k] + sides[k + 2]) / 2) for k in (0, 1))
+    flat = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    return cv2.getPerspectiveTransform(flat, corners.astype(np.float32)), (width, height)
+
+
+def map_from_skew(
+    degrees: float, shape: tuple[int, ...]
+) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
+    """Return the rotation about the centre that undoes a skew, and the unchanged size."""
+    height, width = shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+    return np.vstack([turn, [0, 0, 1]]), (width, height)
+
+
+def estimate_skew(color: Picture, most: float = 6.0) -> float:
+    """Estimate by how many degrees the rows of writing or rules climb to the right.
+
+    Postl's projection profile: at the right angle the profile of dark strokes over the rows
+    changes most from row to row. Pages whose profile says little are left as they are.
+    """
+    gray = cv2.cvtColor(resize(color, min(1.0, 800 / max(color.shape))), cv2.COLOR_RGB2GRAY)
+    dark = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
+    strokes = np.minimum(dark.astype(np.float32), max(4 * float(dark.mean()), 1.0))
+    angles = np.arange(-most, most + 0.01, 0.125)
+    energy = np.array([profile_energy(strokes, angle) for angle in angles])
+    best = int(np.argmax(energy))
+    still = energy[len(angles) // 2]
+    return float(angles[best]) if energy[best] > 1.15 * still else 0.0
+
+
+def profile_energy(strokes: npt.NDArray[np.float32], degrees: float) -> float:
+    """Sum the squared changes of the row profile seen along lines that climb by `degrees`."""
+    profile = average_along(np.ascontiguousarray(strokes.T), -np.tan(np.radians(degrees)))
+    return float(np.square(np.diff(profile)).sum())

@@ -1,0 +1,214 @@
+"""Glyphs and photos become tiles: pictures of one size, ready to learn from.
+
+A glyph is ink coverage, uint8 (h, w), 0 = paper, 255 = solid ink, of any size; its ink may
+touch the edge, since everything outside the picture counts as paper. Its tile is uint8
+(size, size), ink bright on 0. A photo is uint8 (H, W) grey or (H, W, 3) RGB; its tile is uint8
+(size, size, channels).
+"""
+
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Weights = npt.NDArray[np.float64]
+
+SMALLEST_SIDE = 10  # source pixels: a smaller glyph is scaled as if it were this, and stays small
+SPREAD = 0.99  # of a pixel's width; MNIST's own aliasing comes from its not being 1
+NIST_HEIGHT = 48  # pixels: about 4 mm at 300 dpi, a usual character in NIST's 128x128 frames
+
+
+def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
+    """Scale a glyph's longest side to 20 of 28 pixels and centre its mass, as MNIST was made.
+
+    glyph: uint8 (h, w) ink coverage. size: side of the tile in pixels; 28 is MNIST's, for
+    others the 20 and the place of the centre grow in proportion. Returns uint8 (size, size).
+    The box that is scaled lies where coverage is at least half of the glyph's peak, which for
+    full ink is the usual 0.5 and for a faint glyph keeps its strokes whole; the softer edge
+    about it is still drawn where the square has room. Raises ValueError for a glyph without ink.
+
+    Rule: Yadav and Bottou, arXiv 1905.10498 (facebookresearch/qmnist, making_qmnist/xnist.lsh).
+    """
+    top, left, height, width = find_ink(glyph)
+    side = max(height, width, SMALLEST_SIDE)
+    square = cut_window(
+        glyph, top - (side - height) // 2, left - (side - width) // 2, side, side
+    ).astype(np.float64)
+    weights = spread_weights(side, round(size * 20 / 28))
+    ink = weights @ square @ weights.T / 255
+    # What lies exactly between two levels goes up, whatever order the processor added in.
+    levels = np.floor(255 * ink / min(1.0, ink.max()) + 0.5 + 1e-9)
+    ink_bytes = np.clip(levels, 0, 255).astype(np.uint8)
+    # Truncated, not rounded: this, too, is MNIST's. At size 28 it reads int(15 - centroid).
+    down, right = (int(size / 2 + 1 - centre) for centre in find_centroid(ink_bytes))
+    return cut_window(ink_bytes, -down, -right, size, size)
+
+
+def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
+    """Blur a glyph a little, centre its box in a square and scale it to the tile, as EMNIST was.
+
+    glyph: uint8 (h, w) ink coverage. size: side of the tile in pixels. Returns uint8
+    (size, size). EMNIST's lengths (blur of sigma 1, border of 2) are pixels of NIST's scans;
+    here they grow with the glyph, as if its longest side were NIST_HEIGHT pixels. With the
+    blur's own 2 pixels, this leaves 2 pixels about the ink in a tile of 28. Raises ValueError
+    for a glyph without ink.
+
+    Rule: Cohen, Afshar, Tapson and van Schaik, arXiv 1702.05373, figure 1.
+    """
+    top, left, height, width = find_ink(glyph)
+    unit = max(height, width) / NIST_HEIGHT
+    side = max(height, width) + 2 * (2 + 2) * unit
+    # The square's edges fall between pixels; the window is the whole pixels that hold it and
+    # whatever the cubic reaches outside of it.
+    reach = int(np.ceil(2 * max(1.0, side / size))) + 1
+    window_top = int(np.floor(top + (height - side) / 2)) - reach
+    window_left = int(np.floor(left + (width - side) / 2)) - reach
+    window_side = int(np.ceil(side)) + 1 + 2 * reach
+    window = cut_window(glyph, window_top, window_left, window_side, window_side)
+    kernel = 2 * int(np.ceil(2 * unit)) + 1
+    blurred = cv2.GaussianBlur(window.astype(np.float64), (kernel, kernel), unit)
+    rows = cubic_weights(window_side, top + (height - side) / 2 - window_top, side, size)
+    columns = cubic_weights(window_side, left + (width - side) / 2 - window_left, side, size)
+    ink = np.maximum(rows @ blurred @ columns.T, 0)
+    return np.rint(255 * ink / ink.max()).astype(np.uint8)
+
+
+def normalise_photo(
+    photo: Picture,
+    size: int,
+    channels: Literal[1, 3],
+    fit: Literal["crop", "pad", "stretch"],
+) -> Picture:
+    """Bring a photo to a square tile, each of whose pixels is the mean of the area it covers.
+
+    photo: uint8 (H, W) or (H, W, 3) RGB. size: side of the tile in pixels. channels: 3, where
+    grey is repeated, or 1, where colours become Rec. 601 luma. fit: `crop` keeps the centred
+    square of the short side; `pad` keeps everything, between black bars (an edge repeated would
+    be detail that nobody photographed); `stretch` keeps everything and gives up the aspect.
+    A side that must grow is interpolated bilinearly, which makes no halos. Returns uint8
+    (size, size, channels). Raises ValueError for another shape, `channels` or `fit`.
+    """
+    is_photo = photo.ndim in (2, 3) and photo.shape[2:] in ((), (3,)) and photo.size > 0
+    if photo.dtype != np.uint8 or not is_photo:
+        raise ValueError(
+            f"expected a photo uint8 (H, W) or (H, W, 3), got {photo.dtype} {photo.shape}"
+        )
+    return convert_channels(fit_photo(photo, size, fit), channels)
+
+
+def fit_photo(photo: Picture, size: int, fit: Literal["crop", "pad", "stretch"]) -> Picture:
+    """Bring an (H, W, ...) photo to (size, size, ...) by one of the fits of `normalise_photo`."""
+    height, width = photo.shape[:2]
+    if fit == "stretch":
+        return resize_photo(photo, size, size)
+    if fit == "crop":
+        side = min(height, width)
+        square = cut_window(photo, (height - side) // 2, (width - side) // 2, side, side)
+        return resize_photo(square, size, size)
+    if fit == "pad":
+        scale = size / max(height, width)
+        whole = resize_photo(photo, max(1, round(height * scale)), max(1, round(width * scale)))
+        return cut_window(
+            whole, (whole.shape[0] - size) // 2, (whole.shape[1] - size) // 2, size, size
+        )
+    raise ValueError(f"fit must be 'crop', 'pad' or 'stretch', got {fit!r}")
+
+
+def find_ink(glyph: Picture) -> tuple[int, int, int, int]:
+    """Return the tight box of a glyph's ink as (top, left, height, width), in pixels.
+
+    Ink is where coverage reaches half of the glyph's peak. Raises ValueError if there is none.
+    """
+    if glyph.ndim != 2 or glyph.dtype != np.uint8:
+        raise ValueError(f"expected a glyph uint8 (h, w), got {glyph.dtype} {glyph.shape}")
+    peak = int(glyph.max(initial=0))
+    if peak == 0:
+        raise ValueError(f"a glyph of shape {glyph.shape} has no ink")
+    inked = glyph >= (peak + 1) // 2
+    rows = np.flatnonzero(inked.any(axis=1))
+    columns = np.flatnonzero(inked.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    return top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
+
+
+def find_centroid(ink: Picture) -> tuple[float, float]:
+    """Return the centre of mass of (h, w) ink as (row, column), pixel centres at +0.5."""
+    mass = ink.sum(dtype=np.int64)
+    rows = ink.sum(axis=1, dtype=np.int64) @ (np.arange(ink.shape[0]) + 0.5)
+    columns = ink.sum(axis=0, dtype=np.int64) @ (np.arange(ink.shape[1]) + 0.5)
+    return float(rows / mass), float(columns / mass)
+
+
+def cut_window(picture: Picture, top: int, left: int, height: int, width: int) -> Picture:
+    """Cut a window that may lie partly or wholly outside of an (H, W, ...) picture, where it is 0.
+
+    top, left: the window's corner in pixels of the picture, also negative.
+    """
+    window = np.zeros((height, width, *picture.shape[2:]), picture.dtype)
+    first_row, first_column = max(top, 0), max(left, 0)
+    inside = picture[first_row : max(top + height, 0), first_column : max(left + width, 0)]
+    row, column = first_row - top, first_column - left
+    window[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    return window
+
+
+@lru_cache(maxsize=512)
+def spread_weights(pixels: int, cells: int) -> Weights:
+    """Return the (cells, pixels) weights of MNIST's area accumulation along one axis.
+
+    Each pixel is spread over the cells that it covers, its far edge drawn in by SPREAD. Pixels
+    fewer than cells are first doubled by repetition, as often as it takes, so that a pixel never
+    covers more than one cell and falls on two at most.
+    """
+    repeats = 1
+    while pixels * repeats < cells:
+        repeats *= 2
+    fine = pixels * repeats
+    scale = cells / fine
+    near = cells / 2 + scale * (np.arange(fine) - fine / 2)
+    far = near + SPREAD * scale
+    first = np.floor(near + 1e-11)
+    last = np.ceil(far - 1e-11) - 1
+    cell = np.arange(cells)[:, None]
+    whole = np.where((cell == first) & (first == last), scale, 0)
+    split = np.where(cell == first, first + 1 - near, 0) + np.where(cell == last, far - last, 0)
+    weights = np.where(first == last, whole, np.clip(split, 0, 1))
+    weights = weights.reshape(cells, pixels, repeats).sum(axis=2)
+    weights.setflags(write=False)  # the cache hands the same array to every caller
+    return weights
+
+
+def cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weights:
+    """Return the (cells, pixels) weights that resample one axis bicubically.
+
+    The cells divide the stretch from `start` to `start + length` (pixels). When they are larger
+    than pixels the cubic (Keys, a = -0.5) widens with them, so that no pixel is skipped.
+    """
+    step = length / cells
+    centres = start + (np.arange(cells) + 0.5) * step
+    distance = np.abs(np.arange(pixels) + 0.5 - centres[:, None]) / max(1.0, step)
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    weights = np.where(distance < 1, near, np.where(distance < 2, far, 0))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def resize_photo(photo: Picture, height: int, width: int) -> Picture:
+    """Resize an (H, W, ...) photo: area means along a side that shrinks, bilinear if it grows."""
+    # One axis may shrink while the other grows, and OpenCV averages areas only if none grows.
+    shrunk_height, shrunk_width = min(height, photo.shape[0]), min(width, photo.shape[1])
+    shrunk = cv2.resize(photo, (shrunk_width, shrunk_height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def convert_channels(picture: Picture, channels: Literal[1, 3]) -> Picture:
+    """Return a (H, W) or (H, W, 3) RGB picture as (H, W, channels); grey is Rec. 601 luma."""
+    if channels == 1:
+        grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+        return np.asarray(grey, np.uint8)[..., None]
+    if channels == 3:
+        return picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    raise ValueError(f"channels must be 1 or 3, got {channels!r}")

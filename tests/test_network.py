@@ -1,0 +1,389 @@
+"""The models: their size against hand counts, exact repetition, the checkpoint, files."""
+
+import gc
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import weakref
+import zipfile
+
+import numpy as np
+import pytest
+
+from pipeline import network
+from pipeline.errors import DataError
+
+SHAPE = (13, 15, 1)
+
+
+def bright_side(count, seed=0, shape=SHAPE):
+    """Return noisy tiles whose left (0) or right (1) half is brighter, and which one it is."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count)
+    images = random.integers(0, 120, (count, *shape), dtype=np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        half = slice(None, shape[1] // 2) if label == 0 else slice(shape[1] // 2 + 1, None)
+        image[:, half] += 60
+    return images, labels
+
+
+def batches_of(images, labels, size=16):
+    """Return get_batch over slices of the arrays, from the start again at their end."""
+
+    def get_batch(step):
+        chosen = np.arange(step * size, (step + 1) * size) % len(images)
+        return images[chosen], labels[chosen]
+
+    return get_batch
+
+
+def train(model, steps=6, every=3, flipped=False, **more):
+    """Train on the bright-side task; `flipped` gives the validation set the opposite labels."""
+    images, labels = bright_side(40, seed=1)
+    validation = (images, 1 - labels if flipped else labels)
+    get_batch = batches_of(*bright_side(64))
+    return network.fit(
+        model, get_batch, steps=steps, validate_every=every, **{"validation": validation, **more}
+    )
+
+
+def digest(model):
+    """Return a hash of all weights and of predictions."""
+    numbers = [*model.get_weights(), network.predict(model, bright_side(10, seed=2)[0])]
+    return hashlib.sha256(b"".join(array.tobytes() for array in numbers)).hexdigest()
+
+
+def train_from(seed):
+    """Return what a whole run with this seed comes to: its weights' hash and its losses."""
+    model = network.build("cnn", SHAPE, 2, seed=seed)
+    rows = train(model).rows
+    return [digest(model), *(list(row) for row in rows)]
+
+
+# --- The models ----------------------------------------------------------------------------
+
+
+def test_importing_the_module_imports_no_framework_and_knows_the_models():
+    code = (
+        "import sys; from pipeline.network import MODELS; print(*MODELS);"
+        "assert not {'keras', 'tensorflow', 'jax', 'torch', 'pandas'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cnn", "deepconv", "dense16", "dense512", "cnn1", "cifar"]
+
+
+# Kernel height x width x channels in x out, and a bias for each channel out.
+CNN_28 = (
+    (3 * 3 * 1 * 32 + 32)
+    + (3 * 3 * 32 * 32 + 32)
+    + (3 * 3 * 32 * 16 + 16)
+    + (5 * 5 * 16 * 784 + 784)  # 28 -> 26 -> 24 -> pool 12 -> 10 -> pool 5
+    + (784 * 10 + 10)
+)
+DEEPCONV_80 = (
+    (3 * 3 * 3 * 16 + 16)
+    + (3 * 3 * 16 * 16 + 16)
+    + (3 * 3 * 16 * 32 + 32)
+    + (3 * 3 * 32 * 32 + 32)
+    + (3 * 3 * 32 * 64 + 64)
+    + (3 * 3 * 64 * 64 + 64)
+    + (10 * 10 * 64 * 50 + 50)  # 80 -> pool 40 -> pool 20 -> pool 10
+    + (50 * 2 + 2)
+)
+CIFAR_32 = (
+    (3 * 3 * 3 * 32 + 32)
+    + (3 * 3 * 32 * 64 + 64)
+    + 2 * (3 * 3 * 64 * 64 + 64)
+    + (8 * 8 * 64 * 512 + 512)
+    + (512 * 10 + 10)
+)
+CNN1_28 = (3 * 3 * 32 + 32) + (13 * 13 * 32 * 784 + 784) + (784 * 10 + 10)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "classes", "parameters"),
+    [
+        ("cnn", (28, 28, 1), 10, CNN_28),
+        ("deepconv", (80, 80, 3), 2, DEEPCONV_80),
+        ("dense16", (28, 28, 1), 10, (784 * 16 + 16) + (16 * 10 + 10)),
+        ("dense512", (28, 28, 1), 10, (784 * 512 + 512) + (512 * 10 + 10)),
+        ("cnn1", (28, 28, 1), 10, CNN1_28),
+        ("cifar", (32, 32, 3), 10, CIFAR_32),
+    ],
+)
+def test_each_model_has_the_layers_of_its_study(name, shape, classes, parameters):
+    model = network.build(name, shape, classes, seed=0)
+    assert network.count_parameters(model) == parameters
+    assert model.input_shape == (None, *shape)
+    assert model.output_shape == (None, classes)
+
+
+@pytest.mark.parametrize("name", network.MODELS)
+def test_the_smallest_side_is_the_true_one(name):
+    recipe = network.RECIPES[name]
+    side = recipe.smallest_side
+    assert network.build(name, (side, side + 4, 3), 2, seed=0).built
+    if side > 1:
+        keras = network.import_keras()
+        layers = [keras.Input((side + 4, side - 1, 3)), *recipe.layers(keras.layers)]
+        with pytest.raises(ValueError, match="would be (zero or )?negative"):
+            keras.Sequential(layers)
+
+
+def test_tiles_too_small_for_the_model_and_unknown_names_are_refused_in_words():
+    with pytest.raises(DataError, match="'cnn' needs tiles of at least 12 x 12 pixels.* 8 x 28"):
+        network.build("cnn", (8, 28, 1), 10, seed=0)
+    with pytest.raises(DataError, match="Unknown model 'depconv'. Did you mean 'deepconv'?"):
+        network.build("depconv", (80, 80, 3), 2, seed=0)
+
+
+def test_each_model_has_its_optimiser_and_the_learning_rate_can_be_set():
+    def optimiser(name, **more):
+        chosen = network.build(name, SHAPE, 2, seed=0, **more).optimizer
+        return chosen.name, float(chosen.learning_rate)
+
+    assert optimiser("cnn") == ("adam", pytest.approx(0.001))
+    assert optimiser("cnn1") == ("sgd", pytest.approx(0.01))
+    assert optimiser("cnn1", learning_rate=0.25) == ("sgd", 0.25)
+
+
+def test_the_summary_is_plain_text():
+    text = network.summarise(network.build("cnn", (28, 28, 1), 10, seed=0))
+    assert "336,426" in text
+    assert "(None, 24, 24, 32)" in text
+    assert all(character.isprintable() or character == "\n" for character in text)
+
+
+# --- Training ------------------------------------------------------------------------------
+
+
+def test_a_simple_task_is_learned():
+    model = network.build("cnn", SHAPE, 2, seed=0)
+    history = train(model, steps=40, every=20)
+    assert history.rows[-1].val_accuracy > 0.95
+    assert history.rows[-1].loss < history.rows[0].loss
+    images, labels = bright_side(200, seed=3)
+    assert (network.predict(model, images).argmax(axis=1) == labels).mean() > 0.95
+
+
+def test_exactly_the_given_steps_are_made_on_the_batches_in_order():
+    asked, done = [], []
+    get_batch = batches_of(*bright_side(64))
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    history = train(model, steps=7, every=3, on_step=done.append)
+    assert [row.step for row in history.rows] == [3, 6, 7]
+    assert int(model.optimizer.iterations) == 7
+    network.fit(model, lambda k: asked.append(k) or get_batch(k), steps=7, validate_every=3)
+    assert asked == list(range(7))
+    assert done == list(range(1, 8))
+    assert history.failed_step is None
+    assert history.seconds > 0
+
+
+def test_a_step_is_one_step_of_gradient_descent_on_the_batch_it_was_given():
+    # By hand for the last bias under softmax and cross-entropy: the mean of (p - truth).
+    model = network.build("cnn1", SHAPE, 3, seed=0, learning_rate=0.5)
+    images = bright_side(4)[0]
+    labels = np.array([2, 0, 2, 1])
+    before = network.predict(model, images)
+    bias = model.get_weights()[-1]
+    history = network.fit(model, lambda k: (images, labels), steps=1, validate_every=1)
+    gradient = (before - np.eye(3)[labels]).mean(axis=0)
+    assert model.get_weights()[-1] == pytest.approx(bias - 0.5 * gradient, abs=1e-6)
+    assert history.rows[0].loss == pytest.approx(-np.log(before[range(4), labels]).mean(), rel=1e-5)
+    assert history.rows[0].accuracy == (before.argmax(axis=1) == labels).mean()
+
+
+def test_the_weights_with_the_lowest_validation_loss_come_back():
+    # Training pulls away from the flipped labels: the first measurement stays the best.
+    model = network.build("cnn", SHAPE, 2, seed=0)
+    history = train(model, steps=30, every=5, flipped=True)
+    losses = [row.val_loss for row in history.rows]
+    assert len(losses) == 6
+    assert losses[-1] > losses[0]
+    best = history.rows[int(np.argmin(losses))]
+    assert history.best_step == best.step < 30
+    images, labels = bright_side(40, seed=1)
+    assert network.measure(model, images, 1 - labels) == (best.val_loss, best.val_accuracy)
+
+
+def test_without_a_validation_set_the_last_weights_stay():
+    with_validation, without = (network.build("dense16", SHAPE, 2, seed=0) for _ in range(2))
+    history = train(without, steps=5, validation=None)
+    train(with_validation, steps=5, every=5)
+    assert digest(without) == digest(with_validation)
+    assert history.best_step == 5
+    assert np.isnan([row.val_loss for row in history.rows]).all()
+
+
+def test_measure_gives_the_loss_and_accuracy_that_keras_gives():
+    model = network.build("cnn", SHAPE, 2, seed=0)
+    train(model)
+    images, labels = bright_side(150, seed=5)
+    assert network.measure(model, images, labels) == pytest.approx(
+        model.evaluate(images, labels, verbose=0), rel=1e-5
+    )
+
+
+def test_a_loss_that_is_no_number_ends_the_training_and_the_step_is_named():
+    model = network.build("cnn", SHAPE, 2, seed=0)
+    done = []
+
+    def spoil(step):
+        done.append(step)
+        if step == 5:
+            model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+
+    history = train(model, steps=20, every=2, on_step=spoil)
+    assert history.failed_step == 6
+    assert done == [1, 2, 3, 4, 5]
+    assert [row.step for row in history.rows] == [2, 4, 6]
+    assert history.best_step in (2, 4)
+    assert np.isfinite(network.predict(model, bright_side(3)[0])).all()
+
+
+def test_weights_spoiled_by_the_very_last_step_are_noticed_at_the_validation():
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    initial = model.get_weights()
+
+    def spoil(step):
+        if step == 4:
+            model.set_weights([np.full_like(array, np.nan) for array in initial])
+
+    history = train(model, steps=4, every=4, on_step=spoil)
+    assert np.isfinite(history.rows[0].loss)
+    assert (history.failed_step, history.best_step) == (4, 0)
+    assert all(map(np.array_equal, model.get_weights(), initial))
+
+
+def test_steps_and_intervals_below_one_are_a_callers_mistake():
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        train(model, steps=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        train(model, every=0)
+
+
+# --- The same again ------------------------------------------------------------------------
+
+
+def test_a_run_gives_the_same_numbers_alone_after_others_and_in_a_fresh_process():
+    train_from(seed=0)
+    second = train_from(seed=1)
+    assert train_from(seed=1) == second
+    code = (
+        "import json; from tests.test_network import train_from; print(json.dumps(train_from(1)))"
+    )
+    alone = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert json.loads(alone.stdout) == second
+    assert alone.stderr == ""  # neither TensorFlow nor Keras has a word to say in the terminal
+
+
+def test_arms_with_one_seed_start_from_one_set_of_weights_whatever_their_data():
+    def initial(seed):
+        return network.build("deepconv", (9, 8, 3), 2, seed=seed).get_weights()
+
+    first = initial(seed=7)
+    train(network.build("dense16", SHAPE, 5, seed=7), steps=2)  # other data, other draws
+    np.random.default_rng().random(10)
+    again, other = initial(seed=7), initial(seed=8)
+    assert all(map(np.array_equal, first, again))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other, strict=True) if a.ndim > 1)
+
+
+def test_models_of_earlier_runs_leave_the_memory():
+    kept = []
+    for seed in range(2):
+        model = network.build("dense16", SHAPE, 2, seed=seed)
+        train(model, steps=2)
+        kept.append(weakref.ref(model))
+    del model
+    network.make_deterministic(0)
+    gc.collect()
+    assert [reference() for reference in kept] == [None, None]
+
+
+# --- Asking --------------------------------------------------------------------------------
+
+
+def test_predictions_are_probabilities_in_order_and_the_same_in_windows():
+    model = network.build("cnn", SHAPE, 4, seed=0)
+    images = bright_side(37)[0]
+    whole = network.predict(model, images)
+    assert whole.dtype == np.float32
+    assert whole.shape == (37, 4)
+    assert whole.sum(axis=1) == pytest.approx(np.ones(37), abs=1e-5)
+    windows = (images[start : start + 10] for start in range(0, 37, 10))
+    assert network.predict(model, windows, batch_size=8) == pytest.approx(whole, abs=1e-6)
+    assert network.predict(model, images[[5]]) == pytest.approx(whole[[5]], abs=1e-6)
+    assert network.predict(model, images[:0]).shape == (0, 4)
+    assert network.predict(model, iter(())).shape == (0, 4)
+
+
+def test_tiles_go_in_as_they_are_stored():
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    kernel, bias, last_kernel, last_bias = model.get_weights()
+    images = bright_side(5)[0]
+    hidden = 1 / (1 + np.exp(-(images.reshape(5, -1) / 255 @ kernel + bias)))
+    powers = np.exp(hidden @ last_kernel + last_bias)
+    expected = powers / powers.sum(axis=1, keepdims=True)
+    assert network.predict(model, images) == pytest.approx(expected, abs=1e-5)
+
+
+# --- Files ---------------------------------------------------------------------------------
+
+
+def test_a_saved_model_predicts_the_same(tmp_path):
+    model = network.build("cnn", SHAPE, 2, seed=0)
+    train(model, steps=2)
+    for path in (tmp_path / "model.keras", tmp_path / "beside.tmp"):
+        network.save(model, path)
+        assert sorted(tmp_path.iterdir()) == [path]
+        path = path.rename(tmp_path / "model.keras")
+        assert digest(network.load(path)) == digest(model)
+        path.unlink()
+
+
+def test_a_saved_model_does_not_carry_the_optimisers_memory(tmp_path):
+    model = network.build("dense512", (28, 28, 1), 10, seed=0)
+    images = np.zeros((4, 28, 28, 1), np.uint8)
+    network.fit(model, lambda k: (images, np.arange(4)), steps=1, validate_every=1)
+    network.save(model, tmp_path / "model.keras")
+    weights = 4 * network.count_parameters(model)  # float32
+    assert weights < (tmp_path / "model.keras").stat().st_size < 1.1 * weights
+
+
+def test_files_that_hold_no_model_are_refused_in_words(tmp_path):
+    path = tmp_path / "model.keras"
+    with pytest.raises(DataError, match="no model file .*model.keras"):
+        network.load(path)
+    network.save(network.build("dense16", SHAPE, 2, seed=0), path)
+    whole = path.read_bytes()
+    for content in (b"", b"PNG, I swear", whole[:-1000], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="model.keras does not hold a Keras model"):
+            network.load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("config.json", "{}")
+    with pytest.raises(DataError, match="does not hold a Keras model"):
+        network.load(path)
+
+
+def test_a_model_that_brings_its_own_code_is_refused(tmp_path):
+    keras = network.import_keras()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2)])
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(DataError, match="does not hold a Keras model"):
+        network.load(tmp_path / "model.keras")
+
+
+def test_versions_name_what_computed():
+    versions = network.versions()
+    assert versions["keras"].startswith("3.")
+    assert versions["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
+    assert versions[versions["backend"]][0].isdigit()

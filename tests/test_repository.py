@@ -1,0 +1,93 @@
+"""The repository agrees with itself: stages, command line, dvc.yaml, presets and README."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from pipeline import cli
+from pipeline.commands.init import PRESETS
+from pipeline.ops import TRANSFORMS
+from pipeline.params import Params
+from pipeline.project import MADE_BY
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = typer.main.get_command(cli.app).commands
+STAGES = {path.stem for path in (ROOT / "pipeline/stages").glob("*.py")} - {"__init__"}
+ROAD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+
+
+def test_every_stage_is_a_command_and_a_stage_of_dvc():
+    on_the_road = [name for name, command in COMMANDS.items() if command.rich_help_panel == cli.ROAD]
+    assert set(on_the_road) == STAGES == set(ROAD)
+    assert on_the_road == list(ROAD), "the help lists the stages in the order of dvc.yaml"
+
+
+def test_every_other_command_has_its_file():
+    by_hand = {name for name, command in COMMANDS.items() if command.rich_help_panel == cli.BY_HAND}
+    assert by_hand == {p.stem for p in (ROOT / "pipeline/commands").glob("*.py")} - {"__init__"}
+
+
+def test_dvc_runs_each_stage_by_its_name():
+    for name, stage in ROAD.items():
+        command = stage.get("do", stage)["cmd"]
+        assert command.split()[:2] == ["prep", name]
+
+
+def test_the_presets_road_is_the_roots_without_the_sample():
+    preset = yaml.safe_load((ROOT / "pipeline/presets/dvc.yaml").read_text())["stages"]
+    assert preset == {name: stage for name, stage in ROAD.items() if name != "sample"}
+
+
+def test_what_a_stage_makes_is_known_by_its_name():
+    for name, stage in ROAD.items():
+        stage = stage.get("do", stage)
+        for out in [*stage.get("outs", []), *stage.get("metrics", [])]:
+            path = next(iter(out)) if isinstance(out, dict) else out
+            if path.startswith("processed/"):
+                made = path.split("/")[1]
+                assert MADE_BY.get(made, name) == name
+
+
+def test_every_section_that_dvc_watches_is_a_section_of_params():
+    for stage in ROAD.values():
+        for key in stage.get("do", stage).get("params", []):
+            assert key.split(".")[0] in Params.model_fields
+
+
+@pytest.mark.parametrize("path", [ROOT / "params.yaml", *ROOT.glob("pipeline/presets/*/params.yaml")])
+def test_params_files_spell_out_every_section(path):
+    """DVC refuses to watch a section that is missing."""
+    assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
+
+
+def test_there_is_a_preset_for_each_name():
+    found = {path.parent.name for path in ROOT.glob("pipeline/presets/*/params.yaml")}
+    assert found == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_an_example_in_its_help_and_a_line_in_the_readme(name):
+    assert f"Example: `prep {name}" in (COMMANDS[name].help or "")
+    assert f"`prep {name}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_layouts_are_the_same_everywhere():
+    layouts = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "pipeline/presets/raw-README.md").read_text(), re.M))
+    from typing import get_args
+
+    from pipeline.params import Source
+
+    assert layouts == set(get_args(Source.model_fields["layout"].annotation))
+
+
+def test_the_params_reference_names_every_key():
+    reference = (ROOT / "docs/params.md").read_text(encoding="utf-8")
+    for section, field in Params.model_fields.items():
+        assert f"## {section}" in reference
+        for key in getattr(field.annotation, "model_fields", {}):
+            assert f"`{key}`" in reference, f"{section}.{key}"
+    for transform in TRANSFORMS:
+        assert f"`{transform}`" in reference
