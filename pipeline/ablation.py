@@ -13,10 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.scores import Metric, pair_predictions
-from pipeline.verdicts import Cell, Estimate, Verdict, estimate_difference, judge_family
+from pipeline.verdicts import (
+    HELPS,
+    HURTS,
+    NO_EFFECT,
+    Cell,
+    Estimate,
+    Verdict,
+    estimate_difference,
+    judge_family,
+)
 
 ALL = "all"  # stands where a class's name would
-MARKS = {"helps": " ▲", "hurts": " ▼", "no effect beyond the margin": " ="}
+MARKS = {HELPS: "▲", HURTS: "▼", NO_EFFECT: "="}
 LEGEND = (
     "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
 )
@@ -179,7 +188,7 @@ def widen(
     )  # fmt: skip
     by_class = [
         WideTable(
-            f"{metric.capitalize()} by class (%, and points of difference to the control)",
+            f"{metric.capitalize()} by class (%), with the difference to the control (points)",
             ("experiment", *classes),
             tuple(
                 (
@@ -213,7 +222,7 @@ def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
         _signed(estimate.difference) if estimate else "",
         _interval(estimate) if estimate else "",
         verdict.verdict if verdict else "",
-        _percent(verdict.visible_effect) if verdict else "",
+        _visible(verdict),
         f"{result.runs} ({failed} collapsed)" if failed else str(result.runs),
         _span([run["steps"] for run in arm.runs]),
         _span([run["originals"] + run["variants"] for run in arm.runs]),
@@ -228,7 +237,7 @@ def _class_cell(result: Result, class_count: int) -> str:
         return _percent(result.mean)
     mark = MARKS.get(result.verdict.verdict, "") if result.verdict else ""
     interval = f" {_interval(estimate)}" if class_count <= FEW_CLASSES else ""
-    return f"{_percent(result.mean)} ({_signed(estimate.difference)}{interval}){mark}"
+    return f"{_percent(result.mean)} {_signed(estimate.difference)}{interval}{mark}"
 
 
 def _mean_and_spread(result: Result) -> str:
@@ -240,6 +249,13 @@ def _interval(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return f"[{_signed(estimate.low)}, {_signed(estimate.high)}]"
+
+
+def _visible(verdict: Verdict | None) -> str:
+    effect = verdict and verdict.visible_effect
+    if not effect:
+        return ""
+    return _percent(effect) if effect < 1 else "over 100"  # not even all or nothing would show
 
 
 def _span(numbers: Sequence[int]) -> str:

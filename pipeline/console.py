@@ -13,8 +13,10 @@ from rich.text import Text
 
 Item = TypeVar("Item")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+WIDE = 400  # columns: wider than any table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
 
 
 def be_quiet() -> None:
@@ -23,31 +25,32 @@ def be_quiet() -> None:
 
 
 def say(text: str) -> None:
-    """Print a line as it is: square brackets are no markup."""
-    out.print(printable(text), markup=False)
+    """Print text as it is: square brackets are no markup. Only a terminal breaks lines."""
+    out.print(printable(text), markup=False, soft_wrap=not out.is_terminal)
 
 
 def warn(text: str) -> None:
     """Print a line that the user should act on."""
-    err.print(f"[yellow]Note:[/yellow] {escape(printable(text))}")
+    err.print(f"[yellow]Note:[/yellow] {escape(printable(text))}", soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """Print what is wrong."""
-    err.print(f"[red]Error:[/red] {escape(printable(text))}")
+    err.print(f"[red]Error:[/red] {escape(printable(text))}", soft_wrap=True)
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; without a terminal as wide as it needs to be."""
+    """Print a table; on a terminal its cells wrap, elsewhere it is as wide as it needs to be."""
     from rich import box
     from rich.table import Table
 
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(Text(printable(column)))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(Text(printable(column)), overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    out.print(table, width=None if out.is_terminal else 240, soft_wrap=False)
+    wide = out if out.is_terminal else Console(width=WIDE, quiet=out.quiet)
+    wide.print(Text(f"{title}\n", style="bold"), table, "", sep="\n")
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:

@@ -33,7 +33,7 @@ def load_ablation(project: Project, params: Params) -> Ablation:
     Raises DataError when scores are missing or belong to different splits.
     """
     metrics = {name: read_metrics(project, name) for name in params.experiments}
-    check_same_test(metrics)
+    check_comparable(metrics)
     arms, ids, labels = read_arms(project, params, metrics)
     groups = read_groups(project)
     results = compare_arms(
@@ -58,15 +58,17 @@ def read_metrics(project: Project, name: str) -> Metrics:
         ) from error
 
 
-def check_same_test(metrics: dict[str, Metrics]) -> None:
-    """Raise DataError when experiments were tested on different splits."""
+def check_comparable(metrics: dict[str, Metrics]) -> None:
+    """Raise DataError when experiments had different splits, classes or budgets."""
     (first, reference), *others = metrics.items()
     for name, other in others:
-        if other["split"] != reference["split"] or other["classes"] != reference["classes"]:
-            raise DataError(
-                f"{name} and {first} were tested on different splits, so they can't be compared. "
-                "Bring all experiments up to date with: dvc repro"
-            )
+        for key in ("split", "classes", "budget"):
+            if other[key] != reference[key]:
+                raise DataError(
+                    f"{name} and {first} differ in {key}, so they can't be compared "
+                    f"({other[key]} and {reference[key]}). Bring all experiments up to date with: "
+                    "dvc repro"
+                )
 
 
 def read_arms(

@@ -89,6 +89,7 @@ def write_metrics(
         "experiment": name,
         "classes": classes,
         "split": split_digest,
+        "budget": tested[0].run["budget"],
         "runs": [
             run.run
             | asdict(score_run(run.test.labels, choose_classes(run.probabilities), len(classes)))

@@ -1,6 +1,7 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +20,6 @@ from pipeline.project import Project
 from pipeline.scans import Scan, read_catalogue, read_overrides, read_scans
 from pipeline.store import write_glyphs
 from pipeline.tables import COLUMNS, Row, read_table, write_table
-
-ONE_SUBJECT = {"whole", "idx"}  # layouts whose scans are not searched
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,7 @@ def segment(project: Project, params: Params) -> str:
     found: list[tuple[Row, Subject]] = []
     refused: list[Row] = []
     with whole_folder(project.output("overlays")) as overlay_folder:
-        for row, scan in track(read_scans(project.root, scans), "segmenting", len(scans)):
-            searched = search_scan(row, scan, params)
+        for row, searched in track(search_scans(project, scans, params), "segmenting", len(scans)):
             if searched.overlay:
                 (overlay_folder / overlay_name(row)).write_bytes(searched.overlay)
             if searched.reason:
@@ -68,15 +66,25 @@ def segment(project: Project, params: Params) -> str:
     )
 
 
-def search_scan(row: Row, scan: Scan | DataError, params: Params) -> Searched:
-    """Return what is on one scan."""
-    if isinstance(scan, DataError):
-        return Searched([], str(scan))
-    if row["layout"] in ONE_SUBJECT:
-        is_writing = params.tile.method != "photo"
-        subject = read_ink(row, scan) if is_writing else whole_subject(row, scan)
-        return Searched([subject] if subject else [], "" if subject else "it is blank")
-    return search_page(row, scan, params)
+def search_scans(
+    project: Project, scans: list[Row], params: Params
+) -> Iterator[tuple[Row, Searched]]:
+    """Yield each scan with what is on it; a photo of one subject need not be opened for that."""
+    if params.tile.method == "photo":
+        yield from ((row, Searched([whole_subject(row)])) for row in scans if is_whole(row))
+        scans = [row for row in scans if not is_whole(row)]
+    for row, scan in read_scans(project.root, scans):
+        if isinstance(scan, DataError):
+            yield row, Searched([], str(scan))
+        elif is_whole(row):
+            yield row, read_ink(row, scan)
+        else:
+            yield row, search_page(row, scan, params)
+
+
+def is_whole(row: Row) -> bool:
+    """Return whether a scan is its one subject, with nothing to search for."""
+    return row["layout"] in {"whole", "idx"}
 
 
 def search_page(row: Row, scan: Scan, params: Params) -> Searched:
@@ -123,19 +131,21 @@ def to_subject(row: Row, glyph: Glyph, label: str) -> Subject:
     )
 
 
-def whole_subject(row: Row, scan: Scan) -> Subject:
+def whole_subject(row: Row) -> Subject:
     """Return the scan itself as the one subject."""
-    height, width = scan.shape[:2]
-    return Subject(scan_id_of(row), (0, 0, width, height), row["label"], row["group"])
+    whole = (0, 0, int(row["width"]), int(row["height"]))
+    return Subject(scan_id_of(row), whole, row["label"], row["group"])
 
 
-def read_ink(row: Row, scan: Scan) -> Subject | None:
-    """Return the scan as the one subject with its ink, None when it is blank."""
-    whole = whole_subject(row, scan)
+def read_ink(row: Row, scan: Scan) -> Searched:
+    """Return the scan as the one subject, with its ink."""
+    whole = whole_subject(row)
     if row["layout"] == "idx":  # ink bright on 0 already
-        return replace(whole, pixels=scan) if scan.any() else None
+        return Searched([replace(whole, pixels=scan)])
     glyph = pages.cut_whole(scan)
-    return replace(whole, pixels=glyph.pixels, score=glyph.score) if glyph else None
+    if glyph is None:
+        return Searched([], "no writing was found on it")
+    return Searched([replace(whole, pixels=glyph.pixels, score=glyph.score)])
 
 
 def apply_override(subject: Subject, overrides: dict[str, Row]) -> Subject:

@@ -64,6 +64,7 @@ def train_run(
         "fold": pool.fold,
         "seed": seed,
         "steps": settings.steps,
+        "budget": settings.model_dump(exclude={"seeds"}),
         "originals": pool.originals,
         "variants": pool.variants,
         "best_step": history.best_step,
