@@ -35,6 +35,19 @@ def run_stage(
     stage: str, quiet: bool, options: dict[str, Any] | None = None, *, params: bool = True
 ) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
+    run(f"stages.{stage}", stage, stage, quiet, options, params=params)
+
+
+def run(
+    module: str,
+    function: str,
+    name: str,
+    quiet: bool,
+    options: dict[str, Any] | None = None,
+    *,
+    params: bool = True,
+) -> None:
+    """Run a function of a module on the project here; import nothing before it is needed."""
     from importlib import import_module
 
     from pipeline import console
@@ -49,9 +62,9 @@ def run_stage(
         from pipeline.params import load_params
 
         arguments.append(load_params(project.params_file))
-    work: Callable[..., str] = getattr(import_module(f"pipeline.stages.{stage}"), stage)
+    work: Callable[..., str] = getattr(import_module(f"pipeline.{module}"), function)
     made = work(*arguments, **(options or {}))
-    console.say(f"{stage}: {made}, in {time.perf_counter() - start:.1f} s")
+    console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
 
 
 @app.command(rich_help_panel=ROAD)
@@ -233,6 +246,29 @@ def init(
     if quiet:
         console.be_quiet()
     console.say(init_project(folder, preset))
+
+
+check = typer.Typer(
+    no_args_is_help=True,
+    help="""Check that the project is what it says it is.
+
+Example: `prep check lineage`
+""",
+)
+app.add_typer(check, name="check", rich_help_panel=BY_HAND)
+
+
+@check.command()
+def lineage(quiet: Quiet = False) -> None:
+    """Prove that nothing crosses the split.
+
+    Looks for tiles, groups and identical pictures that stand on both sides of the split, and for
+    variants whose parent is no training tile; names them and exits with 1 if there are any.
+    `prep train` refuses to start on such a split.
+
+    Example: `prep check lineage`
+    """
+    run("commands.check", "check_lineage", "check lineage", quiet)
 
 
 def print_version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ import yaml
 
 from pipeline import cli, console, images
 
+DATA_STAGES = ("ingest", "segment", "normalise", "balance", "split", "augment", "plan")
 BLOBS = {"bar": (16, 4), "square": (10, 10)}  # height and width in pixels of each class's subject
 
 
@@ -72,3 +73,10 @@ def prep(monkeypatch, capsys):
         return int(stop.value.code or 0), printed.out, printed.err
 
     return run
+
+
+def run_to(prep, last: str) -> None:
+    """Run the stages up to `last` with the fixture `prep`."""
+    for stage in DATA_STAGES[: DATA_STAGES.index(last) + 1]:
+        code, _, errors = prep(stage)
+        assert (code, errors) == (0, "")

@@ -3,19 +3,10 @@
 import hashlib
 
 import pytest
-from conftest import write_params
+from conftest import DATA_STAGES, run_to, write_params
 
 from pipeline import images, store
 from pipeline.tables import COLUMNS, read_table
-
-DATA_STAGES = ("ingest", "segment", "normalise", "balance", "split", "augment", "plan")
-
-
-def run_to(prep, last):
-    """Run the stages up to `last`."""
-    for stage in DATA_STAGES[: DATA_STAGES.index(last) + 1]:
-        code, _, errors = prep(stage)
-        assert (code, errors) == (0, "")
 
 
 def digests(folder):

@@ -62,6 +62,12 @@ def test_every_documented_entry_is_read() -> None:
     ]
 
 
+def test_an_op_may_have_a_seed_of_its_own() -> None:
+    assert parse_op("rotate", {"degrees": 5, "seed": 9}).seed == 9
+    with pytest.raises(ValueError, match=r"augment\.rotate\.seed should be greater .* 0, got -1"):
+        parse_op("rotate", {"degrees": 5, "seed": -1})
+
+
 def test_steps_that_come_twice_are_numbered() -> None:
     steps = [{"rotate": {"degrees": 5}}, "GaussianBlur", {"rotate": {"degrees": 9}}]
     op = parse_op("twist", {"transform": steps})

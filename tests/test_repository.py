@@ -15,12 +15,15 @@ from pipeline.project import MADE_BY
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = typer.main.get_command(cli.app).commands
+
 STAGES = {path.stem for path in (ROOT / "pipeline/stages").glob("*.py")} - {"__init__"}
 ROAD = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 
 
 def test_every_stage_is_a_command_and_a_stage_of_dvc():
-    on_the_road = [name for name, command in COMMANDS.items() if command.rich_help_panel == cli.ROAD]
+    on_the_road = [
+        name for name, command in COMMANDS.items() if command.rich_help_panel == cli.ROAD
+    ]
     assert set(on_the_road) == STAGES == set(ROAD)
     assert on_the_road == list(ROAD), "the help lists the stages in the order of dvc.yaml"
 
@@ -57,7 +60,9 @@ def test_every_section_that_dvc_watches_is_a_section_of_params():
             assert key.split(".")[0] in Params.model_fields
 
 
-@pytest.mark.parametrize("path", [ROOT / "params.yaml", *ROOT.glob("pipeline/presets/*/params.yaml")])
+@pytest.mark.parametrize(
+    "path", [ROOT / "params.yaml", *ROOT.glob("pipeline/presets/*/params.yaml")]
+)
 def test_params_files_spell_out_every_section(path):
     """DVC refuses to watch a section that is missing."""
     assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
@@ -75,7 +80,9 @@ def test_every_command_has_an_example_in_its_help_and_a_line_in_the_readme(name)
 
 
 def test_the_layouts_are_the_same_everywhere():
-    layouts = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "pipeline/presets/raw-README.md").read_text(), re.M))
+    layouts = set(
+        re.findall(r"^\| `(\w+)` \|", (ROOT / "pipeline/presets/raw-README.md").read_text(), re.M)
+    )
     from typing import get_args
 
     from pipeline.params import Source

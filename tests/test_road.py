@@ -62,7 +62,7 @@ def test_everything_is_there_at_the_end(finished):
     assert len(predictions) == 2 * len(tested)  # two seeds
     page = (processed / "report/index.html").read_text(encoding="utf-8")
     assert "Bars and squares" in page
-    assert "src=\"http" not in page
+    assert 'src="http' not in page
 
 
 def test_nothing_to_do_runs_nothing(finished):

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pipeline import network
 from pipeline.atomic import whole_folder
+from pipeline.audit import find_leaks
 from pipeline.console import progress, warn
+from pipeline.errors import DataError
 from pipeline.experiments import (
     Pool,
     choose_experiments,
@@ -23,6 +25,7 @@ from pipeline.tables import COLUMNS, write_table
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
     """Train every fold and seed of each experiment (or of one)."""
     names = choose_experiments(params, experiment)
+    refuse_leaks(project, params)
     seeds, steps = params.train.seeds, params.train.steps
     runs = 0
     for name in names:
@@ -36,6 +39,13 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
                     train_run(folder, params.train, pool, seed, advance)
                     runs += 1
     return f"{runs} run{'s' * (runs != 1)} of {steps:,} steps in processed/runs"
+
+
+def refuse_leaks(project: Project, params: Params) -> None:
+    """Raise DataError when anything crosses the split."""
+    leaks = find_leaks(project, params)
+    if leaks:
+        raise DataError("\n".join(["nothing is trained, because the split leaks:", *leaks]))
 
 
 def train_run(

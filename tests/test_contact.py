@@ -1,0 +1,27 @@
+"""Contact sheets: every tile at its place, whole, with gaps between."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.contact import lay_out, pair_up
+
+
+@given(
+    count=st.integers(0, 9), columns=st.integers(1, 5), gap=st.integers(0, 3),
+    channels=st.sampled_from([1, 3]),
+)  # fmt: skip
+def test_every_tile_lies_at_its_place(count, columns, gap, channels):
+    tiles = np.random.default_rng(count).integers(0, 256, (count, 5, 3, channels), np.uint8)
+    sheet = lay_out(tiles, columns, gap)
+    sheet = sheet[..., None] if channels == 1 else sheet
+    rows = max(1, -(-count // columns))
+    assert sheet.shape == (rows * (5 + gap) + gap, columns * (3 + gap) + gap, channels)
+    for number, tile in enumerate(tiles):
+        top, left = gap + number // columns * (5 + gap), gap + number % columns * (3 + gap)
+        np.testing.assert_array_equal(sheet[top : top + 5, left : left + 3], tile)
+
+
+def test_originals_come_before_their_variants():
+    originals = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
+    assert pair_up(originals, originals + 100).ravel().tolist() == [0, 100, 1, 101, 2, 102]

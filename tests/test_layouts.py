@@ -1,0 +1,119 @@
+"""Every layout through the command line, from drawn pages to labelled tiles."""
+
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from conftest import write_params
+
+from pipeline import images, store
+from pipeline.tables import COLUMNS, read_table
+
+CLASSES = ["1", "2", "4"]
+
+
+def draw_page(lines, turn=0.0):
+    """Return an RGB page of pale paper with lines of digits, turned a little."""
+    page = np.full((420, 640, 3), (240, 236, 225), np.uint8)
+    for row, line in enumerate(lines):
+        for column, text in enumerate(line):
+            place = (60 + 110 * column, 110 + 120 * row)
+            cv2.putText(
+                page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 2, (40, 40, 70), 5, cv2.LINE_AA
+            )
+    matrix = cv2.getRotationMatrix2D((320, 210), turn, 1)
+    return cv2.warpAffine(page, matrix, (640, 420), borderValue=(240, 236, 225))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, prep):
+    """Segment and normalise a source of one layout; return boxes.csv and the tiles' labels."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_layout(files, **source):
+        write_params(
+            tmp_path,
+            sources=[{"path": "raw/in", **source}],
+            classes=CLASSES,
+            experiments={"none": {}},
+        )
+        for name, data in files.items():
+            path = tmp_path / "raw/in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        for stage in ("ingest", "segment", "normalise"):
+            assert prep(stage)[::2] == (0, "")
+        boxes = read_table(tmp_path / "processed/boxes.csv", COLUMNS["boxes"])
+        with store.open_dataset(tmp_path / "processed/tiles.h5") as tiles:
+            assert list(tiles.ids) == [row["id"] for row in boxes]
+            labels = [CLASSES[number] if number >= 0 else "" for number in tiles.labels]
+            assert labels == [row["label"] for row in boxes]
+            return boxes, tiles.read().images
+
+    return run_layout
+
+
+def test_rows_are_labelled_from_top_to_bottom(run):
+    page = images.encode_png(draw_page(["111", "22", "4444"], turn=2))
+    boxes, tiles = run({"page.png": page}, layout="rows")
+    assert [row["label"] for row in boxes] == list("111224444")
+    assert [row["row"] for row in boxes] == list("000112222")
+    assert [row["col"] for row in boxes] == list("012010123")
+    assert (tiles.max(axis=(1, 2, 3)) > 200).all()
+
+
+def test_sequences_are_labelled_from_left_to_right(run):
+    page = images.encode_png(draw_page(["124", "124"], turn=-1))
+    boxes, _ = run({"page.png": page}, layout="sequence")
+    assert [row["label"] for row in boxes] == list("124124")
+
+
+def test_free_pages_take_their_folders_name_and_loose_ones_none(run):
+    files = {
+        "4/page.png": images.encode_png(draw_page(["444"])),
+        "loose.png": images.encode_png(draw_page(["12"])),
+    }
+    boxes, _ = run(files, layout="free")
+    by_source = {row["source"]: row["label"] for row in boxes}
+    assert by_source == {"raw/in/4/page.png": "4", "raw/in/loose.png": ""}
+    assert len(boxes) == 5
+
+
+def test_cells_are_cut_by_their_number(run):
+    mosaic = np.full((90, 160), 250, np.uint8)
+    for row in range(3):
+        for column in range(4):
+            if (row, column) != (1, 2):  # an empty cell is no glyph
+                cv2.putText(mosaic, CLASSES[row], (40 * column + 10, 30 * row + 24), 0, 0.8, 20, 2)
+    boxes, _ = run({"m.png": images.encode_png(mosaic)}, layout="cells", rows=3, columns=4)
+    assert [row["label"] for row in boxes] == list("1111") + list("222") + list("4444")
+
+
+def test_whole_pictures_are_one_glyph_each_dark_or_light(run):
+    dark = draw_page(["2"])[40:130, 40:130]
+    files = {"2/a.png": images.encode_png(dark), "2/b.png": images.encode_png(255 - dark)}
+    boxes, tiles = run(files, layout="whole")
+    assert [(row["x1"], row["y1"]) for row in boxes] == [("90", "90")] * 2
+    assert np.abs(tiles[0].astype(int) - tiles[1]).mean() < 8
+
+
+def test_idx_tiles_of_the_right_size_stay_as_they_are(run):
+    digits = np.zeros((3, 28, 28), np.uint8)
+    digits[0, 4:24, 10:14], digits[1, 6:22, 3:20], digits[2, 9:12, 2:7] = 255, 120, 33
+    files = {
+        "train-images-idx3-ubyte": struct.pack(">4i", 0x803, 3, 28, 28) + digits.tobytes(),
+        "train-labels-idx1-ubyte": struct.pack(">2i", 0x801, 3) + bytes([4, 1, 2]),
+    }
+    boxes, tiles = run(files, layout="idx")
+    assert [row["label"] for row in boxes] == ["4", "1", "2"]
+    np.testing.assert_array_equal(tiles[..., 0], digits)
+
+
+def test_a_multi_page_tiff_is_a_scan_a_page(run, tmp_path):
+    from PIL import Image
+
+    pages = [Image.fromarray(draw_page([digit * 3])) for digit in "14"]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    boxes, _ = run({"4/pages.tif": (tmp_path / "pages.tif").read_bytes()}, layout="free")
+    assert [row["page"] for row in boxes] == list("000111")
