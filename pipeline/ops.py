@@ -249,7 +249,9 @@ def parse_op(name: str, spec: Mapping[str, object] | None) -> Op:
         raise ValueError(f"{where}: an op's name is made of letters, digits, - and _.")
     settings = _read_settings(where, spec)
     transform = settings.pop("transform", name)
-    own = {key: settings.pop(key) for key in ("copies", "seed") if key in settings}
+    own: dict[str, object] = {
+        key: settings.pop(key) for key in ("copies", "seed") if key in settings
+    }
     if isinstance(transform, list | tuple) and transform:
         _refuse_unknown(where, settings, OP_KEYS, "an op with a list of transforms")
         steps = tuple(_parse_entry(where, entry) for entry in transform)

@@ -90,7 +90,9 @@ def test_a_markers_number_tells_version_paper_and_place():
 def test_a_drawn_marker_is_the_one_that_opencv_detects():
     picture = np.where(draw_marker(21), 0, 255).astype(np.uint8).repeat(12, 0).repeat(12, 1)
     dictionary = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_ARUCO_MIP_36H12)
-    found = cv2.aruco.ArucoDetector(dictionary).detectMarkers(np.pad(picture, 30, "maximum"))
+    found = cv2.aruco.ArucoDetector(dictionary).detectMarkers(
+        np.pad(picture, 30, constant_values=255)
+    )
     assert found[1].tolist() == [[21]]
 
 

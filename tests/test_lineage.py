@@ -69,8 +69,10 @@ def leak_a_picture(project):
     split = {row["id"]: row["split"] for row in read_table(project / "processed/split.csv", ())}
     with open_dataset(path) as tiles:
         rows, classes, shape = tiles.read(), tiles.classes, tiles.tile_shape
-    trained, tested = ([n for n, i in enumerate(rows.ids) if split.get(i) == part][0]
-                       for part in ("train", "test"))  # fmt: skip
+    trained, tested = (
+        next(row for row, tile_id in enumerate(rows.ids) if split.get(tile_id) == part)
+        for part in ("train", "test")
+    )
     rows.images[tested] = rows.images[trained]
     with create_dataset(path, tile_shape=shape, classes=classes, made_by={}) as out:
         out.append(rows)

@@ -1,4 +1,4 @@
-"""The whole road on a tiny project, with real `dvc repro`: what a change redoes, and nothing else."""
+"""The whole road on a tiny project, with real `dvc repro`: what a change redoes, no more."""
 
 import os
 import re
