@@ -40,7 +40,7 @@ def test_dvc_runs_each_stage_by_its_name():
 
 
 def test_the_presets_road_is_the_roots_without_the_sample():
-    preset = yaml.safe_load((ROOT / "pipeline/presets/dvc.yaml").read_text())["stages"]
+    preset = yaml.safe_load((ROOT / "pipeline/presets/road.yaml").read_text())["stages"]
     assert preset == {name: stage for name, stage in ROAD.items() if name != "sample"}
 
 

@@ -24,7 +24,7 @@ def init_project(folder: Path, preset: str) -> str:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give the name of a new folder")
     with as_file(files("pipeline") / "presets") as presets:
-        copy_new(presets / "dvc.yaml", folder / "dvc.yaml")
+        copy_new(presets / "road.yaml", folder / "dvc.yaml")
         copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
         copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
         copy_new(presets / preset / "params.yaml", folder / "params.yaml")
