@@ -321,6 +321,7 @@ def _open_state(path: Path, size: int, changed: int, process: int, limits: Limit
             unpacked = stack.enter_context(tempfile.TemporaryFile())
             _unpack(stream, unpacked, limits.total)
             stream = unpacked
+            stream.seek(0)
         archive = _list_zip(stream, limits) if kind == "zip" else _list_tar(stream, limits)
         weakref.finalize(archive, stack.pop_all().close)
         return archive

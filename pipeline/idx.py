@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +60,10 @@ class IdxPair:
                 f"pictures of {_name(self.images)}"
             )
         digest = hashlib.sha256(data).hexdigest()
-        return pictures.astype(np.uint8, copy=False), labels.astype(np.int64), digest
+        return pictures, labels.astype(np.int64), digest
 
 
-def read_idx(data: bytes, *, max_bytes: int = MAX_BYTES) -> npt.NDArray[np.generic]:
+def read_idx(data: bytes, *, max_bytes: int = MAX_BYTES) -> npt.NDArray[Any]:
     """Return the array of an IDX file, gzipped or not, in its own shape and type.
 
     Raises DataError when it is no IDX file, damaged, shorter or longer than its header says, or
@@ -74,8 +75,8 @@ def read_idx(data: bytes, *, max_bytes: int = MAX_BYTES) -> npt.NDArray[np.gener
     try:
         dtype, shape = _read_header(stream)
         size = math.prod(shape) * dtype.itemsize
-        if size > max_bytes:
-            raise DataError(f"too large: its header asks for {size:,} bytes")
+        if math.prod(max(side, 1) for side in shape) * dtype.itemsize > max_bytes:
+            raise DataError(f"too large: its header asks for {_shape(shape)} values")
         values = stream.read(size + 1)  # one more: nothing may follow, and gzip checks its sum
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"damaged gzip file: {error}") from error
@@ -127,7 +128,7 @@ def _read_header(stream: io.BufferedIOBase) -> tuple[np.dtype, tuple[int, ...]]:
     return np.dtype(_TYPES[magic[2]]), struct.unpack(f">{magic[3]}I", sizes)
 
 
-def _read_named(root: Path, file: PictureFile) -> tuple[bytes, npt.NDArray[np.generic]]:
+def _read_named(root: Path, file: PictureFile) -> tuple[bytes, npt.NDArray[Any]]:
     try:
         data = file.read(root)
         return data, read_idx(data)

@@ -270,6 +270,11 @@ def test_an_archive_that_changed_is_read_anew(tmp_path, photos):
     (file,) = find_files(tmp_path, FOLDER)
     write_zip(path, [("1.jpg", b"newer"), ("2.jpg", JPEG)])
     assert file.read(tmp_path) == b"newer"
+    size = path.stat().st_size
+    write_zip(path, [("1.jpg", b"other"), ("2.jpg", JPEG)])
+    os.utime(path, (0, 0))
+    assert path.stat().st_size == size
+    assert file.read(tmp_path) == b"other"
     write_zip(path, [("3.jpg", JPEG)])
     with pytest.raises(DataError, match="holds no such file any more"):
         file.read(tmp_path)
@@ -426,10 +431,10 @@ def test_a_zips_word_about_a_members_size_is_not_believed(tmp_path, photos):
 
 
 def test_a_gzip_bomb_is_stopped_at_the_limit(tmp_path, photos):
-    plain = write_tar(tmp_path / "plain.tar", [("1.jpg", bytes(10**7))]).read_bytes()
-    write(photos / "a.tar.gz", gzip.compress(plain))
-    limits = Limits(file=10**9, total=10**6)
-    assert trouble_of(tmp_path, limits=limits).startswith("too large an archive")
+    plain = write_tar(tmp_path / "plain.tar", [("1.jpg", JPEG)]).read_bytes()
+    write(photos / "a.tar.gz", gzip.compress(plain + bytes(10**7)))  # behind the last member
+    reason = "too large an archive: more than the limit of 1,000,000 bytes"
+    assert trouble_of(tmp_path, limits=Limits(total=10**6)) == reason
 
 
 def test_a_tars_header_is_not_read_into_memory_whatever_its_size(tmp_path, photos):

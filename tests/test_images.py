@@ -3,10 +3,12 @@
 import base64
 import io
 import struct
+import subprocess
 import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -341,13 +343,13 @@ def test_each_page_of_a_tiff_has_its_own_orientation():
     assert all(np.array_equal(page, COLOUR) for page in pages)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize(
     "exif",
-    [b"Exif\0\0", b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", oriented(0), oriented(9),
-     oriented(65535)],
-)  # fmt: skip
-def test_broken_exif_leaves_a_picture_as_it_is(exif):
-    page = decode_page(save(GREY, "JPEG", quality=100, exif=exif))
+    [b"", b"garbage", b"II*\0\xff\xff\xff\xff", oriented(0).tobytes(), oriented(9).tobytes()],
+)
+def test_broken_exif_leaves_a_picture_as_it_is(exif, kind):
+    page = decode_page(save(GREY, kind, quality=100, exif=exif))
     assert np.abs(page.astype(int) - GREY).max() <= 3
 
 
@@ -452,6 +454,14 @@ def test_heic_without_its_decoder_says_what_to_install(monkeypatch):
         decode_page(HEIC)
 
 
+def test_a_heics_size_is_checked_before_it_is_decoded(monkeypatch):
+    bomb = SimpleNamespace(primary=True, size_mode=((50_000, 50_000), "RGB"))  # with no pixels
+    decoder = SimpleNamespace(load_file=lambda *_: [None, bomb])
+    monkeypatch.setitem(sys.modules, "_pi_heif", decoder)
+    with pytest.raises(PictureError, match="too large: 50000 x 50000 pixels"):
+        decode_page(HEIC)
+
+
 # --- What is no picture ----------------------------------------------------------------------
 
 
@@ -471,6 +481,11 @@ def test_heic_without_its_decoder_says_what_to_install(monkeypatch):
         (b"II*\0\x08\0\0\0", "truncated"),
         (b"RIFF\0\0\0\0WEBPVP8 ", "unreadable WebP"),
         (b"GIF89a" + bytes(7), "truncated|unreadable GIF"),
+        (
+            write_tiff(bytes(9), height=3, width=3, bits=8, photometric=3),
+            "has no .* 320",
+        ),  # colours
+        (write_tiff(bytes(9), height=3, width=3, bits=8, photometric=9), "unknown pixel mode"),
     ],
 )
 def test_what_is_no_picture_says_why(data, reason):
@@ -615,14 +630,22 @@ def test_noise_behind_a_signature_gives_a_reason(signature, noise):
     decode_or_refuse(signature + noise)
 
 
-def test_libraries_under_pil_do_not_write_to_the_terminal(capfd):
-    data = bytearray(save(COLOUR, "TIFF", compression="tiff_lzw"))
-    data[40:300] = b"\xff" * 260
-    with pytest.raises(PictureError, match="unreadable TIFF"):
-        decode_page(bytes(data))
-    with pytest.raises(PictureError, match="unreadable TIFF"):  # PIL logs this one
-        decode_page(write_tiff(bytes(9), height=3, width=3, bits=8, samples=999))
-    assert capfd.readouterr() == ("", "")
+def test_libraries_under_pil_do_not_write_to_the_terminal():
+    broken = bytearray(save(COLOUR, "TIFF", compression="tiff_lzw"))
+    broken[40:300] = b"\xff" * 260  # libtiff complains of this,
+    too_many = write_tiff(bytes(9), height=3, width=3, bits=8, samples=999)  # and PIL logs this
+    script = (
+        "from pipeline import images\n"
+        f"for data in ({bytes(broken)!r}, {too_many!r}):\n"
+        "    try: images.decode_page(data)\n"
+        "    except images.PictureError as error: print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert run.stdout.splitlines() == [
+        "unreadable TIFF: decoder error -2",
+        "unreadable TIFF: Invalid value for samples per pixel",
+    ]
+    assert run.stderr == ""
 
 
 def test_threads_do_not_disturb_each_other():
