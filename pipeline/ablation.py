@@ -140,6 +140,8 @@ def estimate(
     differences, counted = pair_predictions(
         labels, groups, control.predicted[rows[0]], arm.predicted[rows[1]], metric, number
     )
+    if np.isnan(differences).any():  # the precision of a class that a collapsed run never claimed
+        return None
     return estimate_difference(differences, counted)
 
 

@@ -1,5 +1,7 @@
 """The ablation table: means, spreads, differences and what is left out, against scikit-learn."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
@@ -18,8 +20,6 @@ def make_arm(name, control, seeds, share_wrong):
     predicted = np.array(
         [np.where(dice.random(60) < share_wrong, 1 - LABELS, LABELS) for _ in seeds]
     )
-    from dataclasses import asdict
-
     runs = [
         asdict(score_run(LABELS, row, 2)) | {"steps": 10, "originals": 40, "variants": 8}
         for row in predicted
@@ -79,6 +79,19 @@ def test_pairs_are_formed_from_the_seeds_that_both_have(arms, results):
     expected = np.mean([right[1][0] * 1.0 - right[0][4], right[1][1] * 1.0 - right[0][1]])
     assert estimate.difference == pytest.approx(expected)
     assert results["short", "accuracy", "all"].verdict.verdict == "no verdict"
+
+
+def test_a_difference_that_is_undefined_for_a_run_is_left_out(arms):
+    """A collapsed run claims one class only: the other's precision is unknown, not 0."""
+    collapsed = np.zeros_like(arms[1].predicted[0])
+    arms[1].predicted[2] = collapsed
+    arms[1].runs[2].update(asdict(score_run(LABELS, collapsed, 2)))
+    found = compare_arms(arms, LABELS, GROUPS, CLASSES, margin=0.01)
+    precision = {(r.experiment, r.label): r for r in found if r.metric == "precision"}
+    assert precision["flip", "dog"].estimate is None
+    assert "difference" not in to_row(precision["flip", "dog"])
+    assert precision["flip", "cat"].estimate is not None
+    assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 collapsed)"
 
 
 def test_rows_of_the_long_table_leave_unknown_fields_empty(results):
