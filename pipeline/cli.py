@@ -30,6 +30,11 @@ BY_HAND = "By hand"
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes to work with (default: all processors)."),
+]
+
 
 def run_stage(
     stage: str, quiet: bool, options: dict[str, Any] | None = None, *, params: bool = True
@@ -80,7 +85,7 @@ def sample(quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel=ROAD)
-def ingest(quiet: Quiet = False) -> None:
+def ingest(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Find and decode every picture of every source.
 
     Reads raw/ as `sources` in params.yaml says, and raw/labels.csv if there is one. Writes
@@ -89,11 +94,11 @@ def ingest(quiet: Quiet = False) -> None:
 
     Example: `prep ingest`
     """
-    run_stage("ingest", quiet)
+    run_stage("ingest", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
-def segment(quiet: Quiet = False) -> None:
+def segment(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Find the subjects on every scan.
 
     Writes processed/boxes.csv (pixels of the upright scan), glyphs.h5 (the ink of each glyph),
@@ -102,11 +107,11 @@ def segment(quiet: Quiet = False) -> None:
 
     Example: `prep segment`
     """
-    run_stage("segment", quiet)
+    run_stage("segment", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
-def normalise(quiet: Quiet = False) -> None:
+def normalise(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Bring every subject to one size.
 
     Writes processed/tiles.h5 by `tile` in params.yaml: `mnist` (28x28, ink bright on 0, centred by
@@ -114,7 +119,7 @@ def normalise(quiet: Quiet = False) -> None:
 
     Example: `prep normalise`
     """
-    run_stage("normalise", quiet)
+    run_stage("normalise", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)

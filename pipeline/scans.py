@@ -34,27 +34,24 @@ def read_overrides(root: Path) -> list[Row]:
     return read_table(path, ("source",)) if path.exists() else []
 
 
-def read_scans(root: Path, rows: Iterable[Row]) -> Iterator[tuple[Row, Scan | DataError]]:
-    """Yield each row with its scan, uint8 (H, W) or (H, W, 3), each file read once.
+def group_by_file(rows: Iterable[Row]) -> list[list[Row]]:
+    """Return the rows of each file, in their order."""
+    by_file = itertools.groupby(rows, key=lambda row: (row["source"], row["member"]))
+    return [list(pages) for _, pages in by_file]
+
+
+def read_scans(root: Path, rows: list[Row]) -> Iterator[tuple[Row, Scan | DataError]]:
+    """Yield each row of one file with its scan, uint8 (H, W) or (H, W, 3).
 
     What can't be read any more comes as the DataError that says why.
     """
-    for (source, member), pages in itertools.groupby(
-        rows, key=lambda row: (row["source"], row["member"])
-    ):
-        yield from _read_pages(root, PictureFile(source, member), list(pages))
-
-
-def _read_pages(
-    root: Path, file: PictureFile, rows: list[Row]
-) -> Iterator[tuple[Row, Scan | DataError]]:
+    file = PictureFile(rows[0]["source"], rows[0]["member"])
+    wanted = {int(row["page"]): row for row in rows}
     try:
         data = file.read(root)
-        if rows[0]["layout"] == "idx":
-            pictures: Iterable[Scan] = read_idx(data)
-        else:
-            pictures = images.decode_pages(data)
-        wanted = {int(row["page"]): row for row in rows}
+        pictures: Iterable[Scan] = (
+            read_idx(data) if rows[0]["layout"] == "idx" else images.decode_pages(data)
+        )
         for page, picture in enumerate(pictures):
             if page in wanted:
                 yield wanted.pop(page), picture

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from pipeline import catalogue, images
@@ -10,17 +11,18 @@ from pipeline.archives import PictureFile, find_files, folder_of
 from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.idx import IdxPair, pair_files
+from pipeline.parallel import map_in_order
 from pipeline.params import Params, Source
 from pipeline.project import Project
 from pipeline.scans import labels_file, read_overrides
 from pipeline.tables import COLUMNS, Row, write_table
 
 
-def ingest(project: Project, params: Params) -> str:
+def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
     rows: list[Row] = []
     for source in params.sources:
-        rows += ingest_source(project.root, source)
+        rows += ingest_source(project.root, source, jobs)
     catalogue.apply_overrides(rows, read_overrides(project.root))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
@@ -32,7 +34,7 @@ def ingest(project: Project, params: Params) -> str:
     )
 
 
-def ingest_source(root: Path, source: Source) -> list[Row]:
+def ingest_source(root: Path, source: Source, jobs: int | None) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     files = list(find_files(root, source.path))
     if not files:
@@ -40,15 +42,16 @@ def ingest_source(root: Path, source: Source) -> list[Row]:
     if source.layout == "idx":
         rows = [row for pair in pair_files(files) for row in ingest_idx(root, source, pair)]
     else:
-        found = track(files, f"reading {source.path}")
-        rows = [row for file in found for row in ingest_file(root, source, file)]
+        read = map_in_order(partial(ingest_file, root, source), files, jobs)
+        read = track(read, f"reading {source.path}", len(files))
+        rows = [row for rows_of_file in read for row in rows_of_file]
     if source.layout == "whole":
         check_class_folders(root, source, rows)
     return rows
 
 
-def ingest_file(root: Path, source: Source, file: PictureFile) -> Iterator[Row]:
-    """Yield a row for each page of a picture file; a broken one gives one quarantined row."""
+def ingest_file(root: Path, source: Source, file: PictureFile) -> list[Row]:
+    """Return a row for each page of a picture file; a broken one gives one quarantined row."""
     row = {
         "source": file.source,
         "member": file.member,
@@ -60,15 +63,17 @@ def ingest_file(root: Path, source: Source, file: PictureFile) -> Iterator[Row]:
         "status": "ok",
         "reason": "",
     }
-    page = -1
+    rows: list[Row] = []
     try:
         data = file.read(root)
         row["sha256"] = hashlib.sha256(data).hexdigest()
         for page, picture in enumerate(images.decode_pages(data)):
             height, width = picture.shape[:2]
-            yield row | {"page": str(page), "width": str(width), "height": str(height)}
+            rows.append(row | {"page": str(page), "width": str(width), "height": str(height)})
     except DataError as error:
-        yield row | {"page": str(page + 1), "status": "quarantined", "reason": str(error)}
+        page = str(len(rows))
+        rows.append(row | {"page": page, "status": "quarantined", "reason": str(error)})
+    return rows
 
 
 def ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:

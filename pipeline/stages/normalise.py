@@ -1,7 +1,9 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5."""
 
-import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,10 @@ from pipeline.boxes import scan_of
 from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
 from pipeline.errors import DataError
+from pipeline.parallel import map_in_order
 from pipeline.params import Params, Tile
 from pipeline.project import Project
-from pipeline.scans import read_catalogue, read_scans
+from pipeline.scans import group_by_file, read_catalogue, read_scans
 from pipeline.store import Rows, create_dataset, read_glyphs
 from pipeline.tables import COLUMNS, Row, read_table
 
@@ -22,12 +25,15 @@ WINDOW = 256  # tiles that are in memory at once
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
 
 
-def normalise(project: Project, params: Params) -> str:
+def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     """Bring every box's subject to one size, in the order of boxes.csv."""
     boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
     if not boxes:
         raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
-    make = photo_tiles if params.tile.method == "photo" else writing_tiles
+    if params.tile.method == "photo":
+        made = photo_tiles(project, params.tile, boxes, jobs)
+    else:
+        made = writing_tiles(project, params.tile, boxes)
     side, channels = params.tile.size, params.tile.channels
     index = {name: number for number, name in enumerate(params.classes)}
     with create_dataset(
@@ -36,8 +42,7 @@ def normalise(project: Project, params: Params) -> str:
         classes=params.classes,
         made_by={"stage": "normalise", "parameters": params.tile.model_dump()},
     ) as out:
-        made = track(make(project, params.tile, boxes), "normalising", total=len(boxes))
-        for window in in_windows(made):
+        for window in in_windows(track(made, "normalising", total=len(boxes))):
             out.append(to_rows(window, index))
     labelled = sum(row["label"] != "" for row in boxes)
     unlabelled = f", {len(boxes) - labelled:,} of them unlabelled" * (labelled < len(boxes))
@@ -58,13 +63,26 @@ def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[Na
         yield row, (pixels if glyph_id in ready else rule(pixels, tile.size))[..., None]
 
 
-def photo_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
+def photo_tiles(
+    project: Project, tile: Tile, boxes: list[Row], jobs: int | None
+) -> Iterator[NamedTile]:
     """Yield a tile for each box, cut from its photo."""
-    on_scan = {
-        scan: list(rows) for scan, rows in itertools.groupby(boxes, lambda row: scan_of(row["id"]))
-    }
-    scans = [row for row in read_catalogue(project) if scan_id_of(row) in on_scan]
-    for scan, photo in read_scans(project.root, scans):
+    on_scan: dict[str, list[Row]] = defaultdict(list)
+    for row in boxes:
+        on_scan[scan_of(row["id"])].append(row)
+    files = group_by_file(row for row in read_catalogue(project) if scan_id_of(row) in on_scan)
+    cut = partial(cut_file, project.root, tile)
+    work = [(rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files]
+    for tiles_of_file in map_in_order(cut, work, jobs):
+        yield from tiles_of_file
+
+
+def cut_file(root: Path, tile: Tile, work: tuple[list[Row], list[list[Row]]]) -> list[NamedTile]:
+    """Return the tiles of one file, given its scans' rows and the boxes on each."""
+    scans, boxes = work
+    on_scan = dict(zip(map(scan_id_of, scans), boxes, strict=True))
+    made = []
+    for scan, photo in read_scans(root, scans):
         if isinstance(photo, DataError):
             raise DataError(
                 f"{name_of(scan)} can't be read any more ({photo}). Start over with: dvc repro"
@@ -72,7 +90,8 @@ def photo_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[Name
         for row in on_scan[scan_id_of(scan)]:
             x0, y0, x1, y1 = (int(row[side]) for side in ("x0", "y0", "x1", "y1"))
             cut = photo[y0:y1, x0:x1]
-            yield row, tiles.normalise_photo(cut, tile.size, tile.channels, tile.fit)
+            made.append((row, tiles.normalise_photo(cut, tile.size, tile.channels, tile.fit)))
+    return made
 
 
 def ready_tiles(project: Project, size: int) -> set[str]:

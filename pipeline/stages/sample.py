@@ -1,10 +1,12 @@
 """prep sample: the default data's package -> raw/sample/ (pages of real handwriting)."""
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline import images, paper
 from pipeline.atomic import whole_folder
 from pipeline.console import track
+from pipeline.parallel import map_in_order
 from pipeline.project import Project
 
 
@@ -15,9 +17,18 @@ def sample(project: Project) -> str:
     digits = load_digits()
     pages = paper.deal_pages(digits.target, seed=1)
     with whole_folder(project.root / "raw" / "sample") as folder:
-        for number, rows in enumerate(track(pages, "rendering pages"), start=1):
-            page = paper.render_page([list(digits.images[row]) for row in rows], seed=number)
-            picture = images.encode_jpeg(page.pixels, quality=90)
+        dealt = [
+            (number, [digits.images[row] for row in rows]) for number, rows in enumerate(pages, 1)
+        ]
+        drawn = map_in_order(draw_page, dealt)
+        for number, picture in enumerate(track(drawn, "rendering pages", len(pages)), start=1):
             (folder / f"page-{number:03}.jpg").write_bytes(picture)
     count = int(np.sum([len(row) for rows in pages for row in rows]))
     return f"{len(pages)} pages with {count:,} digits in raw/sample"
+
+
+def draw_page(dealt: tuple[int, list[npt.NDArray[np.float64]]]) -> bytes:
+    """Return a page of the given number and rows of digits as JPEG."""
+    number, rows = dealt
+    page = paper.render_page([list(row) for row in rows], seed=number)
+    return images.encode_jpeg(page.pixels, quality=90)

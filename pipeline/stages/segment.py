@@ -1,8 +1,8 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,10 @@ from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.pages import Glyph
+from pipeline.parallel import map_in_order
 from pipeline.params import Params, Source
 from pipeline.project import Project
-from pipeline.scans import Scan, read_catalogue, read_overrides, read_scans
+from pipeline.scans import Scan, group_by_file, read_catalogue, read_overrides, read_scans
 from pipeline.store import write_glyphs
 from pipeline.tables import COLUMNS, Row, read_table, write_table
 
@@ -45,19 +46,22 @@ class Searched:
     overlay: bytes = b""
 
 
-def segment(project: Project, params: Params) -> str:
+def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
     overrides = {row["id"]: row for row in read_overrides(project.root) if row.get("id")}
     scans = read_catalogue(project)
     found: list[tuple[Row, Subject]] = []
     refused: list[Row] = []
     with whole_folder(project.output("overlays")) as overlay_folder:
-        for row, searched in track(search_scans(project, scans, params), "segmenting", len(scans)):
-            if searched.overlay:
-                (overlay_folder / overlay_name(row)).write_bytes(searched.overlay)
-            if searched.reason:
-                refused.append(row | {"reason": searched.reason})
-            found += [(row, apply_override(s, overrides)) for s in searched.subjects]
+        search = partial(search_file, project.root, params)
+        files = group_by_file(scans)
+        for searched_file in track(map_in_order(search, files, jobs), "segmenting", len(files)):
+            for row, searched in searched_file:
+                if searched.overlay:
+                    (overlay_folder / overlay_name(row)).write_bytes(searched.overlay)
+                if searched.reason:
+                    refused.append(row | {"reason": searched.reason})
+                found += [(row, apply_override(s, overrides)) for s in searched.subjects]
     write_found(project, found)
     write_quarantine(project, refused)
     return (
@@ -66,20 +70,21 @@ def segment(project: Project, params: Params) -> str:
     )
 
 
-def search_scans(
-    project: Project, scans: list[Row], params: Params
-) -> Iterator[tuple[Row, Searched]]:
-    """Yield each scan with what is on it; a photo of one subject need not be opened for that."""
-    if params.tile.method == "photo":
-        yield from ((row, Searched([whole_subject(row)])) for row in scans if is_whole(row))
-        scans = [row for row in scans if not is_whole(row)]
-    for row, scan in read_scans(project.root, scans):
-        if isinstance(scan, DataError):
-            yield row, Searched([], str(scan))
-        elif is_whole(row):
-            yield row, read_ink(row, scan)
-        else:
-            yield row, search_page(row, scan, params)
+def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, Searched]]:
+    """Return each scan of a file with what is on it.
+
+    A photo of one subject need not be opened for that.
+    """
+    if is_whole(rows[0]) and params.tile.method == "photo":
+        return [(row, Searched([whole_subject(row)])) for row in rows]
+    return [(row, search_scan(row, scan, params)) for row, scan in read_scans(root, rows)]
+
+
+def search_scan(row: Row, scan: Scan | DataError, params: Params) -> Searched:
+    """Return what is on one scan."""
+    if isinstance(scan, DataError):
+        return Searched([], str(scan))
+    return read_ink(row, scan) if is_whole(row) else search_page(row, scan, params)
 
 
 def is_whole(row: Row) -> bool:
