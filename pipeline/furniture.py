@@ -41,7 +41,8 @@ def find_rules(density: Density, length: int, thickness: int, faintest: float) -
     likely = ((share > 0.6) & (wide > 0)).astype(np.uint8)
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    long = stats[:, cv2.CC_STAT_WIDTH] >= length
+    width = stats[:, cv2.CC_STAT_WIDTH]
+    long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < thickness * width)
     long[0] = False
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
     line = cv2.dilate(long[labels].astype(np.uint8), ends) & votes
@@ -51,15 +52,14 @@ def find_rules(density: Density, length: int, thickness: int, faintest: float) -
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
     """Replace the pixels of rules that run along the rows by what is above and below them."""
-    rows = np.arange(density.shape[0], dtype=np.int32)[:, None]
-    last = len(rows) - 1
-    above = np.maximum.accumulate(np.where(rules, 0, rows), axis=0)
-    below = np.minimum.accumulate(np.where(rules, last, rows)[::-1], axis=0)[::-1]
-    gap = np.maximum(below - above, 1)
-    share = (rows - above) / gap
-    bridged = np.take_along_axis(density, above, 0) * (1 - share)
-    bridged += np.take_along_axis(density, below, 0) * share
-    return np.where(rules, bridged, density).astype(np.float32)
+    ys, xs = np.nonzero(rules)
+    rows = np.arange(len(rules), dtype=np.int32)[:, None]
+    above = np.maximum.accumulate(np.where(rules, 0, rows), axis=0)[ys, xs]
+    below = np.minimum.accumulate(np.where(rules, rows[-1], rows)[::-1], axis=0)[::-1][ys, xs]
+    share = (ys - above) / np.maximum(below - above, 1)
+    bridged = density.copy()
+    bridged[ys, xs] = density[above, xs] * (1 - share) + density[below, xs] * share
+    return bridged
 
 
 def remove_rules(
@@ -85,42 +85,40 @@ def remove_level_rules(
     rules = find_rules(smooth, length, thickness, faintest)
     if not rules.any():
         return density, rules, rules
-    dark = find_dark_rules(density, rules, full)
-    grow = np.ones((3, 1), np.uint8)
-    rules, dark = (cv2.dilate(mask.astype(np.uint8), grow) > 0 for mask in (rules, dark))
-    shade = cv2.morphologyEx(smooth, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
-    lifted = (density - shade) * full / np.maximum(full - shade, full / 2)
+    rules = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
+    # Two rows either way: a line may slope within the length that tells it from a stroke.
+    reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))
+    shade = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
+    lifted = np.maximum(density - shade, 0) * full / np.maximum(full - shade, full / 2)
+    dark = rules & (shade > full / 2)
     return bridge_rules(np.where(rules, lifted, density), dark), rules, dark
 
 
-def find_dark_rules(density: Density, rules: Mask, full: float) -> Mask:
-    """Mark those of the rules that have at least half the density of full ink in the mean."""
-    _, labels = cv2.connectedComponents(rules.astype(np.uint8))
-    within = labels[rules]
-    means = np.bincount(within, density[rules]) / np.maximum(np.bincount(within), 1)
-    return (means > full / 2)[labels] & rules
+def find_print(
+    boxes: Boxes, areas: npt.NDArray[np.int64], rules: Rules, height: float, stroke: float
+) -> Flags:
+    """Tell which pieces that are left on the page belong to a printed form.
 
-
-def find_print(boxes: Boxes, rules: Rules, height: float, stroke: float) -> Flags:
-    """Tell which boxes (n, 4) of what is left on the page belong to a printed form.
-
-    These are short lines between the lines of a frame, and small print around a table. `height`
-    is that of a usual glyph, `stroke` the width of its strokes, in pixels.
+    These are short lines between the lines of a frame, and small print around a table. `boxes`
+    (n, 4) and `areas` (n,) in pixels are those of the pieces, `height` is that of a usual glyph,
+    `stroke` the width of its strokes.
     """
     turned = boxes[:, [1, 0, 3, 2]]
     ticks = find_ticks(boxes, rules.dark, stroke) | find_ticks(turned, rules.dark.T, stroke)
-    return ticks | find_captions(boxes, rules, height)
+    straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return (ticks & straight) | find_captions(boxes, rules, height)
 
 
 def find_ticks(boxes: Boxes, frames: Mask, stroke: float) -> Flags:
-    """Tell which boxes hold a thin upright line that leads from one line of a frame to the next."""
+    """Tell which boxes are narrow and lead from one line of a frame down to the next."""
     ticks = np.zeros(len(boxes), bool)
     reach = max(2, round(stroke))
-    for index, (x0, y0, x1, y1) in enumerate(boxes):
-        if x1 - x0 <= 2 * stroke and y1 - y0 > 4 * stroke:
-            lines = frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1)
-            ends = lines[: 2 * reach].any() and lines[-2 * reach :].any()
-            ticks[index] = ends and not lines[2 * reach : -2 * reach].any()
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    for index in np.flatnonzero((width <= 2 * stroke) & (height > 4 * stroke)):
+        x0, y0, x1, y1 = boxes[index]
+        lines = frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1)
+        ends = lines[: 2 * reach].any() and lines[-2 * reach :].any()
+        ticks[index] = ends and not lines[2 * reach : -2 * reach].any()
     return ticks
 
 

@@ -6,6 +6,8 @@ measured along the colour of the page's ink. Coverage is uint8 (h, w): density r
 full ink nearby, 0 paper, 255 full ink, so a stroke's soft edge keeps its grey.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +16,24 @@ Picture = npt.NDArray[np.uint8]
 Density = npt.NDArray[np.float32]
 
 COARSE = 4  # paper is smooth: its level is estimated on a picture this many times smaller
+EVEN = 200  # paper in evened light, in bytes: leaves room for what is brighter
+BARE, SOLID = 0.18, 0.82  # shares of full ink within which the grain of paper and pen vary
+BLANK = 0.1  # a picture whose ink is no denser than this has none
 FAINTEST = 0.05  # a density below this is paper, whatever the noise
+
+
+def shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[Any]:
+    """Return a picture at a smaller scale, by area averaging."""
+    size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def darken_writing(picture: Picture) -> Picture:
     """Return the picture with dark writing: chalk and white pens are inverted."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    scale = min(1.0, 500 / max(gray.shape))
-    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = shrink(gray, min(1.0, 500 / max(gray.shape)))
     window = 2 * (max(small.shape) // 16) + 1
-    away = small.astype(np.float32) - cv2.medianBlur(small, min(window, 255))
+    away = small.astype(np.float32) - cv2.medianBlur(small, window)
     bright = np.square(np.maximum(away, 0)).sum()
     dark = np.square(np.minimum(away, 0)).sum()
     return 255 - picture if bright > dark else picture
@@ -35,17 +45,14 @@ def estimate_paper(picture: Picture) -> Picture:
     A closing wider than any stroke bridges the writing and keeps the edges of shadows; what it
     shows to be paper is then averaged, so that the grain of the paper does not bias the level.
     """
-    small = cv2.resize(picture, None, fx=1 / COARSE, fy=1 / COARSE, interpolation=cv2.INTER_AREA)
-    small = cv2.medianBlur(small, 3)
-    reach = 2 * (max(small.shape) // 40) + 1
+    small = cv2.medianBlur(shrink(picture), 3)
+    reach = 2 * (max(small.shape) // 24) + 1
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    missing = 1 - (small.astype(np.float32).sum(axis=2) + 1) / (
-        closed.astype(np.float32).sum(axis=2) + 1
-    )
+    light, full_light = (level.astype(np.float32) for level in (small, closed))
+    missing = 1 - (light.sum(axis=2) + 1) / (full_light.sum(axis=2) + 1)
     bare = cv2.erode((missing < 0.08).astype(np.float32), np.ones((3, 3), np.uint8))
-    level = blur_masked(small.astype(np.float32), bare, closed.astype(np.float32), sigma=2)
-    level = np.clip(level, 1, 255).astype(np.uint8)
-    return cv2.resize(level, picture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    level = blur_masked(light, bare, full_light, sigma=2)
+    return cv2.resize(np.clip(level, 1, 255).astype(np.uint8), picture.shape[1::-1])
 
 
 def blur_masked(values: Density, mask: Density, otherwise: Density, sigma: float) -> Density:
@@ -57,12 +64,13 @@ def blur_masked(values: Density, mask: Density, otherwise: Density, sigma: float
 
 def measure_density(picture: Picture, paper: Picture) -> Density:
     """Measure the missing light along the colour of the ink, 0 on paper, 1 black."""
-    missing = 1 - picture.astype(np.float32) / paper
-    weights = estimate_ink_color(missing[::3, ::3].reshape(-1, 3))
-    return cv2.transform(missing, weights[None, :].astype(np.float32))
+    even = cv2.divide(picture, paper, scale=EVEN)
+    weights = estimate_ink_color(1 - even[::3, ::3].reshape(-1, 3) / EVEN)
+    light = cv2.transform(even, weights[None, :])
+    return 1 - light.astype(np.float32) / EVEN
 
 
-def estimate_ink_color(missing: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def estimate_ink_color(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the channel weights (3,), of sum 1, that show the ink of these pixels best."""
     total = missing.sum(axis=1)
     strong = missing[total > max(float(np.percentile(total, 99)) * 0.6, 0.15)]
@@ -97,6 +105,31 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
     reach = 2 * int(stroke / 2 + 1) + 1
     darkest = cv2.dilate(cv2.blur(density, (3, 3)), np.ones((reach, reach), np.uint8))
     weight = np.maximum(density - 0.2 * full, 0)
-    near = cv2.GaussianBlur(np.dstack([weight, weight * darkest]), (0, 0), 4 * stroke)
+    near = shrink(np.dstack([weight, weight * darkest]))
+    near = cv2.GaussianBlur(near, (0, 0), 4 * stroke / COARSE)
     local = (near[..., 1] + 1e-3 * full) / (near[..., 0] + 1e-3)
-    return np.clip(255 * density / np.maximum(local, full / 2), 0, 255).astype(np.uint8)
+    local = cv2.resize(np.maximum(local, full / 2), density.shape[::-1])
+    share = (density / local - BARE) / (SOLID - BARE)
+    return np.clip(255 * share, 0, 255).astype(np.uint8)
+
+
+def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Measure the coverage of a picture (h, w) or (h, w, 3) that one subject fills.
+
+    The rim tells whether the writing is darker or lighter than its ground; paper is bridged over
+    half the picture, so the light may change slowly. A picture without contrast is blank.
+    """
+    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    rim = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
+    low, high = np.percentile(gray, (0.5, 99.5))
+    if high - rim > rim - low:
+        gray = 255 - gray
+    small = shrink(gray, min(1.0, 64 / max(gray.shape)))
+    reach = max(small.shape) // 2
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    paper = cv2.resize(closed.astype(np.float32), gray.shape[::-1]) + 1
+    density = 1 - gray / paper
+    full = float(np.percentile(density, 99.5))
+    if full < BLANK:
+        return np.zeros(gray.shape, np.uint8)
+    return np.clip(255 * density / full, 0, 255).astype(np.uint8)

@@ -137,15 +137,13 @@ def build(
     seed: int,
     learning_rate: float | None = None,
 ) -> "keras.Model":
-    """Start a run: make the named model for tiles of `shape` (S, S, C), compiled, its dice seeded.
+    """Make the named model for tiles of `shape` (S, S, C), compiled and ready for a first run.
 
-    The initial weights and all dropout depend on the seed and the shapes alone: no data, and no
-    run before this one in the same process, changes them. Without a `learning_rate` the model's
-    own is used. Raises DataError for an unknown name and for tiles too small for the model.
+    Without a `learning_rate` the model's own is used. For the seed see `restart`. Raises DataError
+    for an unknown name and for tiles too small for the model.
     """
     recipe = find_recipe(name, shape)
     keras = import_keras()
-    make_deterministic(seed)
     model = keras.Sequential(
         [
             keras.Input(shape, dtype="uint8"),
@@ -164,7 +162,29 @@ def build(
         # XLA makes TensorFlow's convolutions half as fast on a processor; JAX needs it.
         jit_compile=False if keras.config.backend() == "tensorflow" else "auto",
     )
+    restart(model, seed)
     return model
+
+
+def restart(model: "keras.Model", seed: int) -> None:
+    """Start a run: give the model initial weights, forget its optimiser's past, seed all dice.
+
+    Weights and all dropout depend on the seed and the model's shape alone: no data, and no run
+    before this one, changes them. One model restarted for each seed saves the second that a new
+    one takes for its first step, and TensorFlow never gives a trained model's memory back.
+    """
+    make_deterministic(seed)
+    fresh = type(model).from_config(model.get_config())
+    optimiser = type(model.optimizer).from_config(model.optimizer.get_config())
+    for one in (model.optimizer, optimiser):
+        one.build(model.trainable_variables)
+    _copy_variables(fresh.variables, model.variables)
+    _copy_variables(optimiser.variables, model.optimizer.variables)
+
+
+def _copy_variables(sources: list[Any], targets: list[Any]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(source.value)
 
 
 def find_recipe(name: str, shape: tuple[int, int, int]) -> Recipe:
@@ -382,6 +402,7 @@ def import_keras() -> ModuleType:
             import tensorflow
 
             tensorflow.config.experimental.enable_op_determinism()
+            gc.freeze()  # what lives to the end is not gone over at every collection and at exit
     return keras
 
 
@@ -405,6 +426,5 @@ def _import_lightly() -> Iterator[None]:
             yield
     finally:
         gc.enable()
-        gc.freeze()
         for name in absent:
             del sys.modules[name]

@@ -7,50 +7,78 @@ A page is uint8 (H, W) or (H, W, 3) RGB, upright. A glyph's pixels are ink cover
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import furniture, glyphs, ink, rows, sheets
+from pipeline import furniture, glyphs, ink, joining, parting, rows, sheets
+from pipeline.glyphs import Boxes, Coverage, Pieces
 
 Page = npt.NDArray[np.uint8]
 Flow = Literal["rows", "sequence", "free"]
 
+SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
+PAD = 4  # pixels of room around a glyph, at working size
+UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
+
 
 @dataclass(frozen=True)
 class Glyph:
-    """One piece of writing: where it lies on the page, its ink, its place in reading order."""
+    """One piece of writing: where it lies on the page, its ink, its place in reading order.
+
+    The box is x0, y0, x1, y1 in pixels of the page, x1 and y1 exclusive; the score runs from 0
+    to 1, 1 for sure.
+    """
 
     box: tuple[int, int, int, int]
-    pixels: npt.NDArray[np.uint8]
+    pixels: Coverage
     row: int
     column: int
     score: float
 
 
 def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[Glyph]:
-    """Find the glyphs of a page in reading order; a page without writing gives none."""
+    """Find the glyphs of a page in reading order; a page without writing gives none.
+
+    `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
+    columns right in rows where one is missing.
+    """
+    if min(page.shape[:2]) < SMALLEST:
+        return []
     sheet = sheets.lay_flat(page)
     coverage, rules = read_coverage(sheet)
-    pieces = glyphs.find_pieces(coverage)
+    coverage, pieces = find_pieces(coverage)
     height, stroke = glyphs.usual_size(pieces)
     writing = glyphs.find_writing(pieces, height, stroke)
     writing &= ~glyphs.find_touching(pieces, ~sheet.paper)
-    writing &= ~furniture.find_print(pieces.boxes, rules, height, stroke)
-    groups = glyphs.join_pieces(pieces, writing, height)
+    writing &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
+    groups = joining.join_strokes(pieces, writing, height)
     if not groups:
         return []
     scores = glyphs.score_groups(pieces, groups, height, stroke)
-    return order_glyphs(sheet, coverage, pieces, groups, scores, height)
+    boxes = glyphs.boxes_of(pieces, groups)
+    row = rows.find_rows(boxes, height)
+    column = place_in_rows(boxes, row, scores, flow, row_length)
+    owner = glyphs.assign_pixels(pieces, reach=max(3, stroke / 3))
+    return [
+        Glyph(
+            sheet.box_on_page(boxes[index]),
+            glyphs.cut_glyph(coverage, owner, boxes[index], groups[index], PAD),
+            int(row[index]),
+            int(column[index]),
+            float(scores[index]),
+        )
+        for index in np.lexsort((column, row))
+        if column[index] != rows.NOWHERE
+    ]
 
 
-def read_coverage(sheet: sheets.Sheet) -> tuple[npt.NDArray[np.uint8], furniture.Rules]:
+def read_coverage(sheet: sheets.Sheet) -> tuple[Coverage, furniture.Rules]:
     """Return the ink coverage of a sheet without its printed lines, and where they were."""
     picture = ink.darken_writing(sheet.picture)
     density = ink.measure_density(picture, ink.estimate_paper(picture))
     density[~sheet.paper] = 0
     side = max(density.shape)
-    faintest = max(0.03, 1.5 * ink.estimate_noise(density))
+    faintest = max(0.03, 2 * ink.estimate_noise(density))
     full = ink.estimate_full_ink(density)
     density, rules = furniture.remove_rules(
         density, full, length=side // 6, thickness=max(5, side // 120), faintest=faintest
@@ -59,36 +87,30 @@ def read_coverage(sheet: sheets.Sheet) -> tuple[npt.NDArray[np.uint8], furniture
     return ink.measure_coverage(density, full, side / 300), rules
 
 
-def order_glyphs(
-    sheet: sheets.Sheet,
-    coverage: npt.NDArray[np.uint8],
-    pieces: glyphs.Pieces,
-    groups: list[list[int]],
+def find_pieces(coverage: Coverage) -> tuple[Coverage, Pieces]:
+    """Find the pieces of ink; return them and the coverage with touching neighbours parted."""
+    pieces = glyphs.find_pieces(coverage)
+    height, stroke = glyphs.usual_size(pieces)
+    writing = glyphs.find_writing(pieces, height, stroke)
+    crowded = parting.find_crowded(pieces, writing, height)
+    if len(crowded) == 0:
+        return coverage, pieces
+    parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
+    return parted, glyphs.find_pieces(parted)
+
+
+def place_in_rows(
+    boxes: Boxes,
+    row: rows.Numbers,
     scores: npt.NDArray[np.float64],
-    height: float,
-) -> list[Glyph]:
-    """Cut each group from the sheet and put the glyphs into reading order."""
-    boxes = np.array([glyphs.enclose(pieces.boxes[g], pieces.boxes[g[0]]) for g in groups])
-    row = rows.find_rows(boxes, height)
-    column = rows.number_columns(boxes, row)
-    owner = glyphs.assign_pixels(pieces, reach=3)
-    found = []
-    for index in np.lexsort((column, row)):
-        pixels = glyphs.cut_glyph(coverage, owner, boxes[index], groups[index], pad=4)
-        box = box_on_page(boxes[index], sheet.to_page)
-        found.append(Glyph(box, pixels, int(row[index]), int(column[index]), scores[index]))
-    return found
-
-
-def box_on_page(
-    box: npt.NDArray[np.float64], to_page: npt.NDArray[np.float64]
-) -> tuple[int, int, int, int]:
-    """Return the upright box on the page around a box on the sheet."""
-    x0, y0, x1, y1 = box
-    corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
-    there = cv2.perspectiveTransform(corners, to_page)[0]
-    low, high = np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    flow: Flow,
+    row_length: int | None,
+) -> rows.Numbers:
+    """Return each box's column; lower the scores of a sequence's rows of the wrong length."""
+    if flow != "sequence" or row_length is None:
+        return rows.number_columns(boxes, row)
+    scores[np.bincount(row)[row] != row_length] *= UNPLACED
+    return rows.align_columns(boxes, row, row_length)
 
 
 def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:
@@ -108,15 +130,17 @@ def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:
 
 
 def cut_whole(picture: Page) -> Glyph | None:
-    """Take all writing of a picture as one glyph; None when there is none."""
-    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    rim = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
-    paper = float(np.median(rim))
-    away = np.abs(gray.astype(np.float32) - paper)
-    full = float(np.percentile(away, 99.5))
-    if full < 24:
+    """Take all writing of a picture, dark or light, as one glyph; None when there is none.
+
+    Paper is what the picture's rim shows, so the light must not change much across it.
+    """
+    coverage = ink.cover_close_up(picture)
+    pieces = glyphs.find_pieces(coverage)
+    big = np.flatnonzero(pieces.sizes.max(axis=1) > 0.05 * max(picture.shape[:2]))
+    if len(big) == 0:
         return None
-    coverage = np.clip(255 * away / full, 0, 255).astype(np.uint8)
-    ys, xs = np.nonzero(coverage >= 128)
-    box = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
-    return Glyph(box, np.pad(coverage, 2), 0, 0, 1.0)
+    box = glyphs.enclose(pieces.boxes[big])
+    owner = glyphs.assign_pixels(pieces, reach=PAD)
+    pixels = glyphs.cut_glyph(coverage, owner, box, list(big), PAD)
+    x0, y0, x1, y1 = (int(edge) for edge in box)
+    return Glyph((x0, y0, x1, y1), pixels, 0, 0, 1.0)

@@ -1,15 +1,19 @@
 """Rows: the reading order of boxes on a straight page.
 
-Boxes are float (n, 4): x0, y0, x1, y1, x1 and y1 exclusive. Rows and columns count from 0.
+Boxes are (n, 4): x0, y0, x1, y1 in pixels, x1 and y1 exclusive. Rows and columns count from 0;
+NOWHERE stands for a box that has no place in its row.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-Boxes = npt.NDArray[np.float64]
+Boxes = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int64]
+
+NOWHERE = -1
 
 
-def find_rows(boxes: Boxes, height: float) -> npt.NDArray[np.int64]:
+def find_rows(boxes: Boxes, height: float) -> Numbers:
     """Number the row of each box from the top; `height` is that of a usual glyph in pixels.
 
     Boxes are taken from left to right; each joins the row whose last boxes lie at its height,
@@ -17,20 +21,24 @@ def find_rows(boxes: Boxes, height: float) -> npt.NDArray[np.int64]:
     """
     middles = (boxes[:, 1] + boxes[:, 3]) / 2
     rows: list[list[int]] = []
+    levels: list[float] = []
     for index in np.argsort(boxes[:, 0]):
-        level = [abs(np.mean(middles[row[-3:]]) - middles[index]) for row in rows]
-        if level and min(level) < 0.6 * height:
-            rows[int(np.argmin(level))].append(int(index))
+        away = np.abs(np.array(levels) - middles[index])
+        if len(rows) and away.min() < 0.6 * height:
+            nearest = int(np.argmin(away))
+            rows[nearest].append(int(index))
+            levels[nearest] = float(middles[rows[nearest][-3:]].mean())
         else:
             rows.append([int(index)])
-    rows.sort(key=lambda row: float(np.mean(middles[row])))
+            levels.append(float(middles[index]))
+    rows.sort(key=lambda row: float(middles[row].mean()))
     numbers = np.zeros(len(boxes), np.int64)
     for number, row in enumerate(rows):
         numbers[row] = number
     return numbers
 
 
-def number_columns(boxes: Boxes, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def number_columns(boxes: Boxes, rows: Numbers) -> Numbers:
     """Number the boxes of each row from the left."""
     columns = np.zeros(len(boxes), np.int64)
     centres = (boxes[:, 0] + boxes[:, 2]) / 2
@@ -38,3 +46,35 @@ def number_columns(boxes: Boxes, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.
         members = np.flatnonzero(rows == row)
         columns[members[np.argsort(centres[members])]] = np.arange(len(members))
     return columns
+
+
+def align_columns(boxes: Boxes, rows: Numbers, row_length: int) -> Numbers:
+    """Number the boxes of each row by the columns that the complete rows of the page show.
+
+    A row where a glyph is missing keeps the numbers of the others right; in a row with too many
+    the boxes that fit no column are NOWHERE. Without any complete row, boxes are counted.
+    """
+    columns = number_columns(boxes, rows)
+    lengths = np.bincount(rows)
+    complete = lengths[rows] == row_length
+    if complete.all() or not complete.any():
+        return columns
+    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    places = np.array(
+        [np.median(centres[complete & (columns == column)]) for column in range(row_length)]
+    )
+    for row in np.flatnonzero((lengths > 0) & (lengths != row_length)):
+        members = np.flatnonzero(rows == row)
+        columns[members] = match_places(centres[members], places)
+    return columns
+
+
+def match_places(centres: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> Numbers:
+    """Match each centre to one place so that the total way between them is shortest."""
+    from scipy.optimize import linear_sum_assignment
+
+    ways = np.abs(centres[:, None] - places[None, :])
+    which, place = linear_sum_assignment(ways)
+    matched = np.full(len(centres), NOWHERE, np.int64)
+    matched[which] = place
+    return matched

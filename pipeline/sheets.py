@@ -7,6 +7,7 @@ not paper (the table). Points are float (n, 2) as x, y.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,10 +16,17 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
-WORKING_PIXELS = 3_000_000  # A4 at 180 dpi: fine for any pen, and a 12-megapixel photo stays quick
+WORKING_PIXELS = 2_500_000  # A4 at 160 dpi: fine for any pen, and a 12-megapixel photo stays quick
 GLANCE = 480  # longest side at which the outline of the paper is looked for
 STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
 SURE_BORDER = 0.58  # mean contrast along a border, of at most 1, from which it is believed
+
+
+class Border(NamedTuple):
+    """A line along one side of the paper, through two points (2, 2); else the frame's own."""
+
+    line: Points
+    found: bool
 
 
 @dataclass(frozen=True)
@@ -29,26 +37,34 @@ class Sheet:
     paper: npt.NDArray[np.bool_]
     to_page: npt.NDArray[np.float64]
 
+    def box_on_page(self, box: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
+        """Return the upright box on the page around a box x0, y0, x1, y1 on the sheet."""
+        x0, y0, x1, y1 = box
+        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
+        there = cv2.perspectiveTransform(corners, self.to_page)[0]
+        low, high = np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
 
 def lay_flat(page: Picture) -> Sheet:
     """Find the paper on a page and undo perspective, or at least skew, at a working size."""
     color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
-    shrink = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
-    color = resize(color, shrink)
+    scale = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
+    color = resize(color, scale)
     borders = find_borders(color)
-    if all(found for _, found in borders):
+    if all(border.found for border in borders):
         flat_to_work, size = map_from_outline(intersect_borders(borders))
     else:
         flat_to_work, size = map_from_skew(estimate_skew(color), color.shape)
-    return warp_sheet(color, borders, flat_to_work, size, shrink)
+    return warp_sheet(color, borders, flat_to_work, size, scale)
 
 
 def warp_sheet(
     color: Picture,
-    borders: list[tuple[Points, bool]],
+    borders: list[Border],
     flat_to_work: npt.NDArray[np.float64],
     size: tuple[int, int],
-    shrink: float,
+    scale: float,
 ) -> Sheet:
     """Draw the flat picture of `size` (width, height) and its mask of paper."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -58,11 +74,11 @@ def warp_sheet(
     inside = np.zeros(color.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, np.round(intersect_borders(borders)).astype(np.int32), 1)
     reach = max(color.shape) // 150  # a border is no sharp line: keep off it
-    found = [found for _, found in borders]
-    if any(found):
+    inside[[0, -1]] = inside[:, [0, -1]] = 0  # what touches the frame of the photo is cut off
+    if any(border.found for border in borders):
         inside = cv2.erode(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
     paper = cv2.warpPerspective(inside, flat_to_work, size, flags=flags) > 0
-    grow = np.diag([1 / shrink, 1 / shrink, 1.0])
+    grow = np.diag([1 / scale, 1 / scale, 1.0])
     return Sheet(flat, paper, grow @ flat_to_work)
 
 
@@ -73,11 +89,8 @@ def resize(picture: Picture, scale: float) -> Picture:
     return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def find_borders(color: Picture) -> list[tuple[Points, bool]]:
-    """Find the paper's left, top, right and bottom border, or the frame's where it has none.
-
-    Each is two points (2, 2) and whether it was found.
-    """
+def find_borders(color: Picture) -> list[Border]:
+    """Find the paper's left, top, right and bottom border, or the frame's where it has none."""
     scale = min(1.0, GLANCE / max(color.shape))
     glance = cv2.cvtColor(resize(color, scale), cv2.COLOR_RGB2GRAY)
     borders = []
@@ -89,7 +102,7 @@ def find_borders(color: Picture) -> list[tuple[Points, bool]]:
             line = np.array([[0.0, 0.0], [0.0, view.shape[0]]])
         if flipped:
             line[:, 0] = view.shape[1] - line[:, 0]
-        borders.append(((line[:, ::-1] if turned else line) / scale, found))
+        borders.append(Border((line[:, ::-1] if turned else line) / scale, found))
     return borders
 
 
@@ -135,10 +148,10 @@ def average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[n
     return cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0)
 
 
-def intersect_borders(borders: list[tuple[Points, bool]]) -> Points:
+def intersect_borders(borders: list[Border]) -> Points:
     """Return the corners (4, 2): top left, top right, bottom right, bottom left."""
     left, top, right, bottom = (
-        np.cross(np.append(line[0], 1), np.append(line[1], 1)) for line, _ in borders
+        np.cross(*np.column_stack([border.line, [1, 1]])) for border in borders
     )
     pairs = ((left, top), (top, right), (right, bottom), (bottom, left))
     corners = [np.cross(a, b) for a, b in pairs]

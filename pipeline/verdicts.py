@@ -23,7 +23,7 @@ pictures is not in it: the answer holds for this training set (in cross-validati
 
 The interval. Satterthwaite's degrees of freedom are good for a 95 % interval and bad for Holm's
 correction, which works far out in the tail: with 3 seeds the estimate of A is now and then tiny
-by chance, Satterthwaite then believes in many degrees of freedom, and 10 to 30 % of A/A studies
+by chance, Satterthwaite then believes in many degrees of freedom, and up to 30 % of A/A studies
 made a false claim. So the ignorance about A and B is carried through instead: A (S - 1) / chi2
 and B (G - 1) / chi2 are the values of the variances that are plausible after the data, and p is
 the normal tail averaged over them (Behrens and Fisher's solution; a generalised p-value, Tsui
@@ -48,7 +48,11 @@ Floats = npt.NDArray[np.float64]
 MINIMUM_SEEDS = 3
 MINIMUM_GROUPS = 20
 CLAIM_SEEDS = 5  # Picard, arXiv 2109.08203
-SIGNIFICANCE = 0.05  # of one interval, and of the whole family of verdicts
+SIGNIFICANCE = 0.05  # of one interval
+# Of a whole table of verdicts 5 % is promised and 3.5 % spent: with few noisy seeds Holm uses up
+# all that it is given, and differences of shares are only nearly normal (5.3 % of 1,000 simulated
+# A/A studies at 0.05).
+FAMILY_SIGNIFICANCE = 0.035
 POWER = 0.8
 
 HELPS = "helps"
@@ -102,10 +106,11 @@ class Estimate:
 class Verdict:
     """What may be said about one difference, given all the others that were looked at.
 
-    `adjusted_p`: Holm's, never below the plain p; so helps and hurts never stand beside an
-    interval that holds 0, while cannot tell may stand beside one that does not.
-    `visible_effect`: the smallest difference that would have been called helps or hurts with
-    80 % power at the level that Holm's correction had reached in this family (not the plain 5 %).
+    `adjusted_p`: Holm's; helps and hurts need it below FAMILY_SIGNIFICANCE. It is never below
+    the plain p, so they never stand beside an interval that holds 0, while cannot tell may stand
+    beside one that does not. `visible_effect`: the smallest difference that would have been
+    called helps or hurts with 80 % power at the level that Holm's correction had reached in
+    this family (not the plain 5 %).
     """
 
     verdict: str
@@ -309,8 +314,8 @@ def judge_family(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
     if margin < 0:
         raise ValueError(f"margin {margin} is below 0")
     adjusted = adjust_holm([estimate.p for estimate in estimates])
-    open_tests = sum(p is not None and p > SIGNIFICANCE for p in adjusted)
-    level = SIGNIFICANCE / max(open_tests, 1)
+    open_tests = sum(p is not None and p >= FAMILY_SIGNIFICANCE for p in adjusted)
+    level = FAMILY_SIGNIFICANCE / max(open_tests, 1)
     return [
         _judge(estimate, p, level, margin) for estimate, p in zip(estimates, adjusted, strict=True)
     ]
@@ -334,7 +339,7 @@ def _judge(estimate: Estimate, adjusted_p: float | None, level: float, margin: f
 
 def _name_verdict(estimate: Estimate, adjusted_p: float, margin: float) -> str:
     assert estimate.low is not None and estimate.high is not None
-    if adjusted_p <= SIGNIFICANCE:
+    if adjusted_p < FAMILY_SIGNIFICANCE:
         return HELPS if estimate.difference > 0 else HURTS
     if -margin <= estimate.low and estimate.high <= margin:
         return NO_EFFECT
@@ -414,7 +419,7 @@ def _say_no_effect(cells: Sequence[Cell], margin: float) -> str:
     names = [_name_cell(cell) for cell in cells if cell.verdict.verdict == NO_EFFECT]
     if not names:
         return ""
-    return f"Less than {_points(margin)} either way: {_join(names)}: {NO_EFFECT}."
+    return f"{NO_EFFECT.capitalize()} of {_points(margin)}: {_join(names)}."
 
 
 def _say_cannot_tell(cells: Sequence[Cell]) -> str:
@@ -487,8 +492,7 @@ def _number(share: float) -> str:
 
 
 def _points(share: float) -> str:
-    number = _number(share)
-    return f"{number} point" if number == "1.0" else f"{number} points"
+    return f"{_number(share)} points"
 
 
 def _count(number: int, noun: str) -> str:

@@ -236,7 +236,7 @@ def test_the_verdicts():
         make_estimate(-0.05, 0.02),
         make_estimate(0.001, 0.005),
         make_estimate(0.01, 0.03),
-        make_estimate(0.02, 0.0195),  # significant alone, not in this company
+        make_estimate(0.02, 0.018),  # significant alone, not in this company
     ]
     verdicts = judge_family(family, margin=0.01)
     assert [v.verdict for v in verdicts] == [HELPS, HURTS, NO_EFFECT, CANNOT_TELL, CANNOT_TELL]
@@ -299,13 +299,14 @@ def test_the_promise_counts_the_other_tests_of_the_family():
     [(3, "typical", False), (5, "high", False), (10, "typical", True), (5, "low", True)],
 )
 def test_intervals_hold_a_planted_difference(seeds, noise, grouped):
-    """A percentile bootstrap over the seeds holds it in 68 (3 seeds) to 92 % (10 seeds)."""
+    """Where a percentile bootstrap over the seeds does so in 72 to 87 %."""
     benchmark = load_benchmark()
     setting = benchmark.Setting(seeds, noise, grouped)
     rows = [benchmark.check_planted(setting, seed) for seed in range(40)]
     # 240 accuracies: a true 95 % falls below 92 % once in 50.
     assert np.mean([row["cover"] for row in rows]) >= 0.92
     assert np.mean([row["recalls"] for row in rows]) >= 0.93
+    assert np.mean([row["bootstrap"] for row in rows]) < 0.92
 
 
 def test_studies_without_an_effect_rarely_claim_one():
@@ -361,7 +362,7 @@ def test_what_is_not_known_is_said_as_plainly():
         ("all", "all", few),
     )
     text = explain(cells, margin=0.01)
-    assert "Less than 1 points either way: shift on accuracy: no effect beyond the margin." in text
+    assert "No effect beyond the margin of 1.0 points: shift on accuracy." in text
     assert "Cannot tell: zoom on cat recall; the smallest effect" in text
     assert "No verdict on all on accuracy: only 2 seeds." in text
     assert "helps" not in text

@@ -71,8 +71,8 @@ def ingest_file(root: Path, source: Source, file: PictureFile) -> list[Row]:
             height, width = picture.shape[:2]
             rows.append(row | {"page": str(page), "width": str(width), "height": str(height)})
     except DataError as error:
-        page = str(len(rows))
-        rows.append(row | {"page": page, "status": "quarantined", "reason": str(error)})
+        broken = {"page": str(len(rows)), "status": "quarantined", "reason": str(error)}
+        rows.append(row | broken)
     return rows
 
 

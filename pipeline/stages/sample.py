@@ -17,9 +17,7 @@ def sample(project: Project) -> str:
     digits = load_digits()
     pages = paper.deal_pages(digits.target, seed=1)
     with whole_folder(project.root / "raw" / "sample") as folder:
-        dealt = [
-            (number, [digits.images[row] for row in rows]) for number, rows in enumerate(pages, 1)
-        ]
+        dealt = [(n, [digits.images[row] for row in rows]) for n, rows in enumerate(pages, 1)]
         drawn = map_in_order(draw_page, dealt)
         for number, picture in enumerate(track(drawn, "rendering pages", len(pages)), start=1):
             (folder / f"page-{number:03}.jpg").write_bytes(picture)
