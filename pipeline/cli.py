@@ -115,7 +115,8 @@ def normalise(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Bring every subject to one size.
 
     Writes processed/tiles.h5 by `tile` in params.yaml: `mnist` (28x28, ink bright on 0, centred by
-    mass, exactly MNIST's rule), `emnist`, or `photo` (area-averaged colour).
+    mass, exactly MNIST's rule), `emnist`, or `photo` (area-averaged colour); and contact/, a
+    picture of many tiles for each class: look at them.
 
     Example: `prep normalise`
     """

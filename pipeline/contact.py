@@ -3,6 +3,8 @@
 Tiles are uint8 (N, S, S, C), C = 1 or 3; a sheet is uint8 (H, W) or (H, W, 3).
 """
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,16 @@ def lay_out(tiles: Tiles, columns: int, gap: int = 2) -> npt.NDArray[np.uint8]:
         left = gap + number % columns * cell[1]
         sheet[top : top + height, left : left + width] = tile
     return sheet[..., 0] if channels == 1 else sheet
+
+
+def pick_evenly(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
+    """Return at most `most` of the rows, evenly from the first to the last."""
+    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=int)]
+
+
+def square_columns(count: int) -> int:
+    """Return the number of columns that makes a sheet of `count` tiles about square."""
+    return max(1, math.ceil(math.sqrt(count)))
 
 
 def pair_up(originals: Tiles, variants: Tiles) -> Tiles:

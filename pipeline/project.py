@@ -12,6 +12,7 @@ MADE_BY = {
     "glyphs.h5": "segment",
     "quarantine.csv": "segment",
     "tiles.h5": "normalise",
+    "contact": "normalise",
     "balanced.csv": "balance",
     "split.csv": "split",
     "augmented": "augment",

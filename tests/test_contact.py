@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contact import lay_out, pair_up
+from pipeline.contact import lay_out, pair_up, pick_evenly
 
 
 @given(
@@ -25,3 +25,11 @@ def test_every_tile_lies_at_its_place(count, columns, gap, channels):
 def test_originals_come_before_their_variants():
     originals = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
     assert pair_up(originals, originals + 100).ravel().tolist() == [0, 100, 1, 101, 2, 102]
+
+
+@given(total=st.integers(1, 50), most=st.integers(1, 20))
+def test_tiles_are_picked_from_the_first_to_the_last(total, most):
+    picked = pick_evenly(np.arange(100, 100 + total), most)
+    assert len(set(picked)) == len(picked) == min(total, most)
+    assert picked[0] == 100
+    assert most == 1 or picked[-1] == 99 + total

@@ -1,4 +1,4 @@
-"""prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5."""
+"""prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -8,19 +8,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import tiles
+from pipeline import contact, images, tiles
+from pipeline.atomic import whole_folder
 from pipeline.boxes import scan_of
 from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.parallel import map_in_order
 from pipeline.params import Params, Tile
-from pipeline.project import Project
+from pipeline.project import Project, class_file_name
 from pipeline.scans import group_by_file, read_catalogue, read_scans
-from pipeline.store import Rows, create_dataset, read_glyphs
+from pipeline.store import Rows, create_dataset, open_dataset, read_glyphs
 from pipeline.tables import COLUMNS, Row, read_table
 
 WINDOW = 256  # tiles that are in memory at once
+SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well under 1 MB
 
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
 
@@ -44,6 +46,7 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     ) as out:
         for window in in_windows(track(made, "normalising", total=len(boxes))):
             out.append(to_rows(window, index))
+    write_contact_sheets(project, params)
     labelled = sum(row["label"] != "" for row in boxes)
     unlabelled = f", {len(boxes) - labelled:,} of them unlabelled" * (labelled < len(boxes))
     return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{unlabelled}"
@@ -111,6 +114,22 @@ def to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
         ids=np.array([row["id"] for row, _ in window], object),
         groups=np.array([row["group"] for row, _ in window], object),
     )
+
+
+def write_contact_sheets(project: Project, params: Params) -> None:
+    """Write a picture of many tiles for each class, to look at."""
+    with (
+        open_dataset(project.input("tiles.h5")) as dataset,
+        whole_folder(project.output("contact")) as folder,
+    ):
+        for number, name in [*enumerate(params.classes), (-1, "unlabelled")]:
+            rows = np.flatnonzero(dataset.labels == number)
+            if len(rows):
+                most = SHEET_PIXELS // params.tile.size**2
+                shown = dataset.read(contact.pick_evenly(rows, most)).images
+                sheet = contact.lay_out(shown, columns=contact.square_columns(len(shown)))
+                picture = images.encode_jpeg(sheet, quality=80)
+                (folder / f"{class_file_name(name)}.jpg").write_bytes(picture)
 
 
 def in_windows(made: Iterable[NamedTile]) -> Iterator[list[NamedTile]]:

@@ -86,7 +86,7 @@ def count_stages(
 def show_tiles(tiles: DatasetFile, class_name: str, count: int) -> Figure:
     """Return a grid of a class's tiles, evenly picked from all of them."""
     rows = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
-    picked = rows[np.linspace(0, len(rows) - 1, min(count, len(rows)), dtype=int)]
+    picked = contact.pick_evenly(rows, count)
     sheet = contact.lay_out(tiles.read(picked).images, columns=count)
     return draw(sheet, class_name, f"{len(picked)} tiles of class {class_name}")
 
