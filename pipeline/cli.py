@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -252,6 +252,54 @@ def init(
     if quiet:
         console.be_quiet()
     console.say(init_project(folder, preset))
+
+
+@app.command(rich_help_panel=BY_HAND)
+def sheet(
+    target: Annotated[Path, typer.Argument(metavar="PDF", help="The file to write.")],
+    classes: Annotated[
+        str, typer.Option(metavar="NAMES", help="Names and runs, as in 0-9 or A-Z,Ä,Ö,Ü.")
+    ] = "0-9",
+    rows: Annotated[int, typer.Option(help="Rows of boxes on a page.")] = 10,
+    columns: Annotated[int, typer.Option(help="Boxes in a row.")] = 8,
+    writer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Print this name; repeat it for several writers."),
+    ] = None,
+    copies: Annotated[
+        int, typer.Option(min=1, help="Without names: how many forms, each its own writer's.")
+    ] = 1,
+    paper: Annotated[Literal["a4", "letter"], typer.Option(help="Size of the paper.")] = "a4",
+    order: Annotated[
+        Literal["row", "box"],
+        typer.Option(help="row: a row holds one class; box: the classes follow one another."),
+    ] = "row",
+    quiet: Quiet = False,
+) -> None:
+    """Print a form to write on: its photos need no labels.
+
+    Writes a PDF. Each page carries a code that says which class belongs into which box, and whose
+    writing it is; put the scans or photos of filled-in pages into a source of layout `form`.
+    Print a fresh form for each writer (--writer or --copies): photocopies count as one writer's.
+
+    Example: `prep sheet digits.pdf --classes 0-9 --writer Ada --writer Grace`
+    """
+    from pipeline import console
+    from pipeline.commands.sheet import make_sheet
+
+    if quiet:
+        console.be_quiet()
+    made = make_sheet(
+        target,
+        classes,
+        rows=rows,
+        columns=columns,
+        writers=writer or [],
+        copies=copies,
+        paper=paper,
+        order=order,
+    )
+    console.say(made)
 
 
 check = typer.Typer(

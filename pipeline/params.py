@@ -70,7 +70,7 @@ class Source(Section):
     """One folder of pictures and what a file in it is."""
 
     path: str
-    layout: Literal["rows", "sequence", "free", "cells", "whole", "idx"]
+    layout: Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
     split: Literal["train", "test"] | None = None
     rows: Annotated[int, Field(ge=1)] | None = None  # cells: how many
     columns: Annotated[int, Field(ge=1)] | None = None  # cells: how many

@@ -52,9 +52,9 @@ def states_of(result: FormPage) -> list[str]:
 
 
 PHOTOS = {
-    "phone, hard shadow": ("blue", Shot(8, 0.12, 17, 1.5, 3, 0.45)),
-    "upside down, thumb": ("pencil", Shot(8, 0.08, 191, 1.0, 3, 0.2, thumbs=((13, 284),))),
-    "slanted, curled": ("red", Shot(8, 0.06, 62, 1.2, 3, 0.3, hard_shadow=False, curl=0.02)),
+    "phone, hard shadow": ("blue", Shot(6, 0.12, 17, 1.3, 3, 0.45)),
+    "upside down, thumb": ("pencil", Shot(5, 0.08, 191, 1.0, 3, 0.2, thumbs=((13, 284),))),
+    "slanted, curled": ("red", Shot(6, 0.06, 62, 1.1, 3, 0.3, hard_shadow=False, curl=0.02)),
     "messenger, 2 megapixels": ("black", Shot(2, 0.05, 92, 0.8, 2, 0.3)),
 }
 

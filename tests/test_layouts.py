@@ -4,10 +4,11 @@ import struct
 
 import cv2
 import numpy as np
+import photography
 import pytest
 from conftest import write_params
 
-from pipeline import images, store
+from pipeline import formpage, forms, images, store
 from pipeline.tables import COLUMNS, read_table
 
 CLASSES = ["1", "2", "4"]
@@ -117,3 +118,47 @@ def test_a_multi_page_tiff_is_a_scan_a_page(run, tmp_path):
     pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
     boxes, _ = run({"4/pages.tif": (tmp_path / "pages.tif").read_bytes()}, layout="free")
     assert [row["page"] for row in boxes] == list("000111")
+
+
+def test_a_printed_form_is_read_back_with_labels_and_writer(run, prep, tmp_path):
+    code, printed, _ = prep("sheet", "form.pdf", "--classes", "1,2,4", "--writer", "Ada L.")
+    assert (code, "1 page for 3 classes" in printed) == (0, True)
+    [page] = photography.render_pdf((tmp_path / "form.pdf").read_bytes())
+    form = formpage.find_form(page).form
+    rng = np.random.default_rng(0)
+    glyph = cv2.putText(np.zeros((40, 40), np.uint8), "4", (6, 34), 0, 1.3, 255, 3)
+    filled = [box for box in forms.form_boxes(form) if (box.row + box.column) % 3 == 0]
+    for box in filled:
+        photography.write_glyph(page, box.square, glyph, (40, 40, 60), rng)
+    photo, _ = photography.photograph(page, photography.Shot(5, degrees=95, blur=0.8), rng)
+    files = {"photo.jpg": images.encode_jpeg(photo), "table.jpg": images.encode_jpeg(photo[:99])}
+    boxes, _ = run(files, layout="form")
+    assert [(row["label"], row["row"], row["col"]) for row in boxes] == [
+        (box.label, str(box.row), str(box.column)) for box in filled
+    ]
+    assert {row["group"] for row in boxes} == {"Ada L."}
+    [refused] = read_table(tmp_path / "processed/quarantine.csv", COLUMNS["quarantine"])
+    assert refused["source"] == "raw/in/table.jpg"
+    assert len(list((tmp_path / "processed/overlays").iterdir())) == 2
+
+
+def test_a_form_of_other_classes_is_refused(run, prep, tmp_path):
+    prep("sheet", "x.pdf", "--classes", "4,x", "--rows", "4", "--columns", "3")
+    prep("sheet", "4.pdf", "--classes", "4", "--rows", "4", "--columns", "3")
+    files, rng = {}, np.random.default_rng(0)
+    for name in ("x", "4"):
+        [page] = photography.render_pdf((tmp_path / f"{name}.pdf").read_bytes(), dpi=150)
+        files[f"{name}.png"] = images.encode_png(page)
+    glyph = cv2.putText(np.zeros((40, 40), np.uint8), "4", (6, 34), 0, 1.3, 255, 3)
+    [page] = photography.render_pdf((tmp_path / "4.pdf").read_bytes())
+    box = forms.form_boxes(formpage.find_form(page).form)[0]
+    photography.write_glyph(page, box.square, glyph, (40, 40, 60), rng)
+    files["written.png"] = images.encode_png(page)
+    boxes, _ = run(files, layout="form")
+    assert [row["source"] for row in boxes] == ["raw/in/written.png"]
+    reasons = {
+        row["source"]: row["reason"]
+        for row in read_table(tmp_path / "processed/quarantine.csv", COLUMNS["quarantine"])
+    }
+    assert "has the class 'x'" in reasons["raw/in/x.png"]
+    assert "no box of the form is filled in" in reasons["raw/in/4.png"]

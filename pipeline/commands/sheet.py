@@ -1,0 +1,35 @@
+"""prep sheet: a printable form whose pages say themselves what is written where."""
+
+import secrets
+from pathlib import Path
+
+from pipeline import formdrawing, forms
+from pipeline.atomic import whole_file
+
+
+def make_sheet(
+    target: Path,
+    classes: str,
+    *,
+    rows: int,
+    columns: int,
+    writers: list[str],
+    copies: int,
+    paper: str,
+    order: forms.Order,
+) -> str:
+    """Write a PDF with a form for each writer, or `copies` forms with a line for the name."""
+    names = forms.expand_classes(classes)
+    pages = [
+        page
+        for writer in writers or [""] * copies
+        for page in forms.plan_forms(
+            names, secrets.token_hex(3), rows, columns, writer, paper, order
+        )
+    ]
+    with whole_file(target) as part:
+        part.write_bytes(formdrawing.draw_forms(pages))
+    return (
+        f"{target}: {len(pages)} page{'s' * (len(pages) != 1)} for {len(names)} classes. Print at "
+        "100 %, fill in, scan or photograph, and put the pictures into a source of layout form."
+    )
