@@ -14,7 +14,7 @@ repro: .venv/ready
 	@echo "Report: $(CURDIR)/processed/report/index.html"
 
 test: .venv/ready
-	pytest -n auto --dist worksteal
+	pytest -n auto --dist loadgroup
 
 check: .venv/ready
 	ruff format --check .

@@ -13,7 +13,7 @@ from conftest import BLOBS, write_params, write_pictures
 from pipeline.commands.init import init_project
 from pipeline.tables import COLUMNS, read_table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]  # one worker: one `dvc repro`
 
 BIN = Path(sys.executable).parent
 
