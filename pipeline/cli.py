@@ -325,6 +325,22 @@ def lineage(quiet: Quiet = False) -> None:
     run("commands.check", "check_lineage", "check lineage", quiet)
 
 
+@check.command()
+def labels(
+    only: Annotated[str | None, typer.Option(metavar="OP", help="Only this op.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Warn where an op makes one class look like another, before anything is trained.
+
+    Compares variants of training tiles with the originals of every class: a mirrored b is a d, a 6
+    turned upside down is a 9. Prints the pairs of classes with the share of variants that look like
+    the other class and the same share of their originals. It warns and changes nothing.
+
+    Example: `prep check labels --only flip`
+    """
+    run("commands.check", "check_labels", "check labels", quiet, {"only": only})
+
+
 def print_version(wanted: bool) -> None:
     """Print the version and stop, if wanted."""
     if wanted:
