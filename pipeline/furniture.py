@@ -42,7 +42,7 @@ def find_rules(density: Density, length: int, thickness: int, faintest: float) -
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     width = stats[:, cv2.CC_STAT_WIDTH]
-    long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < thickness * width)
+    long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
     long[0] = False
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
     line = cv2.dilate(long[labels].astype(np.uint8), ends) & votes
@@ -83,7 +83,7 @@ def remove_level_rules(
     """
     smooth = cv2.blur(density, (9, 1))
     rules = find_rules(smooth, length, thickness, faintest)
-    if not rules.any():
+    if full == 0 or not rules.any():
         return density, rules, rules
     rules = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
     # Two rows either way: a line may slope within the length that tells it from a stroke.
@@ -104,19 +104,23 @@ def find_print(
     `stroke` the width of its strokes.
     """
     turned = boxes[:, [1, 0, 3, 2]]
-    ticks = find_ticks(boxes, rules.dark, stroke) | find_ticks(turned, rules.dark.T, stroke)
+    narrow, reach = 2 * stroke, max(2, round(height / 7))
+    ticks = find_ticks(boxes, rules.dark, narrow, reach)
+    ticks |= find_ticks(turned, rules.dark.T, narrow, reach)
     straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     return (ticks & straight) | find_captions(boxes, rules, height)
 
 
-def find_ticks(boxes: Boxes, frames: Mask, stroke: float) -> Flags:
-    """Tell which boxes are narrow and lead from one line of a frame down to the next."""
+def find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
+    """Tell which boxes are `narrow` and lead from one line of a frame down to the next.
+
+    An end may lie up to `reach` pixels from the line.
+    """
     ticks = np.zeros(len(boxes), bool)
-    reach = max(2, round(stroke))
     width, height = (boxes[:, 2:] - boxes[:, :2]).T
-    for index in np.flatnonzero((width <= 2 * stroke) & (height > 4 * stroke)):
+    for index in np.flatnonzero((width <= narrow) & (height > 2 * narrow)):
         x0, y0, x1, y1 = boxes[index]
-        lines = frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1)
+        lines = np.asarray(frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))
         ends = lines[: 2 * reach].any() and lines[-2 * reach :].any()
         ticks[index] = ends and not lines[2 * reach : -2 * reach].any()
     return ticks

@@ -50,23 +50,25 @@ def measure_pieces(coverage: Coverage, labels: Labels, stats: Labels) -> Pieces:
     inked = labels > 0
     depth = cv2.distanceTransform(inked.astype(np.uint8), cv2.DIST_L2, 3)[inked]
     areas = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
-    # Across a stroke of width w the distance to its edge is w / 4 in the mean.
-    strokes = 4 * np.bincount(labels[inked], depth, len(stats)) / areas
+    # Across a stroke of width w the distance to its edge is w / 4 in the mean; OpenCV measures
+    # to the centre of the nearest pixel outside, half a pixel more.
+    strokes = 4 * (np.bincount(labels[inked], depth, len(stats)) / areas - 0.5)
     darkness = np.bincount(labels[inked], coverage[inked], len(stats)) / areas / 255
     boxes = stats[1:, :4].astype(np.int64)
     boxes[:, 2:] += boxes[:, :2]
     return Pieces(labels, boxes, areas[1:].astype(np.int64), strokes[1:], darkness[1:])
 
 
-def usual_size(pieces: Pieces) -> tuple[float, float]:
+def usual_size(pieces: Pieces, inside: Flags) -> tuple[float, float]:
     """Return the height of a usual glyph and the usual width of a stroke; zeros for no pieces.
 
-    Half of all ink belongs to larger pieces than this, half to smaller ones. Pieces over a third
-    of the page are no glyphs (frames, the edge of a shadow) unless there is nothing else.
+    Of the pieces inside the paper, half of all ink belongs to larger ones than this, half to
+    smaller ones. Pieces over a third of the page are no glyphs (frames, the edge of a shadow)
+    unless there is nothing else.
     """
     extent = pieces.sizes.max(axis=1)
-    likely = extent < max(pieces.labels.shape) / 3
-    chosen = likely if likely.any() else ~likely
+    likely = inside & (extent < max(pieces.labels.shape) / 3)
+    chosen = likely if likely.any() else inside
     if not chosen.any():
         return 0.0, 0.0
     height = weighted_median(extent[chosen], pieces.areas[chosen])
@@ -89,7 +91,7 @@ def find_writing(pieces: Pieces, height: float, stroke: float) -> Flags:
     extent = pieces.sizes.max(axis=1)
     sized = (extent > 0.1 * height) & (extent < 4 * height)
     width = pieces.strokes / max(stroke, 1e-9)
-    solid = (width * pieces.darkness > 0.42) & (width * pieces.darkness < 2.6)
+    solid = (width * pieces.darkness > 0.35) & (width * pieces.darkness < 2.6)
     return sized & solid & ((width < 2) | (pieces.darkness > 0.9))
 
 

@@ -46,10 +46,9 @@ def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[G
         return []
     sheet = sheets.lay_flat(page)
     coverage, rules = read_coverage(sheet)
-    coverage, pieces = find_pieces(coverage)
-    height, stroke = glyphs.usual_size(pieces)
-    writing = glyphs.find_writing(pieces, height, stroke)
-    writing &= ~glyphs.find_touching(pieces, ~sheet.paper)
+    coverage, pieces, inside = find_pieces(coverage, sheet.paper)
+    height, stroke = glyphs.usual_size(pieces, inside)
+    writing = inside & glyphs.find_writing(pieces, height, stroke)
     writing &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
     groups = joining.join_strokes(pieces, writing, height)
     if not groups:
@@ -87,16 +86,23 @@ def read_coverage(sheet: sheets.Sheet) -> tuple[Coverage, furniture.Rules]:
     return ink.measure_coverage(density, full, side / 300), rules
 
 
-def find_pieces(coverage: Coverage) -> tuple[Coverage, Pieces]:
-    """Find the pieces of ink; return them and the coverage with touching neighbours parted."""
+def find_pieces(
+    coverage: Coverage, paper: npt.NDArray[np.bool_]
+) -> tuple[Coverage, Pieces, glyphs.Flags]:
+    """Find the pieces of ink, and which of them lie inside the paper.
+
+    Returns them with the coverage in which touching neighbours are parted.
+    """
     pieces = glyphs.find_pieces(coverage)
-    height, stroke = glyphs.usual_size(pieces)
-    writing = glyphs.find_writing(pieces, height, stroke)
+    inside = ~glyphs.find_touching(pieces, ~paper)
+    height, stroke = glyphs.usual_size(pieces, inside)
+    writing = inside & glyphs.find_writing(pieces, height, stroke)
     crowded = parting.find_crowded(pieces, writing, height)
     if len(crowded) == 0:
-        return coverage, pieces
+        return coverage, pieces, inside
     parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
-    return parted, glyphs.find_pieces(parted)
+    pieces = glyphs.find_pieces(parted)
+    return parted, pieces, ~glyphs.find_touching(pieces, ~paper)
 
 
 def place_in_rows(

@@ -1,0 +1,27 @@
+"""An overlay marks boxes on a copy of the page."""
+
+import numpy as np
+import pytest
+
+from pipeline import overlays
+
+
+@pytest.mark.parametrize("shape", [(211, 307), (211, 307, 3)])
+def test_boxes_are_drawn_in_the_color_of_their_score(shape: tuple[int, ...]) -> None:
+    page = np.full(shape, 255, np.uint8)
+    overlay = overlays.draw_overlay(
+        page, [(20, 40, 60, 90), (200, 100, 250, 180)], ["0", "7"], [1.0, 0.0]
+    )
+    assert overlay.shape == (211, 307, 3)
+    assert (page == 255).all()
+    for box, color in (((20, 40, 60, 90), (0, 160, 0)), ((200, 100, 250, 180), (220, 0, 0))):
+        x0, y0, x1, y1 = box
+        for corner in ((y0, x0), (y0, x1 - 1), (y1 - 1, x0), (y1 - 1, x1 - 1)):
+            np.testing.assert_array_equal(overlay[corner], color)
+        assert (overlay[y0 + 5 : y1 - 5, x0 + 5 : x1 - 5] == 255).all()
+        assert (overlay[y0 - 15 : y0 - 1, x0 : x0 + 15] != 255).any()  # its label
+
+
+def test_colors_run_from_red_over_amber_to_green() -> None:
+    colors = [overlays.color_of_score(score) for score in (-1, 0, 0.5, 1, 2)]
+    assert colors == [(220, 0, 0), (220, 0, 0), (220, 160, 0), (0, 160, 0), (0, 160, 0)]
