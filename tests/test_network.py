@@ -1,6 +1,7 @@
 """The models: their size against hand counts, exact repetition, the checkpoint, files."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -390,6 +391,12 @@ def test_a_model_that_brings_its_own_code_is_refused(tmp_path):
     model.save(tmp_path / "model.keras")
     with pytest.raises(DataError, match="does not hold a Keras model"):
         network.load(tmp_path / "model.keras")
+
+
+def test_packages_that_keras_was_kept_from_import_as_ever():
+    network.import_keras()
+    for name in ("matplotlib", "pandas", "sklearn"):
+        assert importlib.util.find_spec(name) or name not in sys.modules
 
 
 def test_versions_name_what_computed():

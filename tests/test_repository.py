@@ -68,6 +68,11 @@ def test_params_files_spell_out_every_section(path):
     assert set(yaml.safe_load(path.read_text())) == set(Params.model_fields)
 
 
+def test_the_root_tells_what_goes_where_like_any_project():
+    preset = (ROOT / "pipeline/presets/raw-README.md").read_text(encoding="utf-8")
+    assert (ROOT / "raw/README.md").read_text(encoding="utf-8") == preset
+
+
 def test_there_is_a_preset_for_each_name():
     found = {path.parent.name for path in ROOT.glob("pipeline/presets/*/params.yaml")}
     assert found == set(PRESETS)
