@@ -104,7 +104,7 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
         return np.zeros(density.shape, np.uint8)
     reach = 2 * int(stroke / 2 + 1) + 1
     darkest = cv2.dilate(cv2.blur(density, (3, 3)), np.ones((reach, reach), np.uint8))
-    weight = np.maximum(density - 0.2 * full, 0)
+    weight = np.maximum(density - 0.3 * full, 0)  # what shows through from the back is paler
     near = shrink(np.dstack([weight, weight * darkest]))
     near = cv2.GaussianBlur(near, (0, 0), 4 * stroke / COARSE)
     local = (near[..., 1] + 1e-3 * full) / (near[..., 0] + 1e-3)

@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 Box = tuple[int, int, int, int]
 
+BOLD = 600  # a font's weight; 400 is regular
+
 
 def draw_overlay(
     page: npt.NDArray[np.uint8],
@@ -22,15 +24,22 @@ def draw_overlay(
     """Return the page in RGB with each box drawn in the colour of its score, its label above."""
     picture = page.copy() if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     thickness = max(1, round(max(page.shape) / 1000))
+    size = choose_text_size(page.shape, boxes)
+    # The font comes with OpenCV and knows the scripts of Europe, the Near East and East Asia.
+    font = cv2.FontFace()
     for box, label, score in zip(boxes, labels, scores, strict=True):
         x0, y0, x1, y1 = box
         color = color_of_score(score)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), color, thickness)
-        origin = (x0, max(y0 - 2 * thickness, 12 * thickness))
-        cv2.putText(
-            picture, label, origin, cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thickness, color, thickness
-        )
+        origin = (x0, max(y0 - 2 * thickness, size))
+        cv2.putText(picture, label, origin, color, font, size, BOLD)
     return picture
+
+
+def choose_text_size(shape: tuple[int, ...], boxes: Sequence[Box]) -> int:
+    """Return the labels' size in pixels: legible on a screen, but smaller than the glyphs."""
+    usual = float(np.median([y1 - y0 for _, y0, _, y1 in boxes])) if boxes else np.inf
+    return round(max(12, min(max(shape) / 60, 0.6 * usual)))
 
 
 def color_of_score(score: float) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import furniture, glyphs, ink, joining, parting, rows, sheets
-from pipeline.glyphs import Boxes, Coverage, Pieces
+from pipeline.glyphs import Boxes, Coverage, Groups, Pieces
 
 Page = npt.NDArray[np.uint8]
 Flow = Literal["rows", "sequence", "free"]
@@ -36,6 +36,17 @@ class Glyph:
     score: float
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What is written on a sheet: its ink, the pieces of it, and those that make a glyph each."""
+
+    coverage: Coverage
+    pieces: Pieces
+    groups: Groups
+    height: float  # of a usual glyph, in pixels of the sheet
+    stroke: float  # the usual width of a stroke
+
+
 def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[Glyph]:
     """Find the glyphs of a page in reading order; a page without writing gives none.
 
@@ -45,29 +56,49 @@ def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[G
     if min(page.shape[:2]) < SMALLEST:
         return []
     sheet = sheets.lay_flat(page)
-    coverage, rules = read_coverage(sheet)
-    coverage, pieces, inside = find_pieces(coverage, sheet.paper)
-    height, stroke = glyphs.usual_size(pieces, inside)
-    writing = inside & glyphs.find_writing(pieces, height, stroke)
-    writing &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
-    groups = joining.join_strokes(pieces, writing, height)
-    if not groups:
+    writing = find_writing(sheet)
+    if not writing.groups:
         return []
-    scores = glyphs.score_groups(pieces, groups, height, stroke)
-    boxes = glyphs.boxes_of(pieces, groups)
-    row = rows.find_rows(boxes, height)
-    column = place_in_rows(boxes, row, scores, flow, row_length)
-    owner = glyphs.assign_pixels(pieces, reach=max(3, stroke / 3))
+    boxes = glyphs.boxes_of(writing.pieces, writing.groups)
+    scores = glyphs.score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
+    row = rows.find_rows(boxes, writing.height)
+    column = rows.number_columns(boxes, row)
+    if flow != "free":
+        row, column = rows.drop_strays(row, column, scores)
+    if flow == "sequence" and row_length is not None:
+        scores[rows.count_mates(row) != row_length] *= UNPLACED
+        column = rows.align_columns(boxes, row, row_length)
+    cut = cut_groups(writing, boxes)
     return [
         Glyph(
             sheet.box_on_page(boxes[index]),
-            glyphs.cut_glyph(coverage, owner, boxes[index], groups[index], PAD),
+            cut[index],
             int(row[index]),
             int(column[index]),
             float(scores[index]),
         )
         for index in np.lexsort((column, row))
         if column[index] != rows.NOWHERE
+    ]
+
+
+def find_writing(sheet: sheets.Sheet) -> Writing:
+    """Find the ink of a sheet and gather it into glyphs."""
+    coverage, rules = read_coverage(sheet)
+    coverage, pieces, inside = find_pieces(coverage, sheet.paper)
+    height, stroke = glyphs.usual_size(pieces, inside)
+    written = inside & glyphs.find_writing(pieces, height, stroke)
+    written &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
+    groups = joining.join_strokes(pieces, written, height)
+    return Writing(coverage, pieces, groups, height, stroke)
+
+
+def cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
+    """Cut each group of a sheet's pieces out of its ink."""
+    owner = glyphs.assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
+    return [
+        glyphs.cut_glyph(writing.coverage, owner, box, group, PAD)
+        for box, group in zip(boxes, writing.groups, strict=True)
     ]
 
 
@@ -103,20 +134,6 @@ def find_pieces(
     parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
     pieces = glyphs.find_pieces(parted)
     return parted, pieces, ~glyphs.find_touching(pieces, ~paper)
-
-
-def place_in_rows(
-    boxes: Boxes,
-    row: rows.Numbers,
-    scores: npt.NDArray[np.float64],
-    flow: Flow,
-    row_length: int | None,
-) -> rows.Numbers:
-    """Return each box's column; lower the scores of a sequence's rows of the wrong length."""
-    if flow != "sequence" or row_length is None:
-        return rows.number_columns(boxes, row)
-    scores[np.bincount(row)[row] != row_length] *= UNPLACED
-    return rows.align_columns(boxes, row, row_length)
 
 
 def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:

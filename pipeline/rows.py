@@ -11,6 +11,7 @@ Boxes = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int64]
 
 NOWHERE = -1
+DOUBTFUL = 0.75  # a score below this may be dirt
 
 
 def find_rows(boxes: Boxes, height: float) -> Numbers:
@@ -48,22 +49,41 @@ def number_columns(boxes: Boxes, rows: Numbers) -> Numbers:
     return columns
 
 
+def count_mates(rows: Numbers) -> Numbers:
+    """Count for each box how many boxes its row has; 0 for those without a row."""
+    return np.where(rows == NOWHERE, 0, np.bincount(rows + 1)[rows + 1])
+
+
+def drop_strays(
+    rows: Numbers, columns: Numbers, scores: npt.NDArray[np.float64]
+) -> tuple[Numbers, Numbers]:
+    """Take rows of a few doubtful boxes for dirt: they get NOWHERE, later rows move up."""
+    mates = count_mates(rows)
+    best = np.zeros(len(rows))
+    np.maximum.at(best, rows, scores)
+    stray = (mates < np.median(mates) / 3) & (best[rows] < DOUBTFUL)
+    moved = np.unique(rows[~stray], return_inverse=True)[1]
+    kept_rows, kept_columns = np.full_like(rows, NOWHERE), np.where(stray, NOWHERE, columns)
+    kept_rows[~stray] = moved
+    return kept_rows, kept_columns
+
+
 def align_columns(boxes: Boxes, rows: Numbers, row_length: int) -> Numbers:
     """Number the boxes of each row by the columns that the complete rows of the page show.
 
     A row where a glyph is missing keeps the numbers of the others right; in a row with too many
     the boxes that fit no column are NOWHERE. Without any complete row, boxes are counted.
     """
-    columns = number_columns(boxes, rows)
-    lengths = np.bincount(rows)
-    complete = lengths[rows] == row_length
-    if complete.all() or not complete.any():
+    columns = np.where(rows == NOWHERE, NOWHERE, number_columns(boxes, rows))
+    mates = count_mates(rows)
+    complete = mates == row_length
+    if not complete.any():
         return columns
     centres = (boxes[:, 0] + boxes[:, 2]) / 2
     places = np.array(
         [np.median(centres[complete & (columns == column)]) for column in range(row_length)]
     )
-    for row in np.flatnonzero((lengths > 0) & (lengths != row_length)):
+    for row in np.unique(rows[(mates > 0) & ~complete]):
         members = np.flatnonzero(rows == row)
         columns[members] = match_places(centres[members], places)
     return columns

@@ -20,6 +20,7 @@ WORKING_PIXELS = 2_500_000  # A4 at 160 dpi: fine for any pen, and a 12-megapixe
 GLANCE = 480  # longest side at which the outline of the paper is looked for
 STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
 SURE_BORDER = 0.58  # mean contrast along a border, of at most 1, from which it is believed
+LIKELY_BORDER = 0.42  # the same where the table shows on two sides already
 
 
 class Border(NamedTuple):
@@ -90,37 +91,47 @@ def resize(picture: Picture, scale: float) -> Picture:
 
 
 def find_borders(color: Picture) -> list[Border]:
-    """Find the paper's left, top, right and bottom border, or the frame's where it has none."""
+    """Find the paper's left, top, right and bottom border, or the frame's where it has none.
+
+    A table that shows on two sides is likely to show on the others: they need less proof.
+    """
     scale = min(1.0, GLANCE / max(color.shape))
     glance = cv2.cvtColor(resize(color, scale), cv2.COLOR_RGB2GRAY)
+    sides = ((False, False), (True, False), (False, True), (True, True))
+    views = [turn_to_left(glance, *side) for side in sides]
+    lines, proofs = zip(*(find_left_border(view) for view in views), strict=True)
+    needed = LIKELY_BORDER if sum(proof > SURE_BORDER for proof in proofs) >= 2 else SURE_BORDER
     borders = []
-    for turned, flipped in ((False, False), (True, False), (False, True), (True, True)):
-        view = glance.T if turned else glance
-        line = find_left_border(view[:, ::-1] if flipped else view)
-        found = line is not None
-        if line is None:
-            line = np.array([[0.0, 0.0], [0.0, view.shape[0]]])
+    for (turned, flipped), view, line, proof in zip(sides, views, lines, proofs, strict=True):
+        found = proof > needed
+        points = line if found else np.array([[0.0, 0.0], [0.0, view.shape[0]]])
         if flipped:
-            line[:, 0] = view.shape[1] - line[:, 0]
-        borders.append(Border((line[:, ::-1] if turned else line) / scale, found))
+            points[:, 0] = view.shape[1] - points[:, 0]
+        borders.append(Border((points[:, ::-1] if turned else points) / scale, found))
     return borders
 
 
-def find_left_border(gray: Picture) -> Points | None:
+def turn_to_left(gray: Picture, turned: bool, flipped: bool) -> Picture:
+    """Turn a picture so that one of its sides becomes the left one: transpose, then mirror."""
+    view = gray.T if turned else gray
+    return view[:, ::-1] if flipped else view
+
+
+def find_left_border(gray: Picture) -> tuple[Points, float]:
     """Find the line in the left part of a picture that has dark to its left all along.
 
     A shadow's edge is too soft to count at this reach, a drawn line is dark on neither side
-    of itself. Returns the points where the line meets the first and the last row.
+    of itself. Returns the points where the line meets the first and the last row, and the mean
+    contrast along it, at most 1.
     """
     height, width = gray.shape
-    strip = contrast_across(gray)[:, : int(0.4 * width)]
+    strip = contrast_across(gray)[:, : max(1, int(0.4 * width))]
     slopes = np.linspace(-STEEPEST, STEEPEST, 81)
     profiles = np.stack([average_along(strip, slope) for slope in slopes])
     best, x = np.unravel_index(np.argmax(profiles), profiles.shape)
-    if profiles[best, x] < SURE_BORDER:
-        return None
     lean = slopes[best] * height / 2
-    return np.array([[x + 0.5 - lean, 0.0], [x + 0.5 + lean, height]])
+    points = np.array([[x + 0.5 - lean, 0.0], [x + 0.5 + lean, height]])
+    return points, float(profiles[best, x])
 
 
 def contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.NDArray[np.float32]:

@@ -54,3 +54,13 @@ def test_without_a_complete_row_boxes_are_counted() -> None:
     boxes, truth = lay_out([3, 2], 0, 3)
     columns = rows.align_columns(boxes, np.array(truth), 5)
     np.testing.assert_array_equal(columns, [0, 1, 2, 0, 1])
+
+
+def test_a_row_of_one_doubtful_box_is_dirt_and_the_rows_after_it_move_up() -> None:
+    numbers = np.array([0, 0, 0, 0, 1, 2, 2, 2, 2, 3])
+    columns = np.array([0, 1, 2, 3, 0, 0, 1, 2, 3, 0])
+    scores = np.array([1, 0.5, 1, 1, 0.5, 1, 1, 1, 1, 0.9])
+    kept, places = rows.drop_strays(numbers, columns, scores)
+    np.testing.assert_array_equal(kept, [0, 0, 0, 0, rows.NOWHERE, 1, 1, 1, 1, 2])
+    np.testing.assert_array_equal(places, [0, 1, 2, 3, rows.NOWHERE, 0, 1, 2, 3, 0])
+    np.testing.assert_array_equal(rows.count_mates(kept), [4, 4, 4, 4, 0, 4, 4, 4, 4, 1])

@@ -1,15 +1,19 @@
 """prep train: experiments/<name>.json -> runs/<name>/fold-<f>/seed-<n>/."""
 
+import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline import network
+from pipeline import __version__, network
 from pipeline.atomic import whole_folder
 from pipeline.audit import find_leaks
 from pipeline.console import progress, warn
 from pipeline.errors import DataError
 from pipeline.experiments import (
+    Plan,
     Pool,
     choose_experiments,
     load_plan,
@@ -23,22 +27,56 @@ from pipeline.tables import COLUMNS, write_table
 
 
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
-    """Train every fold and seed of each experiment (or of one)."""
+    """Train every fold and seed of each experiment (or of one); finished runs are kept."""
     names = choose_experiments(params, experiment)
     refuse_leaks(project, params)
-    seeds, steps = params.train.seeds, params.train.steps
-    runs = 0
-    for name in names:
-        plan = load_plan(project, name)
-        folds = read_folds(project, plan)
-        with progress(f"training {name}", len(folds) * len(seeds) * steps) as advance:
-            for fold in folds:
-                pool = read_pool(project, plan, fold)
-                for seed in seeds:
-                    folder = project.run_folder(name, fold.number, seed)
-                    train_run(folder, params.train, pool, seed, advance)
-                    runs += 1
-    return f"{runs} run{'s' * (runs != 1)} of {steps:,} steps in processed/runs"
+    done = Counter(kept for name in names for kept in train_experiment(project, params, name))
+    kept = f" ({done[True]} were finished already)" if done[True] else ""
+    runs = done.total()
+    steps = f"{params.train.steps:,} steps"
+    return f"{runs} run{'s' * (runs != 1)} of {steps} in processed/runs{kept}"
+
+
+def train_experiment(project: Project, params: Params, name: str) -> Iterator[bool]:
+    """Bring each run of an experiment up to date; yield for each whether it was finished before."""
+    plan = load_plan(project, name)
+    folds, seeds, steps = read_folds(project, plan), params.train.seeds, params.train.steps
+    remove_other_runs(project, name, [fold.number for fold in folds], seeds)
+    with progress(f"training {name}", len(folds) * len(seeds) * steps) as advance:
+        for fold in folds:
+            pool: Pool | None = None
+            for seed in seeds:
+                folder = project.run_folder(name, fold.number, seed)
+                inputs = digest_inputs(plan, params.train, fold.number, seed)
+                kept = is_finished(folder, inputs)
+                if not kept:
+                    pool = pool or read_pool(project, plan, fold)
+                    train_run(folder, params.train, pool, seed, inputs, advance)
+                yield kept
+
+
+def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
+    """Return a digest of everything that decides how a run ends, other than the machine."""
+    budget = settings.model_dump(exclude={"seeds"})
+    return hashlib.sha256(
+        json.dumps([__version__, plan, budget, fold, seed], sort_keys=True).encode()
+    ).hexdigest()
+
+
+def is_finished(folder: Path, inputs: str) -> bool:
+    """Return whether a run folder holds what these inputs make; it appears whole or not at all."""
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))["inputs"] == inputs
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequence[int]) -> None:
+    """Throw away the runs of seeds and folds that are no longer asked for."""
+    wanted = {project.run_folder(name, fold, seed) for fold in folds for seed in seeds}
+    for folder in project.output("runs", name).glob("fold-*/seed-*"):
+        if folder not in wanted:
+            shutil.rmtree(folder)
 
 
 def refuse_leaks(project: Project, params: Params) -> None:
@@ -49,7 +87,7 @@ def refuse_leaks(project: Project, params: Params) -> None:
 
 
 def train_run(
-    folder: Path, settings: Train, pool: Pool, seed: int, advance: Callable[[], None]
+    folder: Path, settings: Train, pool: Pool, seed: int, inputs: str, advance: Callable[[], None]
 ) -> None:
     """Train one seed on one fold's pool; write model.keras, history.csv and run.json."""
     model = network.build(
@@ -71,6 +109,7 @@ def train_run(
     if history.failed_step is not None:
         warn(f"{folder}: the loss stopped being a number at step {history.failed_step}")
     run = {
+        "inputs": inputs,
         "fold": pool.fold,
         "seed": seed,
         "steps": settings.steps,
