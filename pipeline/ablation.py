@@ -29,6 +29,10 @@ MARKS = {HELPS: "▲", HURTS: "▼", NO_EFFECT: "="}
 LEGEND = (
     "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
 )
+LONG_COLUMNS = (
+    "experiment", "control", "class", "metric", "mean", "sd", "runs", "difference", "low",
+    "high", "p", "verdict", "visible_effect",
+)  # fmt: skip
 FEW_CLASSES = 3  # up to so many, the wide table has room for the intervals
 
 
@@ -173,6 +177,35 @@ def to_row(result: Result) -> dict[str, object]:
         row["verdict"] = result.verdict.verdict
         row["visible_effect"] = _digits(result.verdict.visible_effect)
     return row
+
+
+def narrow(results: Sequence[Result], metric: str | None, label: str | None) -> list[Result]:
+    """Return the lines of one metric and one class (or `all`); None: of every."""
+    return [
+        result
+        for result in results
+        if metric in (None, result.metric) and label in (None, result.label)
+    ]
+
+
+def write_rows(results: Sequence[Result], form: str) -> str:
+    """Return lines of the long table as csv, json, md or latex."""
+    import pandas as pd
+
+    table = pd.DataFrame([to_row(result) for result in results], columns=list(LONG_COLUMNS))
+    table = table.fillna("")
+    match form:
+        case "csv":
+            return table.to_csv(index=False, lineterminator="\n")
+        case "json":
+            return table.to_json(orient="records", indent=2, force_ascii=False) + "\n"
+        case "latex":
+            return table.to_latex(index=False, escape=True)
+        case "md":
+            rows = tuple(tuple(map(str, row)) for row in table.to_numpy())
+            return write_markdown(WideTable("Ablation (shares)", LONG_COLUMNS, rows))
+        case _:
+            raise ValueError(f"unknown form {form}")
 
 
 def widen(

@@ -69,7 +69,8 @@ def run(
         arguments.append(load_params(project.params_file))
     work: Callable[..., str] = getattr(import_module(f"pipeline.{module}"), function)
     made = work(*arguments, **(options or {}))
-    console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
+    if made:
+        console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
 
 
 @app.command(rich_help_panel=ROAD)
@@ -208,16 +209,34 @@ def evaluate(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel=ROAD)
-def compare(quiet: Quiet = False) -> None:
+def compare(
+    against: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare all with this experiment.")
+    ] = None,
+    metric: Annotated[
+        Literal["accuracy", "recall", "precision", "f1"] | None,
+        typer.Option(help="Only this metric."),
+    ] = None,
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="CLASS", help="Only this class, or all.")
+    ] = None,
+    form: Annotated[
+        Literal["md", "csv", "json", "latex"] | None,
+        typer.Option("--format", help="Print the lines in this form."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
     """Compare the experiments: the ablation table.
 
     Writes processed/ablation.csv (long), ablation.json (for `dvc metrics`), ablation.md (wide), and
     prints the table: accuracy and each class's recall and precision in per cent, mean and standard
-    deviation over runs, and the difference to the control in points.
+    deviation over runs, the difference to the control in points, and a verdict. With an option
+    it prints the chosen lines and writes nothing.
 
-    Example: `prep compare`
+    Example: `prep compare --against flip --metric recall --class dog`
     """
-    run_stage("compare", quiet)
+    chosen = {"against": against, "metric": metric, "class_name": class_, "form": form}
+    run_stage("compare", quiet, chosen)
 
 
 @app.command(rich_help_panel=ROAD)

@@ -3,6 +3,7 @@
 Without a terminal, or with -q, nothing moves and no control characters are written.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -27,6 +28,11 @@ def be_quiet() -> None:
 def say(text: str) -> None:
     """Print text as it is: square brackets are no markup. Only a terminal breaks lines."""
     out.print(printable(text), markup=False, soft_wrap=not out.is_terminal)
+
+
+def emit(text: str) -> None:
+    """Print what another program may read: as it is, and also when quiet."""
+    sys.stdout.write(text)
 
 
 def warn(text: str) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DataError, nearest
-from pipeline.params import Params
+from pipeline.errors import DataError
+from pipeline.params import Params, choose
 from pipeline.project import Project
 from pipeline.store import DatasetFile, open_dataset
 from pipeline.tables import COLUMNS, read_table
@@ -59,15 +59,8 @@ class Pool:
 
 def choose_experiments(params: Params, wanted: str | None) -> list[str]:
     """Return the one experiment that is wanted, or all; an unknown name is a DataError."""
-    known = list(params.experiments)
-    if wanted is None:
-        return known
-    if wanted not in known:
-        raise DataError(
-            f"there is no experiment '{wanted}' in params.yaml.{nearest(wanted, known)} "
-            f"Known: {', '.join(known)}"
-        )
-    return [wanted]
+    names = {name: name for name in params.experiments}
+    return choose(wanted, names, "experiment", "experiments")
 
 
 def load_plan(project: Project, name: str) -> Plan:

@@ -7,7 +7,7 @@ and the nearest key or name that is known.
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -22,6 +22,8 @@ from pydantic import (
 
 from pipeline.errors import DataError, nearest
 from pipeline.ops import Op, parse_op
+
+Thing = TypeVar("Thing")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
 FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -271,6 +273,18 @@ class Params(Section):
             f"`{control}: {{ops: [duplicate], classes: [{classes}]}}`, and to {name}: "
             f"`control: {control}`"
         )
+
+
+def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:
+    """Return the one thing that is wanted, or all; an unknown name is a DataError."""
+    if wanted is None:
+        return list(known.values())
+    if wanted not in known:
+        raise DataError(
+            f"there is no {what} '{wanted}' in params.yaml.{nearest(wanted, known)} "
+            f"Known ({section}): {', '.join(known)}"
+        )
+    return [known[wanted]]
 
 
 def load_params(path: Path) -> Params:

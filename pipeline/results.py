@@ -1,7 +1,7 @@
 """The results of all experiments read back, ready to be compared and shown."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,14 +27,16 @@ class Ablation:
     reading: str
 
 
-def load_ablation(project: Project, params: Params) -> Ablation:
-    """Read every experiment's scores and compare each with its control.
+def load_ablation(project: Project, params: Params, against: str | None = None) -> Ablation:
+    """Read every experiment's scores and compare each with its control, or all with `against`.
 
     Raises DataError when scores are missing or belong to different splits.
     """
     metrics = {name: read_metrics(project, name) for name in params.experiments}
     check_comparable(metrics)
     arms, ids, labels = read_arms(project, params, metrics)
+    if against is not None:
+        arms = [replace(arm, control=None if arm.name == against else against) for arm in arms]
     groups = read_groups(project)
     results = compare_arms(
         arms,

@@ -20,10 +20,6 @@ COLUMNS = {
     "split": ("id", "split", "fold", "group"),
     "predictions": ("id", "fold", "seed", "label", "predicted"),  # then p0, p1, ...
     "history": ("step", "loss", "accuracy", "val_loss", "val_accuracy"),
-    "ablation": (
-        "experiment", "control", "class", "metric", "mean", "sd", "runs", "difference", "low",
-        "high", "p", "verdict", "visible_effect",
-    ),
 }  # fmt: skip
 
 Row = dict[str, str]

@@ -1,12 +1,23 @@
 """The ablation table: means, spreads, differences and what is left out, against scikit-learn."""
 
+import csv
+import io
+import json
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
-from pipeline.ablation import Arm, compare_arms, to_row, widen, write_markdown
+from pipeline.ablation import (
+    Arm,
+    compare_arms,
+    narrow,
+    to_row,
+    widen,
+    write_markdown,
+    write_rows,
+)
 from pipeline.scores import score_run
 
 CLASSES = ["cat", "dog"]
@@ -115,3 +126,21 @@ def test_a_class_name_cannot_break_out_of_markdown(arms):
     found = compare_arms(arms, LABELS, GROUPS, ["a|b", "c"], margin=0.01)
     table = widen(arms, found, ["a|b", "c"])[1]
     assert "a\\|b" in write_markdown(table)
+
+
+def test_lines_are_narrowed_by_metric_and_class(results):
+    lines = list(results.values())
+    assert {r.label for r in narrow(lines, "recall", None)} == {"cat", "dog"}
+    assert {r.metric for r in narrow(lines, None, "dog")} == {"recall", "precision", "f1"}
+    assert narrow(lines, None, None) == lines
+
+
+def test_every_form_of_the_long_table_says_the_same(results):
+    lines = narrow(list(results.values()), "recall", "cat")
+    as_csv = list(csv.DictReader(io.StringIO(write_rows(lines, "csv"))))
+    as_json = json.loads(write_rows(lines, "json"))
+    assert [{k: str(v) for k, v in row.items()} for row in as_json] == as_csv
+    assert [row["experiment"] for row in as_csv] == ["none", "flip", "lonely", "short"]
+    markdown = write_rows(lines, "md").splitlines()
+    assert markdown[2].split(" | ")[1:3] == ["control", "class"]
+    assert "visible\\_effect" in write_rows(lines, "latex")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from conftest import BLOBS, write_params, write_pictures
 
+from pipeline.ablation import LONG_COLUMNS
 from pipeline.commands.init import init_project
 from pipeline.tables import COLUMNS, read_table
 
@@ -52,7 +53,7 @@ def finished(tmp_path_factory):
 
 def test_everything_is_there_at_the_end(finished):
     processed = finished / "processed"
-    rows = read_table(processed / "ablation.csv", COLUMNS["ablation"])
+    rows = read_table(processed / "ablation.csv", LONG_COLUMNS)
     assert {row["experiment"] for row in rows} == {"none", "flip", "rotate"}
     assert {row["class"] for row in rows} == {"all", *BLOBS}
     predictions = read_table(processed / "scores/flip/predictions.csv", COLUMNS["predictions"])

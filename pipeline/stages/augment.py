@@ -1,23 +1,19 @@
 """prep augment: split.csv, tiles.h5 -> augmented/<op>/<class>.h5."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import ops
 from pipeline.console import track
-from pipeline.errors import DataError, nearest
 from pipeline.ops import Op
-from pipeline.params import Params
+from pipeline.params import Params, choose
 from pipeline.project import Project
 from pipeline.store import DatasetFile, DatasetWriter, Rows, create_dataset, open_dataset
 from pipeline.tables import COLUMNS, read_table
 
 WINDOW = 512  # tiles that are in memory at once
-
-Thing = TypeVar("Thing")
 
 
 def augment(
@@ -34,18 +30,6 @@ def augment(
             count += write_variants(project, tiles, op, name, groups)
     files = f"{len(jobs)} file{'s' * (len(jobs) != 1)}"
     return f"{count:,} variants in {files} under processed/augmented, from {len(groups):,} tiles"
-
-
-def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:
-    """Return the one thing that is wanted, or all; an unknown name is a DataError."""
-    if wanted is None:
-        return list(known.values())
-    if wanted not in known:
-        raise DataError(
-            f"there is no {what} '{wanted}' in params.yaml.{nearest(wanted, known)} "
-            f"Known ({section}): {', '.join(known)}"
-        )
-    return [known[wanted]]
 
 
 def training_groups(project: Project) -> dict[str, str]:

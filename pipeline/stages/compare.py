@@ -4,24 +4,58 @@ import json
 from typing import Any
 
 from pipeline import console
-from pipeline.ablation import LEGEND, to_row, write_markdown
+from pipeline.ablation import LEGEND, LONG_COLUMNS, narrow, to_row, write_markdown, write_rows
 from pipeline.atomic import whole_file
-from pipeline.params import Params
+from pipeline.params import Params, choose
 from pipeline.project import Project
 from pipeline.results import Ablation, load_ablation
-from pipeline.tables import COLUMNS, write_table
+from pipeline.tables import write_table
 
 
-def compare(project: Project, params: Params) -> str:
-    """Compare every experiment with its control and say what can be said."""
+def compare(
+    project: Project,
+    params: Params,
+    against: str | None = None,
+    metric: str | None = None,
+    class_name: str | None = None,
+    form: str | None = None,
+) -> str:
+    """Compare every experiment with its control and say what can be said.
+
+    With any choice the chosen lines are printed and nothing is written.
+    """
+    if against or metric or class_name or form:
+        return print_chosen(project, params, against, metric, class_name, form)
     ablation = load_ablation(project, params)
-    write_table(project.output("ablation.csv"), COLUMNS["ablation"], map(to_row, ablation.results))
+    write_table(project.output("ablation.csv"), LONG_COLUMNS, map(to_row, ablation.results))
     write_text(project, "ablation.json", to_json(ablation))
     write_text(project, "ablation.md", to_markdown(ablation))
     for table in ablation.tables:
         console.show(table.title, table.columns, table.rows)
     console.say(f"{LEGEND}\n\n{ablation.reading}\n")
     return f"{len(ablation.arms)} experiments in processed/ablation.csv, .json and .md"
+
+
+def print_chosen(
+    project: Project,
+    params: Params,
+    against: str | None,
+    metric: str | None,
+    class_name: str | None,
+    form: str | None,
+) -> str:
+    """Print lines of the long table, as a table or in another form."""
+    if against is not None:
+        choose(against, params.experiments, "experiment", "experiments")
+    if class_name is not None:
+        choose(class_name, {name: name for name in (*params.classes, "all")}, "class", "classes")
+    results = narrow(load_ablation(project, params, against).results, metric, class_name)
+    if form:
+        console.emit(write_rows(results, form))
+        return ""  # nothing else may stand in what another program reads
+    rows = [[str(to_row(r).get(name, "")) for name in LONG_COLUMNS] for r in results]
+    console.show("Ablation (shares)", LONG_COLUMNS, rows)
+    return f"{len(results)} lines, nothing written"
 
 
 def to_json(ablation: Ablation) -> str:
