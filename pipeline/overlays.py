@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 Box = tuple[int, int, int, int]
 
-BOLD = 600  # a font's weight; 400 is regular
+WEIGHT = 500  # of the labels' font; 400 is regular, 700 bold
 
 
 def draw_overlay(
@@ -32,7 +32,7 @@ def draw_overlay(
         color = color_of_score(score)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), color, thickness)
         origin = (x0, max(y0 - 2 * thickness, size))
-        cv2.putText(picture, label, origin, color, font, size, BOLD)
+        cv2.putText(picture, label, origin, color, font, size, WEIGHT)
     return picture
 
 

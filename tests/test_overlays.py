@@ -25,3 +25,18 @@ def test_boxes_are_drawn_in_the_color_of_their_score(shape: tuple[int, ...]) -> 
 def test_colors_run_from_red_over_amber_to_green() -> None:
     colors = [overlays.color_of_score(score) for score in (-1, 0, 0.5, 1, 2)]
     assert colors == [(220, 0, 0), (220, 0, 0), (220, 160, 0), (0, 160, 0), (0, 160, 0)]
+
+
+def test_labels_of_any_script_are_drawn_and_not_question_marks() -> None:
+    page, box = np.full((211, 307), 255, np.uint8), (20, 60, 80, 130)
+    drawn = {
+        overlays.draw_overlay(page, [box], [label], [1.0]).tobytes() for label in "?あゐ漢龍한ЖΩא"
+    }
+    assert len(drawn) == 9
+
+
+def test_labels_grow_with_the_page_but_not_beyond_the_glyphs() -> None:
+    tall, low = (0, 300, 90, 500), (0, 300, 90, 340)
+    assert overlays.choose_text_size((4000, 3000, 3), [tall]) == 67
+    assert overlays.choose_text_size((4000, 3000, 3), [tall, low, low]) == 24
+    assert overlays.choose_text_size((211, 307), []) == 12
