@@ -249,7 +249,6 @@ def write_markdown(table: WideTable) -> str:
 
 def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
     estimate, verdict = result.estimate, result.verdict
-    failed = sum(run["collapsed"] for run in arm.runs)
     return (
         arm.name,
         _mean_and_spread(result),
@@ -258,10 +257,19 @@ def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
         _interval(estimate) if estimate else "",
         verdict.verdict if verdict else "",
         _visible(verdict),
-        f"{result.runs} ({failed} collapsed)" if failed else str(result.runs),
+        _count_runs(arm),
         _span([run["steps"] for run in arm.runs]),
         _span([run["originals"] + run["variants"] for run in arm.runs]),
     )
+
+
+def _count_runs(arm: Arm) -> str:
+    broken = {
+        "failed": sum(run.get("failed_step") is not None for run in arm.runs),
+        "collapsed": sum(run["collapsed"] for run in arm.runs),
+    }
+    told = ", ".join(f"{count} {how}" for how, count in broken.items() if count)
+    return f"{len(arm.runs)} ({told})" if told else str(len(arm.runs))
 
 
 def _class_cell(result: Result, class_count: int) -> str:

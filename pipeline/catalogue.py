@@ -5,6 +5,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 
 from pipeline.boxes import scan_id
 from pipeline.errors import DataError, nearest
@@ -21,6 +22,11 @@ def name_of(row: Row) -> str:
 def scan_id_of(row: Row) -> str:
     """Return the id of the row's scan."""
     return scan_id(row["sha256"], int(row["page"]))
+
+
+def overlay_name(row: Row) -> str:
+    """Return a file name for the row's scan with its boxes drawn; it starts like the scan's own."""
+    return f"{PurePosixPath(row['member'] or row['source']).stem}-{scan_id_of(row)}.jpg"
 
 
 def apply_overrides(rows: Sequence[Row], overrides: Iterable[Row]) -> None:

@@ -197,15 +197,26 @@ def train(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel=ROAD)
-def evaluate(experiment: Experiment = None, quiet: Quiet = False) -> None:
+def evaluate(
+    experiment: Experiment = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Another project's tiles.h5, or a folder of IDX files."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --on: this .keras file, not the runs.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
     """Score the trained networks on the test set, which nothing before has read.
 
     Writes processed/scores/NAME/: predictions.csv (a probability for each class) and metrics.json
-    (accuracy, precision, recall, F1, support, confusion matrix of every run).
+    (accuracy, precision, recall, F1, support, confusion matrix of every run). With --on it prints
+    how they do on other test tiles (what a fine-tuned network has forgotten) and writes nothing.
 
-    Example: `prep evaluate --experiment flip`
+    Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
     """
-    run_stage("evaluate", quiet, {"experiment": experiment})
+    run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -241,9 +252,10 @@ def compare(
 
 @app.command(rich_help_panel=ROAD)
 def report(quiet: Quiet = False) -> None:
-    """Write the report: the table, the data and the variants to look at.
+    """Write the report: verdicts, data, variants, trainings and mistakes to look at.
 
-    Writes processed/report/index.html, one file that opens offline in any browser.
+    Writes processed/report/index.html, one file that opens offline in any browser, and plots/ for
+    `dvc plots show`. `report` in params.yaml says how much is shown.
 
     Example: `prep report`
     """
@@ -319,6 +331,89 @@ def sheet(
         order=order,
     )
     console.say(made)
+
+
+@app.command(rich_help_panel=BY_HAND)
+def predict(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE", help="Files, or folders of them.")
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="An experiment's name, or a .keras file.")
+    ],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYOUT",
+            help="form, rows, sequence, free, cells or whole (default: the first source's).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For the drawings (default: processed/predictions)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find the subjects on new pictures and label them.
+
+    Finds and normalises them as the road does, by `tile` in params.yaml; an experiment's model is
+    that of its first run. Prints a table (box in pixels, label, probability) and writes for each
+    picture a JPEG with boxes and labels drawn, green where the model is sure, red where not.
+
+    Example: `prep predict photo.jpg --model flip`
+    """
+    options = {"pictures": pictures, "wanted": model, "layout": layout, "out": out}
+    run("commands.predict", "predict", "predict", quiet, options)
+
+
+@app.command(rich_help_panel=BY_HAND)
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any HDF5 file of the project.")],
+    quiet: Quiet = False,
+) -> None:
+    """Look into an HDF5 file: a contact sheet of its tiles, variants or glyphs.
+
+    Writes a JPEG into the current folder, named after the file, and opens it where there is a
+    screen.
+
+    Example: `prep show processed/augmented/flip/cat.h5`
+    """
+    from pipeline import console
+    from pipeline.commands.show import show_file
+
+    if quiet:
+        console.be_quiet()
+    target = Path(f"{file.parent.name}-{file.stem}.jpg")
+    console.say(show_file(file, target))
+    if sys.stdout.isatty():
+        typer.launch(str(target))
+
+
+@app.command(rich_help_panel=BY_HAND)
+def pretrain(
+    source: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps (default: train.steps).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws weights and order.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file (default: models/pretrained.keras)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the network on other pictures, to go on from there on your own.
+
+    Trains as `train` in params.yaml says on the training set found at PATH, a tenth of which
+    chooses the checkpoint; prints the accuracy on the test set found there. Then set in params.yaml
+    `train: {init: models/pretrained.keras}`: every experiment starts from it.
+
+    Example: `prep pretrain ~/mnist --steps 3000`
+    """
+    options = {"source": source, "steps": steps, "seed": seed, "out": out}
+    run("commands.pretrain", "pretrain", "pretrain", quiet, options)
 
 
 check = typer.Typer(

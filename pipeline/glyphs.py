@@ -38,6 +38,17 @@ class Pieces:
         return self.boxes[:, 2:] - self.boxes[:, :2]
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What is written on a sheet: its ink, the pieces of it, and those that make a glyph each."""
+
+    coverage: Coverage
+    pieces: Pieces
+    groups: Groups
+    height: float  # of a usual glyph, in pixels of the sheet
+    stroke: float  # the usual width of a stroke
+
+
 def find_pieces(coverage: Coverage) -> Pieces:
     """Find the connected components of at least half coverage and measure them."""
     mask = (coverage >= HALF).astype(np.uint8)

@@ -19,9 +19,9 @@ import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.checkpoints import Checkpoint
 from pipeline.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer[Any]]
+Weights = npt.NDArray[np.float32]
+Batch = tuple[Images, Labels] | tuple[Images, Labels, Weights]
 
 
 # --- The models ----------------------------------------------------------------------------
@@ -156,37 +159,141 @@ def build(
         name=name,
     )
     optimiser = keras.optimizers.get(recipe.optimiser)
-    optimiser.learning_rate = recipe.learning_rate if learning_rate is None else learning_rate
+    optimiser.learning_rate = recipe.learning_rate
+    return _compile(model, optimiser, learning_rate, seed)
+
+
+def build_own(
+    function: Callable[..., Any],
+    name: str,
+    shape: tuple[int, int, int],
+    class_count: int,
+    *,
+    learning_rate: float | None = None,
+) -> "keras.Model":
+    """Make a model by the user's own function(shape, class count), compiled and ready for a run.
+
+    It takes tiles as they are stored, 0..255, and gives probabilities. If it comes compiled, its
+    optimiser is kept (else Adam); the loss is ours. Raises DataError, naming the model, when the
+    function fails, or returns what is no Keras model for these tiles and classes.
+    """
+    keras = import_keras()
+    make_deterministic(0)
+    try:
+        model = function(shape, class_count)
+        if isinstance(model, keras.Model) and not model.built:
+            model.build((None, *shape))
+    except BROKEN as error:
+        raise DataError(f"{name} does not build: {type(error).__name__}: {error}") from error
+    if not isinstance(model, keras.Model):
+        raise DataError(f"{name} returns {type(model).__name__}, not a Keras model")
+    try:
+        type(model).from_config(model.get_config())
+    except BROKEN as error:
+        raise DataError(
+            f"{name} can't be built again from its configuration ({error}): make it of Keras's own "
+            "layers, with keras.Sequential or keras.Model(inputs, outputs)"
+        ) from error
+    check_fit(model, shape, class_count, name)
+    some = np.random.default_rng(0).integers(0, 256, (4, *shape), np.uint8)
+    sums = predict(model, some).sum(axis=1)
+    if not np.allclose(sums, 1, atol=1e-3):
+        raise DataError(f"{name} does not give probabilities: end it with a softmax")
+    optimiser = model.optimizer if model.compiled else keras.optimizers.Adam()
+    return _compile(model, optimiser, learning_rate, seed=0)
+
+
+def build_on(
+    base: "keras.Model",
+    name: str,
+    shape: tuple[int, int, int],
+    class_count: int,
+    *,
+    optimiser: Any = "adam",
+    learning_rate: float | None = None,
+    freeze: int = 0,
+) -> tuple["keras.Model", list[Weights]]:
+    """Make a model that goes on from a trained one; return it and the weights that it starts with.
+
+    With as many classes all weights go on; with another number the last layer is a new one, whose
+    weights each run draws. The first `freeze` layers that have weights stay as they are. Give the
+    weights to `restart`. Raises DataError, naming the model, when it does not fit.
+    """
+    keras = import_keras()
+    check_fit(base, shape, base.output_shape[-1], name)
+    model, start = base, base.get_weights()
+    if base.output_shape[-1] != class_count:
+        old = base.layers[-1]
+        if not isinstance(old, keras.layers.Dense):
+            raise DataError(f"{name} can't get a new last layer: the old one is no Dense layer")
+        head = keras.layers.Dense(class_count, activation="softmax", name="head")
+        model = keras.Model(base.inputs, head(old.input), name=base.name)
+        start = start[: -len(old.get_weights())]
+    learning = [layer for layer in model.layers if layer.weights]
+    if freeze >= len(learning):
+        raise DataError(
+            f"train.freeze: {freeze} layers of {name} can't be frozen: it has {len(learning)} with "
+            "weights, and one at least has to learn"
+        )
+    for layer in learning[:freeze]:
+        layer.trainable = False
+    compiled = _compile(model, keras.optimizers.get(optimiser), learning_rate, seed=0)
+    return compiled, start
+
+
+def _compile(
+    model: "keras.Model", optimiser: Any, learning_rate: float | None, seed: int
+) -> "keras.Model":
+    if learning_rate is not None:
+        optimiser.learning_rate = learning_rate
     model.compile(
         optimizer=optimiser,
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         # XLA makes TensorFlow's convolutions half as fast on a processor; JAX needs it.
-        jit_compile=False if keras.config.backend() == "tensorflow" else "auto",
+        jit_compile=False if import_keras().config.backend() == "tensorflow" else "auto",
     )
     restart(model, seed)
     return model
 
 
-def restart(model: "keras.Model", seed: int) -> None:
+# What a function written by the user was seen to raise, and Keras on its behalf.
+BROKEN = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+def restart(model: "keras.Model", seed: int, start: Sequence[Weights] = ()) -> None:
     """Start a run: give the model initial weights, forget its optimiser's past, seed all dice.
 
     Weights and all dropout depend on the seed and the model's shape alone: no data, and no run
     before this one, changes them. One model restarted for each seed saves the second that a new
     one takes for its first step, and TensorFlow never gives a trained model's memory back.
+    `start`: the trained weights of its first layers, from `build_on`.
     """
     make_deterministic(seed)
     fresh = type(model).from_config(model.get_config())
     optimiser = type(model.optimizer).from_config(model.optimizer.get_config())
     for one in (model.optimizer, optimiser):
         one.build(model.trainable_variables)
-    _copy_variables(fresh.variables, model.variables)
-    _copy_variables(optimiser.variables, model.optimizer.variables)
+    variables = [*fresh.variables, *optimiser.variables]
+    _assign([variable.value for variable in variables], _state(model))
+    model.set_weights([*start, *model.get_weights()[len(start) :]])
 
 
-def _copy_variables(sources: list[Any], targets: list[Any]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target.assign(source.value)
+def _assign(values: Iterable[Any], variables: list[Any]) -> None:
+    for value, variable in zip(values, variables, strict=True):
+        variable.assign(value)
 
 
 def find_recipe(name: str, shape: tuple[int, int, int]) -> Recipe:
@@ -228,12 +335,14 @@ class History:
 
 def fit(
     model: "keras.Model",
-    get_batch: Callable[[int], tuple[Images, Labels]],
+    get_batch: Callable[[int], Batch],
     *,
     steps: int,
     validate_every: int,
     validation: tuple[Images, Labels] | None = None,
     on_step: Callable[[int], None] | None = None,
+    resume: Checkpoint | None = None,
+    on_checkpoint: Callable[[Checkpoint], None] | None = None,
 ) -> History:
     """Train for exactly `steps` steps, then return to the weights with the lowest validation loss.
 
@@ -241,37 +350,49 @@ def fit(
     validation loss is measured every `validate_every` steps and at the end; it chooses among
     checkpoints and never shortens the training (rule 8 of docs/ablation.md). Without a validation
     set the last weights stay. A loss that is no finite number ends the training, and the history
-    says at which step.
+    says at which step. `on_checkpoint` is given the training's state after each interval but the
+    last; a training with the same arguments that starts with one to `resume` ends like this one.
     """
     if steps < 1 or validate_every < 1:
         raise ValueError(f"steps and validate_every must be at least 1: {steps}, {validate_every}")
-    started = time.perf_counter()
-    rows: list[Row] = []
-    best_step, best_score, best_weights = 0, math.inf, model.get_weights()
+    now = resume or Checkpoint((), 0, math.inf, model.get_weights(), (), 0.0)
+    if resume:
+        _assign(resume.state, _state(model))
+    started = time.perf_counter() - now.seconds
     failed_step = None
-    for first in range(0, steps, validate_every):
+    for first in range(now.step, steps, validate_every):
         last = min(first + validate_every, steps)
-        step, loss, accuracy = _train_interval(model, get_batch, first, last, on_step)
-        scores = measure(model, *validation) if validation else (math.nan, math.nan)
-        rows.append(Row(step, loss, accuracy, *scores))
-        score = scores[0] if validation else -step  # without validation the last is the best
-        if not (math.isfinite(loss) and math.isfinite(score)):
-            failed_step = step
+        row = _train_interval(model, get_batch, first, last, validation, on_step)
+        score = row.val_loss if validation else -row.step  # without validation the last is best
+        now = replace(now, rows=(*now.rows, row))
+        known = [row.val_loss] if validation else model.get_weights()
+        if not (math.isfinite(row.loss) and all(np.isfinite(one).all() for one in known)):
+            failed_step = row.step
             break
-        if score < best_score:
-            best_step, best_score, best_weights = step, score, model.get_weights()
-    model.set_weights(best_weights)
-    return History(tuple(rows), best_step, failed_step, time.perf_counter() - started)
+        if score < now.best_score:
+            now = replace(now, best_step=row.step, best_score=score, best=model.get_weights())
+        if on_checkpoint and last < steps:
+            now = replace(now, seconds=time.perf_counter() - started)
+            on_checkpoint(replace(now, state=[one.numpy() for one in _state(model)]))
+    model.set_weights(now.best)
+    rows = tuple(Row(int(step), *numbers) for step, *numbers in now.rows)
+    return History(rows, now.best_step, failed_step, time.perf_counter() - started)
+
+
+def _state(model: "keras.Model") -> list[Any]:
+    """Return all that a step changes: weights, the dice of dropout, the optimiser's memory."""
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _train_interval(
     model: "keras.Model",
-    get_batch: Callable[[int], tuple[Images, Labels]],
+    get_batch: Callable[[int], Batch],
     first: int,
     last: int,
+    validation: tuple[Images, Labels] | None,
     on_step: Callable[[int], None] | None,
-) -> tuple[int, float, float]:
-    """Train on batches first .. last-1; return the steps done, the mean loss and accuracy."""
+) -> Row:
+    """Train on batches first .. last-1, fewer if the loss stops being a number; then validate."""
     met = []
     for batch in range(first, last):
         # One call a batch takes no longer than model.fit on arrays, and every step's loss is seen.
@@ -282,7 +403,8 @@ def _train_interval(
         if on_step:
             on_step(batch + 1)
     loss, accuracy = np.mean(met, axis=0)
-    return first + len(met), float(loss), float(accuracy)
+    scores = measure(model, *validation) if validation else (math.nan, math.nan)
+    return Row(first + len(met), float(loss), float(accuracy), *scores)
 
 
 # --- Asking --------------------------------------------------------------------------------
@@ -311,6 +433,40 @@ def measure(model: "keras.Model", images: Images, labels: Labels) -> tuple[float
     own = probabilities[np.arange(len(labels)), labels]
     loss = -np.log(np.maximum(own, 1e-7))  # a zero probability counts as Keras's own loss does
     return float(loss.mean()), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def explain(
+    model: "keras.Model", images: Images, classes: Labels
+) -> npt.NDArray[np.float32] | None:
+    """Return where in each tile (N, S, S, C) the model saw its class of `classes` (N,): (N, S, S).
+
+    1 is the place that spoke most for the class, 0 one that did not. Grad-CAM of the last
+    convolution, without averaging the gradients over the tile first (HiResCAM, Draelos and Carin,
+    arXiv 2011.08891): the same where a network ends in global average pooling; where it ends in
+    Flatten, as these do, the average would light up places that decided nothing. None when the
+    model has no convolution, or Keras does not run on TensorFlow, whose gradients these are.
+    """
+    keras = import_keras()
+    if keras.config.backend() != "tensorflow":
+        return None
+    import tensorflow
+
+    copy = keras.models.clone_model(model)  # in a loaded one the layers' ends do not meet
+    copy.set_weights(model.get_weights())
+    convolutions = [layer for layer in copy.layers if isinstance(layer, keras.layers.Conv2D)]
+    if not convolutions:
+        return None
+    last = copy.layers[-1]
+    parts = keras.Model(copy.inputs, [convolutions[-1].output, last.input])
+    with tensorflow.GradientTape() as tape:
+        features, before = parts(tensorflow.constant(images), training=False)
+        # Before the softmax: its gradient vanishes where the model is sure.
+        scores = before @ last.kernel + last.bias if hasattr(last, "kernel") else before
+        own = tensorflow.gather(scores, classes, axis=1, batch_dims=1)
+    spoke = keras.ops.relu(keras.ops.sum(tape.gradient(own, features) * features, axis=-1))
+    maps = np.asarray(keras.ops.image.resize(spoke[..., None], images.shape[1:3]))[..., 0]
+    most = maps.max(axis=(1, 2), keepdims=True)
+    return np.divide(maps, most, out=np.zeros_like(maps), where=most > 0)
 
 
 def count_parameters(model: "keras.Model") -> int:
@@ -364,6 +520,31 @@ def load(path: Path) -> "keras.Model":
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:
         raise DataError(f"{path} does not hold a Keras model that can be read.") from error
+
+
+def check_fit(
+    model: "keras.Model", shape: tuple[int, int, int], class_count: int, name: str
+) -> None:
+    """Raise DataError, naming the model, unless it takes tiles of `shape` (S, S, C) to the classes.
+
+    A side that a model leaves open takes any number of pixels.
+    """
+    takes, gives = model.input_shape[1:], model.output_shape[1:]
+    if len(takes) != 3 or any(
+        side not in (None, wanted) for side, wanted in zip(takes, shape, strict=True)
+    ):
+        raise DataError(
+            f"{name} takes {_by_sides(takes)}, but the tiles are {_by_sides(shape)} (tile in "
+            "params.yaml)"
+        )
+    if gives != (class_count,):
+        raise DataError(
+            f"{name} tells {_by_sides(gives)} classes apart, but params.yaml has {class_count}"
+        )
+
+
+def _by_sides(shape: tuple[Any, ...]) -> str:
+    return " x ".join("any" if side is None else str(side) for side in shape)
 
 
 # --- Keras itself --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import numpy.typing as npt
 Box = tuple[int, int, int, int]
 
 WEIGHT = 500  # of the labels' font; 400 is regular, 700 bold
+NOTE_SIZE = 0.7  # of the labels' size
 
 
 def draw_overlay(
@@ -20,26 +21,36 @@ def draw_overlay(
     boxes: Sequence[Box],
     labels: Sequence[str],
     scores: Sequence[float],
+    notes: Sequence[str] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Return the page in RGB with each box drawn in the colour of its score, its label above."""
+    """Return the page in RGB with each box in the colour of its score, its label above it.
+
+    notes: a few letters a box, drawn smaller below it.
+    """
     picture = page.copy() if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     thickness = max(1, round(max(page.shape) / 1000))
     size = choose_text_size(page.shape, boxes)
+    note_size = round(NOTE_SIZE * size)
     # The font comes with OpenCV and knows the scripts of Europe, the Near East and East Asia.
     font = cv2.FontFace()
-    for box, label, score in zip(boxes, labels, scores, strict=True):
+    below = notes or [""] * len(boxes)
+    for box, label, score, note in zip(boxes, labels, scores, below, strict=True):
         x0, y0, x1, y1 = box
         color = color_of_score(score)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), color, thickness)
         origin = (x0, max(y0 - 2 * thickness, size))
         cv2.putText(picture, label, origin, color, font, size, WEIGHT)
+        if note:
+            origin = (x0, min(y1 + note_size, len(picture) - 2 * thickness))
+            cv2.putText(picture, note, origin, color, font, note_size, WEIGHT)
     return picture
 
 
 def choose_text_size(shape: tuple[int, ...], boxes: Sequence[Box]) -> int:
     """Return the labels' size in pixels: legible on a screen, but smaller than the glyphs."""
-    usual = float(np.median([y1 - y0 for _, y0, _, y1 in boxes])) if boxes else np.inf
-    return round(max(12, min(max(shape) / 60, 0.6 * usual)))
+    usual = float(np.median([y1 - y0 for _, y0, _, y1 in boxes])) if boxes else 0.0
+    legible = max(max(shape) / 60, usual / 12)  # the latter for a subject that fills the picture
+    return round(max(12, min(legible, 0.6 * usual)))
 
 
 def color_of_score(score: float) -> tuple[int, int, int]:

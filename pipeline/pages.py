@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import furniture, glyphs, ink, joining, parting, rows, sheets
-from pipeline.glyphs import Boxes, Coverage, Groups, Pieces
+from pipeline import furniture, glyphs, ink, joining, parting, plausibility, rows, sheets
+from pipeline.glyphs import Boxes, Coverage, Pieces, Writing
 
 Page = npt.NDArray[np.uint8]
 Flow = Literal["rows", "sequence", "free"]
@@ -37,28 +37,40 @@ class Glyph:
 
 
 @dataclass(frozen=True)
-class Writing:
-    """What is written on a sheet: its ink, the pieces of it, and those that make a glyph each."""
+class Reading:
+    """A page's glyphs in reading order, and why they can't be handwriting ('' when they may be)."""
 
-    coverage: Coverage
-    pieces: Pieces
-    groups: Groups
-    height: float  # of a usual glyph, in pixels of the sheet
-    stroke: float  # the usual width of a stroke
+    glyphs: list[Glyph]
+    doubt: str = ""
 
 
 def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[Glyph]:
-    """Find the glyphs of a page in reading order; a page without writing gives none.
+    """Find the glyphs of a page in reading order, whatever it shows; see `read_page`."""
+    return read_page(page, flow, row_length).glyphs
+
+
+def read_page(page: Page, flow: Flow, row_length: int | None = None) -> Reading:
+    """Find the glyphs of a page and judge whether they are handwriting; there may be none.
 
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
     if min(page.shape[:2]) < SMALLEST:
-        return []
+        return Reading([])
     sheet = sheets.lay_flat(page)
+    if min(sheet.picture.shape[:2]) < SMALLEST:
+        return Reading([])
     writing = find_writing(sheet)
     if not writing.groups:
-        return []
+        return Reading([])
+    doubt = plausibility.doubt_writing(writing, sheet.paper)
+    return Reading(order_glyphs(sheet, writing, flow, row_length), doubt)
+
+
+def order_glyphs(
+    sheet: sheets.Sheet, writing: Writing, flow: Flow, row_length: int | None
+) -> list[Glyph]:
+    """Put the glyphs of a sheet in rows and columns, in reading order."""
     boxes = glyphs.boxes_of(writing.pieces, writing.groups)
     scores = glyphs.score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
     row = rows.find_rows(boxes, writing.height)

@@ -26,6 +26,7 @@ from pipeline.ops import Op, parse_op
 Thing = TypeVar("Thing")
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
+OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
 FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f]")
 RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -57,6 +58,13 @@ def check_class(name: object) -> str:
     return text
 
 
+def check_inside(path: str, example: str) -> str:
+    """Return a path that stays inside the project."""
+    if ".." in path.replace("\\", "/").split("/") or path.startswith(("/", "\\")):
+        raise ValueError(f"give a path inside the project, as in {example}")
+    return path
+
+
 Name = Annotated[str, BeforeValidator(check_name)]
 ClassName = Annotated[str, BeforeValidator(check_class)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -81,10 +89,9 @@ class Source(Section):
     @field_validator("path")
     @classmethod
     def _stays_inside(cls, path: str) -> str:
-        parts = path.replace("\\", "/").split("/")
-        if ".." in parts or path.startswith(("/", "\\")) or ":" in path:
+        if ":" in path:
             raise ValueError("give a folder inside the project, as in raw/scans")
-        return path.strip("/")
+        return check_inside(path, "raw/scans").strip("/")
 
     @model_validator(mode="after")
     def _cells_need_counts(self) -> "Source":
@@ -131,34 +138,89 @@ class Experiment(Section):
     """A named choice of variants that are added to the training tiles."""
 
     ops: tuple[Name, ...] = ()
-    classes: tuple[ClassName, ...] | None = None  # null: every class
+    # Of which classes; a map gives each op its own; null, or an op not in the map: every class.
+    classes: tuple[ClassName, ...] | dict[Name, tuple[ClassName, ...]] | None = None
+    variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
+    balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
     control: Name | None = None  # the experiment that it is compared with; null: none
 
     @field_validator("ops", "classes", mode="before")
     @classmethod
     def _lists_are_tuples(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
         return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _classes_are_of_its_ops(self) -> "Experiment":
+        for op in self.classes if isinstance(self.classes, dict) else ():
+            if op not in self.ops:
+                raise ValueError(f"classes: '{op}' is not in its ops.{nearest(op, self.ops)}")
+        return self
+
+    def classes_of(self, op: str) -> tuple[str, ...] | None:
+        """Return the classes that get an op's variants, None for all."""
+        return self.classes.get(op) if isinstance(self.classes, dict) else self.classes
 
 
 class Train(Section):
     """One budget for every experiment."""
 
-    model: str = "cnn"
+    model: str = "cnn"  # a name, or an own one: path/to/file.py:function
+    budget: Literal["steps", "epochs"] = "steps"  # what is the same for every experiment
     steps: Annotated[int, Field(ge=1)] = 600  # optimiser steps
+    epochs: Annotated[float, Field(gt=0)] | None = None  # passes over the training tiles
     batch_size: Annotated[int, Field(ge=1)] = 64  # tiles a step
     learning_rate: Annotated[float, Field(gt=0)] | None = None  # null: the model's own
     validate_every: Annotated[int, Field(ge=1)] = 50  # steps
     seeds: tuple[int, ...] = (0, 1, 2)
+    init: str | None = None  # a .keras file that every run starts from
+    freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
+
+    @field_validator("init")
+    @classmethod
+    def _is_a_model_file(cls, init: str | None) -> str | None:
+        if init is not None and not init.endswith(".keras"):
+            raise ValueError("give a .keras file, as in models/pretrained.keras")
+        return init and check_inside(init, "models/pretrained.keras")
+
+    @model_validator(mode="after")
+    def _only_a_trained_model_is_frozen(self) -> "Train":
+        if self.freeze and self.init is None:
+            raise ValueError("freeze needs init, the trained model whose layers stay as they are")
+        return self
 
     @field_validator("model")
     @classmethod
     def _known_model(cls, model: str) -> str:
         from pipeline.network import MODELS
 
+        if OWN_MODEL.fullmatch(model):
+            return check_inside(model, "models/mine.py:build")
         if model not in MODELS:
             known = ", ".join(MODELS)
-            raise ValueError(f"unknown model '{model}'.{nearest(model, MODELS)} Known: {known}")
+            raise ValueError(
+                f"unknown model '{model}'.{nearest(model, MODELS)} Known: {known}, or your own, as "
+                "in models/mine.py:build"
+            )
         return model
+
+    @model_validator(mode="after")
+    def _epochs_are_counted(self) -> "Train":
+        if (self.budget == "epochs") != (self.epochs is not None):
+            raise ValueError("budget: epochs and epochs: (how many) go together")
+        return self
+
+    @property
+    def model_file(self) -> str | None:
+        """The file that the model is made of; None for a model by name."""
+        return self.init or (self.own_model[0] if self.own_model else None)
+
+    @property
+    def own_model(self) -> tuple[str, str] | None:
+        """The file and the function of an own model."""
+        file, _, function = self.model.rpartition(":")
+        return (file, function) if file else None
 
     @field_validator("seeds", mode="before")
     @classmethod
@@ -182,14 +244,19 @@ class Report(Section):
     """What the report shows."""
 
     title: str = ""
-    tiles_per_class: Annotated[int, Field(ge=1, le=200)] = 10
+    tiles_per_class: Annotated[int, Field(ge=1, le=200)] = 30
+    pages: Annotated[int, Field(ge=0, le=50)] = 6  # with their boxes drawn
+    gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
+    points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
+    reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
+    reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
 
 
 class Params(Section):
     """The whole of params.yaml."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=1)]
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2)]
     tile: Tile = Tile()
     balance: Balance = Balance()
     split: Split = Split()
@@ -241,6 +308,11 @@ class Params(Section):
         inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
         return max(inside, key=lambda source: len(source.path))
 
+    def classes_of(self, name: str, op: str) -> tuple[str, ...]:
+        """Return the classes whose variants by `op` the experiment `name` adds."""
+        chosen = self.experiments[name].classes_of(op)
+        return self.classes if chosen is None else chosen
+
     def control_of(self, name: str) -> str | None:
         """Return what the experiment `name` is compared with, None when that is missing.
 
@@ -253,25 +325,42 @@ class Params(Section):
         return "none" if "none" in self.experiments and not self.shifts_classes(name) else None
 
     def shifts_classes(self, name: str) -> bool:
-        """Return whether an experiment adds variants of some classes and not of others."""
+        """Return whether an experiment adds more variants of some classes than of others."""
+        counts = self.count_variants(name)
+        return len(set(counts.values())) > 1
+
+    def count_variants(self, name: str) -> dict[str, int]:
+        """Return how many variants of each of its tiles an experiment adds, by class."""
         experiment = self.experiments[name]
-        chosen = experiment.classes
-        return bool(experiment.ops) and chosen is not None and set(chosen) != set(self.classes)
+        return {
+            label: sum(
+                self.augment[op].copies
+                for op in experiment.ops
+                if label in self.classes_of(name, op)
+            )
+            for label in self.classes
+        }
 
     def explain_missing_control(self, name: str) -> str:
         """Return which lines to add for an experiment without a control, '' if it has one."""
-        experiment = self.experiments[name]
         is_baseline = name == "none" or name.startswith("duplicate")
         if is_baseline or self.control_of(name) is not None:
             return ""
         if not self.shifts_classes(name):
             return f"No verdict on {name}: add its control to experiments: `none: {{}}`"
-        classes = ", ".join(experiment.classes or ())
-        control = f"duplicate-{'-'.join(experiment.classes or ())}"
+        counts = {label: count for label, count in self.count_variants(name).items() if count}
+        if set(counts.values()) == {1}:
+            control = f"duplicate-{'-'.join(counts)}"
+            recipe = f"{{ops: [duplicate], classes: [{', '.join(counts)}]}}"
+            return (
+                f"No verdict on {name}: it also makes {', '.join(counts)} more frequent. Add to "
+                f"experiments: `{control}: {recipe}`, and to {name}: `control: {control}`"
+            )
+        copies = ", ".join(f"{count} of each {label}" for label, count in counts.items())
         return (
-            f"No verdict on {name}: it also makes {classes} more frequent. Add to experiments: "
-            f"`{control}: {{ops: [duplicate], classes: [{classes}]}}`, and to {name}: "
-            f"`control: {control}`"
+            f"No verdict on {name}: it also makes some classes more frequent. Add to experiments "
+            f"one that adds as many duplicates ({copies}; an op `{{transform: duplicate, copies: "
+            f"N}}` makes N), and to {name} its name as `control:`"
         )
 
 
@@ -311,14 +400,20 @@ def _references(
 ) -> Iterator[tuple[str, Mapping[str, Any] | tuple[str, ...], str]]:
     for op in experiment.ops:
         yield op, params.augment, "augment"
-    for class_name in experiment.classes or ():
-        yield class_name, params.classes, "classes"
+    chosen = experiment.classes or ()
+    for names in chosen.values() if isinstance(chosen, dict) else [chosen]:
+        for class_name in names:
+            yield class_name, params.classes, "classes"
     if experiment.control is not None:
         yield experiment.control, params.experiments, "experiments"
 
 
 def _explain(file: str, error: ValidationError) -> Iterator[str]:
-    for item in error.errors():
+    items = error.errors()
+    failed = {item["loc"][:1] for item in items if len(item["loc"]) > 1}
+    for item in items:
+        if item["type"] == "too_short" and item["loc"] in failed:
+            continue  # it lacks the item whose own error is told
         where = ".".join(str(part) for part in item["loc"])
         if item["type"] == "extra_forbidden":
             known = _known_keys(item["loc"][:-1])

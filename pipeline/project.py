@@ -11,6 +11,7 @@ MADE_BY = {
     "boxes.csv": "segment",
     "glyphs.h5": "segment",
     "quarantine.csv": "segment",
+    "overlays": "segment",
     "tiles.h5": "normalise",
     "contact": "normalise",
     "balanced.csv": "balance",

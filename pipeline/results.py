@@ -1,6 +1,7 @@
 """The results of all experiments read back, ready to be compared and shown."""
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,25 +20,50 @@ Metrics = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ablation:
-    """All experiments compared: the arms, the long table, the wide ones, the paragraph."""
+    """All experiments compared: the arms, the long table, the wide ones, the paragraph.
+
+    `ids` and `labels` (N,) are the test pictures, in the order of the arms' `predicted`.
+    """
 
     arms: list[Arm]
     results: list[Result]
     tables: list[WideTable]
     reading: str
+    ids: list[str]
+    labels: npt.NDArray[np.int64]
 
 
-def load_ablation(project: Project, params: Params, against: str | None = None) -> Ablation:
+def list_scored(project: Project, params: Params) -> list[str]:
+    """Return the experiments that have scores."""
+    return [
+        name
+        for name in params.experiments
+        if project.output("scores", name, "metrics.json").exists()
+    ]
+
+
+def load_ablation(
+    project: Project,
+    params: Params,
+    against: str | None = None,
+    names: Sequence[str] | None = None,
+) -> Ablation:
     """Read every experiment's scores and compare each with its control, or all with `against`.
 
+    With `names` only these experiments are read; whose control is not among them has none.
     Raises DataError when scores are missing or belong to different splits.
     """
-    metrics = {name: read_metrics(project, name) for name in params.experiments}
+    metrics = {name: read_metrics(project, name) for name in names or params.experiments}
     check_comparable(metrics)
     arms, ids, labels = read_arms(project, params, metrics)
     if against is not None:
         arms = [replace(arm, control=None if arm.name == against else against) for arm in arms]
     groups = read_groups(project)
+    if not groups.keys() >= set(ids):
+        raise DataError(
+            "The scores are of test pictures that processed/split.csv no longer has. Bring "
+            "everything up to date with: dvc repro"
+        )
     results = compare_arms(
         arms,
         labels,
@@ -46,7 +72,8 @@ def load_ablation(project: Project, params: Params, against: str | None = None) 
         params.compare.margin / 100,
     )
     tables = widen(arms, results, params.classes)
-    return Ablation(arms, results, tables, read_aloud(params, arms, results))
+    reading = read_aloud(params, arms, results)
+    return Ablation(arms, results, tables, reading, ids, labels)
 
 
 def read_metrics(project: Project, name: str) -> Metrics:
@@ -102,6 +129,17 @@ def read_arms(
     return arms, list(labels.index), labels.to_numpy()
 
 
+def read_confidence(project: Project, arm: Arm, ids: list[str]) -> npt.NDArray[np.float64]:
+    """Return the probability (0..1) of the class that each picture was given, (S, N)."""
+    import pandas as pd
+
+    path = project.input("scores", arm.name, "predictions.csv")
+    rows = pd.read_csv(path, dtype={"id": str}, na_filter=False)
+    shares = rows[[f"p{number}" for number in range(len(arm.runs[0]["classes"]))]].max(axis=1)
+    table = rows.assign(share=shares).pivot(index="seed", columns="id", values="share")
+    return table.loc[list(arm.seeds), ids].to_numpy()
+
+
 def read_groups(project: Project) -> dict[str, str]:
     """Return the group of each tile, by id."""
     rows = read_table(project.input("split.csv"), COLUMNS["split"])
@@ -114,8 +152,26 @@ def read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
     paragraph = explain(
         to_cells(results),
         margin=params.compare.margin / 100,
-        stored=[arm.name for arm in arms if any(run["variants"] for run in arm.runs)],
+        stored=[
+            arm.name
+            for arm in arms
+            if any(run["variants"] and not run.get("online") for run in arm.runs)
+        ],
+        equal_epochs=params.train.budget == "epochs",
         collapsed={arm.name: sum(run["collapsed"] for run in arm.runs) for arm in arms},
         best=max(accuracy, key=lambda name: accuracy[name]),
     )
-    return "\n".join([paragraph, *filter(None, map(params.explain_missing_control, accuracy))])
+    controls = filter(None, map(params.explain_missing_control, accuracy))
+    return "\n".join([paragraph, *tell_failures(arms), *controls])
+
+
+def tell_failures(arms: list[Arm]) -> Iterator[str]:
+    """Yield a sentence for each run whose loss stopped being a number."""
+    for arm in arms:
+        for run in arm.runs:
+            if run["failed_step"] is not None:
+                yield (
+                    f"{arm.name}, fold {run['fold']}, seed {run['seed']} failed at step "
+                    f"{run['failed_step']} (its loss was no number); it is scored with what it had "
+                    f"learned by step {run['best_step']} and counted like the others."
+                )

@@ -9,10 +9,12 @@ import numpy.typing as npt
 
 from pipeline import images
 from pipeline.archives import PictureFile
-from pipeline.errors import DataError
+from pipeline.errors import DataError, nearest
 from pipeline.idx import read_idx
 from pipeline.project import Project
 from pipeline.tables import COLUMNS, Row, read_table
+
+OVERRIDES = ("source", "id", "label", "group")  # the columns of raw/labels.csv
 
 Scan = npt.NDArray[np.uint8]
 
@@ -31,7 +33,17 @@ def labels_file(root: Path) -> Path:
 def read_overrides(root: Path) -> list[Row]:
     """Return the rows of raw/labels.csv, none when there is no such file."""
     path = labels_file(root)
-    return read_table(path, ("source",)) if path.exists() else []
+    if not path.exists():
+        return []
+    rows = read_table(path, ("source",))
+    for name in rows[0] if rows else ():
+        if name not in OVERRIDES:
+            known = ", ".join(OVERRIDES)
+            raise DataError(
+                f"raw/labels.csv: there is no column '{name}'.{nearest(str(name), OVERRIDES)} "
+                f"Known: {known}"
+            )
+    return rows
 
 
 def group_by_file(rows: Iterable[Row]) -> list[list[Row]]:

@@ -53,6 +53,11 @@ class Schedule:
             position += len(piece)
         return np.concatenate(pieces)
 
+    def passes(self, step: int) -> npt.NDArray[np.int64]:
+        """Return the pass, from 0, that each item of batch `step` belongs to: (batch_size,)."""
+        places = step * self.batch_size + np.arange(self.batch_size)
+        return places // (self.originals + self.variants)
+
     def __iter__(self) -> Iterator[npt.NDArray[np.int64]]:
         """Go through the batches in order."""
         return (self[step] for step in range(self.steps))

@@ -2,11 +2,12 @@
 
 A scan is uint8 (H, W) or (H, W, 3) RGB, upright; a subject's ink is uint8 (h, w), 0 paper to 255
 full ink. Nothing is guessed: a page that does not keep its layout's promise gives no subject.
+Where labels are not wanted (`classes` is None), nothing is promised but the way of reading.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,10 @@ from pipeline.boxes import Box, label_places
 from pipeline.errors import DataError
 
 Scan = npt.NDArray[np.uint8]
+Layout = Literal["form", "rows", "sequence", "free", "cells", "whole"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+GLANCE = 1000  # pixels: about the longest side at which a form is told by its markers
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,50 @@ class Searched:
     overlay: Scan | None = None
 
 
-def search_flowing_page(
-    scan: Scan, flow: pages.Flow, classes: Sequence[str], label: str, group: str
+def search_scan(
+    scan: Scan,
+    layout: Layout,
+    classes: Sequence[str] | None,
+    label: str = "",
+    group: str = "",
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    labels_from: Literal["rows", "columns", "folder"] = "rows",
 ) -> Searched:
-    """Find the glyphs of a page of layout rows, sequence or free; `label` is its folder's."""
-    row_length = len(classes) if flow == "sequence" else None
-    glyphs = pages.find_glyphs(scan, flow, row_length)
-    return _label_glyphs(scan, glyphs, flow, classes, label, group)
+    """Find the subjects of a scan of any layout, in reading order.
+
+    classes: those that the layout's labels come from, or None to find subjects without labels (a
+    form's own are kept). label: the folder's. rows, columns, labels_from: of a page of cells.
+    """
+    match layout:
+        case "whole":
+            return search_picture(scan, label, group)
+        case "form":
+            return search_form(scan, classes)
+        case "cells":
+            return search_cells(scan, rows, columns, labels_from, classes, label, group)
+        case flow:
+            return search_flowing_page(scan, flow, classes, label, group)
+
+
+def search_flowing_page(
+    scan: Scan, flow: pages.Flow, classes: Sequence[str] | None, label: str, group: str
+) -> Searched:
+    """Find the glyphs of a page of layout rows, sequence or free; `label` is its folder's.
+
+    A form, a photo or a page of print gives none, even where pieces of it look like glyphs.
+    """
+    if _shows_form(scan):
+        reason = f"this is a form printed by `prep sheet`; expected a page of layout {flow}"
+        return Searched(reason=reason, overlay=_draw_markers(scan))
+    row_length = len(classes) if flow == "sequence" and classes is not None else None
+    page = pages.read_page(scan, flow, row_length)
+    if page.doubt:
+        reason = f"{page.doubt}; expected a handwritten page of layout {flow}"
+        unlabelled = [""] * len(page.glyphs)
+        return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
+    return _label_glyphs(scan, page.glyphs, flow, classes, label, group)
 
 
 def search_cells(
@@ -54,7 +96,7 @@ def search_cells(
     rows: int,
     columns: int,
     labels_from: Literal["rows", "columns", "folder"],
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     label: str,
     group: str,
 ) -> Searched:
@@ -63,19 +105,20 @@ def search_cells(
     return _label_glyphs(scan, glyphs, "cells", classes, label, group, labels_from)
 
 
-def search_form(scan: Scan, classes: Sequence[str]) -> Searched:
+def search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
     """Read a filled-in form; its own code says the labels and the writer."""
     try:
         page = formreading.read_form(scan)
     except formpage.FormError as error:
         return Searched(reason=str(error), overlay=_draw_markers(scan))
-    unknown = [name for name in page.form.classes if name not in classes]
+    unknown = [name for name in page.form.classes if classes is not None and name not in classes]
     shown = [cell for cell in page.cells if cell.state != "empty"]
     overlay = overlays.draw_overlay(
         scan,
         [cell.box for cell in shown],
         [cell.label if cell.state == "written" else cell.state for cell in shown],
         [cell.score if cell.state == "written" else 0.0 for cell in shown],
+        [f"{cell.row}.{cell.column}" for cell in shown],
     )
     if unknown:
         reason = f"the form has the class '{unknown[0]}', which is not among those in params.yaml"
@@ -102,7 +145,7 @@ def _label_glyphs(
     scan: Scan,
     glyphs: Sequence[pages.Glyph],
     layout: str,
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     label: str,
     group: str,
     labels_from: str = "rows",
@@ -110,12 +153,11 @@ def _label_glyphs(
     places = [(glyph.row, glyph.column) for glyph in glyphs]
     reason, labels = "", [""] * len(glyphs)
     try:
-        labels = label_places(layout, places, classes, label, labels_from)
+        if classes is not None:
+            labels = label_places(layout, places, classes, label, labels_from)
     except DataError as error:
         reason = str(error)
-    overlay = overlays.draw_overlay(
-        scan, [glyph.box for glyph in glyphs], labels, [glyph.score for glyph in glyphs]
-    )
+    overlay = _draw_glyphs(scan, glyphs, labels)
     if reason or not glyphs:
         return Searched(reason=reason or "no writing was found on it", overlay=overlay)
     subjects = tuple(
@@ -123,6 +165,19 @@ def _label_glyphs(
         for g, name in zip(glyphs, labels, strict=True)
     )
     return Searched(subjects, overlay=overlay)
+
+
+def _draw_glyphs(scan: Scan, glyphs: Sequence[pages.Glyph], labels: Sequence[str]) -> Scan:
+    """Draw the boxes with their labels, and below them row and column as boxes.csv has them."""
+    boxes, scores = [glyph.box for glyph in glyphs], [glyph.score for glyph in glyphs]
+    places = [f"{glyph.row}.{glyph.column}" for glyph in glyphs]
+    return overlays.draw_overlay(scan, boxes, labels, scores, places)
+
+
+def _shows_form(scan: Scan) -> bool:
+    """Tell at a glance whether a picture shows markers of our forms."""
+    step = max(1, max(scan.shape[:2]) // GLANCE)
+    return len(formpage.find_markers(formpage.to_grey(scan[::step, ::step].copy()))) >= 2
 
 
 def _draw_markers(scan: Scan) -> Scan:

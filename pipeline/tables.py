@@ -39,12 +39,17 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     Raises DataError when it is no such table.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        # utf-8-sig: a spreadsheet may have put a byte order mark before the first column's name.
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
+            found = list(reader.fieldnames or ())
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
-    missing = [name for name in columns if name not in (reader.fieldnames or ())]
+    missing = [name for name in columns if name not in found]
     if missing:
-        raise DataError(f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}")
+        hint = " Save it with commas instead of semicolons." if ";" in "".join(found) else ""
+        raise DataError(
+            f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}.{hint}"
+        )
     return rows

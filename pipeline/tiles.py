@@ -21,6 +21,26 @@ SPREAD = 0.99  # of a pixel's width; MNIST's own aliasing comes from its not bei
 NIST_HEIGHT = 48  # pixels: about 4 mm at 300 dpi, a usual character in NIST's 128x128 frames
 
 
+def normalise(
+    subject: Picture,
+    method: Literal["mnist", "emnist", "photo"],
+    size: int,
+    channels: Literal[1, 3],
+    fit: Literal["crop", "pad", "stretch"],
+) -> Picture:
+    """Bring a subject to its tile, uint8 (size, size, channels), by the rule of that name.
+
+    subject: a glyph, or with `photo` a photo. fit: of a photo. Raises ValueError as the rules do,
+    and when a glyph is to have colours.
+    """
+    if method == "photo":
+        return normalise_photo(subject, size, channels, fit)
+    if channels != 1:
+        raise ValueError(f"method {method!r} makes tiles of 1 channel, not {channels}")
+    rule = {"mnist": normalise_mnist, "emnist": normalise_emnist}[method]
+    return rule(subject, size)[..., None]
+
+
 def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
     """Scale a glyph's longest side to 20 of 28 pixels and centre its mass, as MNIST was made.
 

@@ -105,6 +105,12 @@ def test_a_difference_that_is_undefined_for_a_run_is_left_out(arms):
     assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 collapsed)"
 
 
+def test_a_failed_run_is_counted_in_the_table(arms):
+    arms[1].runs[3]["failed_step"] = 7
+    found = compare_arms(arms, LABELS, GROUPS, CLASSES, 0.01)
+    assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 failed)"
+
+
 def test_rows_of_the_long_table_leave_unknown_fields_empty(results):
     row = to_row(results["none", "accuracy", "all"])
     assert row["runs"] == 5

@@ -169,6 +169,9 @@ def test_a_page_with_the_wrong_number_of_rows_is_quarantined(project, prep):
         images.decode_page((project / "raw/pictures/bar/000.png").read_bytes())
     )
     (project / "raw/pictures/page.png").write_bytes(picture)
-    run_to(prep, "segment")
+    run_to(prep, "ingest")
+    code, _, errors = prep("segment")
+    assert code == 1
+    assert "none of the 42 scans can be used" in errors
     reasons = read_table(project / "processed/quarantine.csv", COLUMNS["quarantine"])
     assert any("expects 2 rows" in row["reason"] for row in reasons)

@@ -162,3 +162,30 @@ def test_a_form_of_other_classes_is_refused(run, prep, tmp_path):
     }
     assert "has the class 'x'" in reasons["raw/in/x.png"]
     assert "no box of the form is filled in" in reasons["raw/in/4.png"]
+
+
+def test_labels_csv_has_the_last_word_by_page_and_by_box(run, prep, tmp_path):
+    page = images.encode_png(draw_page(["111", "22", "4444"]))
+    before, _ = run({"page.png": page}, layout="rows")
+    lines = [
+        "source,id,label,group",
+        "raw/in/page.png,,,Ada",
+        f"raw/in/page.png,{before[0]['id']},2,Grace",
+        f"raw/in/page.png,{before[1]['id']},-,",
+    ]
+    (tmp_path / "raw/labels.csv").write_text("\n".join(lines))
+    after, _ = run({}, layout="rows")
+    assert [row["label"] for row in after] == list("21224444")
+    assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 7
+
+
+def test_labels_csv_with_an_unknown_class_or_box(run, prep, tmp_path):
+    page = images.encode_png(draw_page(["111", "22", "4444"]))
+    boxes, _ = run({"page.png": page}, layout="rows")
+    labels = tmp_path / "raw/labels.csv"
+    labels.write_text(f"source,id,label\nraw/in/page.png,{boxes[0]['id']},44\n")
+    code, _, errors = prep("segment")
+    assert (code, "Did you mean '4'" in errors) == (1, True)
+    labels.write_text("source,id,label\nraw/in/page.png,0-0-1-1,4\n")
+    code, _, errors = prep("segment")
+    assert (code, "no box has the id 0-0-1-1" in errors) == (0, True)

@@ -1,5 +1,6 @@
 """The models: their size against hand counts, exact repetition, the checkpoint, files."""
 
+import functools
 import hashlib
 import json
 import os
@@ -159,6 +160,75 @@ def test_the_summary_is_plain_text():
     assert all(character.isprintable() or character == "\n" for character in text)
 
 
+# --- Own models ----------------------------------------------------------------------------
+
+
+def small(shape, classes, *, last="softmax", compiled=False):
+    keras = network.import_keras()
+    inputs = keras.Input(shape)
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(classes, activation=last)(flat))
+    if compiled:
+        model.compile(optimizer=keras.optimizers.SGD(0.125, momentum=0.5), loss="mse")
+    return model
+
+
+def test_an_own_model_trains_like_any_other():
+    model = network.build_own(small, "mine", SHAPE, 2)
+    assert network.count_parameters(model) == 13 * 15 * 2 + 2
+    assert (model.optimizer.name, model.loss) == ("adam", "sparse_categorical_crossentropy")
+    network.restart(model, seed=1)
+    assert train(model, steps=200, every=100).rows[-1].val_accuracy > 0.9
+
+
+def test_an_own_model_may_leave_the_tiles_shape_open():
+    layers = network.import_keras().layers
+
+    def build(shape, classes):
+        last = layers.Dense(classes, activation="softmax")
+        return network.import_keras().Sequential([layers.Flatten(), last])
+
+    model = network.build_own(build, "mine", SHAPE, 2)
+    assert network.count_parameters(model) == 13 * 15 * 2 + 2
+
+
+def test_an_own_model_that_comes_compiled_keeps_its_optimiser():
+    model = network.build_own(functools.partial(small, compiled=True), "mine", SHAPE, 2)
+    assert (float(model.optimizer.learning_rate), model.optimizer.momentum) == (0.125, 0.5)
+    assert model.loss == "sparse_categorical_crossentropy"
+    faster = functools.partial(small, compiled=True)
+    model = network.build_own(faster, "mine", SHAPE, 2, learning_rate=0.25)
+    assert float(model.optimizer.learning_rate) == 0.25
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (lambda shape, classes: None, "mine returns NoneType, not a Keras model"),
+        (lambda shape: None, "mine does not build: TypeError: "),
+        (lambda shape, classes: 1 / 0, "mine does not build: ZeroDivisionError"),
+        (lambda shape, classes: small(shape, 7), "mine tells 7 classes apart, but .* has 2"),
+        (lambda shape, classes: small((9, 9, 1), 2), "mine takes 9 x 9 x 1, but the tiles are"),
+        (functools.partial(small, last=None), "mine does not give probabilities.*softmax"),
+    ],
+)
+def test_an_own_model_that_does_not_fit_is_refused_in_words(function, message):
+    with pytest.raises(DataError, match=message):
+        network.build_own(function, "mine", SHAPE, 2)
+
+
+def test_an_own_model_that_cannot_be_built_again_is_refused():
+    keras = network.import_keras()
+
+    class Mine(keras.Model):
+        def __init__(self, last):
+            super().__init__()
+            self.last = last
+
+    with pytest.raises(DataError, match="Keras's own layers"):
+        network.build_own(lambda shape, classes: Mine(print), "mine", SHAPE, 2)
+
+
 # --- Training ------------------------------------------------------------------------------
 
 
@@ -197,6 +267,18 @@ def test_a_step_is_one_step_of_gradient_descent_on_the_batch_it_was_given():
     assert model.get_weights()[-1] == pytest.approx(bias - 0.5 * gradient, abs=1e-6)
     assert history.rows[0].loss == pytest.approx(-np.log(before[range(4), labels]).mean(), rel=1e-5)
     assert history.rows[0].accuracy == (before.argmax(axis=1) == labels).mean()
+
+
+def test_a_weight_of_two_counts_like_the_picture_twice():
+    images, labels = bright_side(4)
+    twice = network.build("cnn1", SHAPE, 2, seed=0, learning_rate=0.5)
+    weighted = network.build("cnn1", SHAPE, 2, seed=0, learning_rate=0.5)
+    rows = [0, 0, 1, 2, 3, 3]
+    network.fit(twice, lambda k: (images[rows], labels[rows]), steps=1, validate_every=1)
+    weights = np.float32([2, 1, 1, 2]) * 4 / 6  # the loss is a mean over the batch
+    network.fit(weighted, lambda k: (images, labels, weights), steps=1, validate_every=1)
+    for one, two in zip(twice.get_weights(), weighted.get_weights(), strict=True):
+        assert one == pytest.approx(two, abs=1e-5)
 
 
 def test_the_weights_with_the_lowest_validation_loss_come_back():
@@ -269,6 +351,36 @@ def test_weights_spoiled_by_the_very_last_step_are_noticed_at_the_validation():
     assert np.isfinite(history.rows[0].loss)
     assert (history.failed_step, history.best_step) == (4, 0)
     assert all(map(np.array_equal, model.get_weights(), initial))
+
+
+def test_without_a_validation_set_spoiled_weights_are_noticed_too():
+    model = network.build("dense16", SHAPE, 2, seed=0)
+
+    def spoil(step):
+        if step == 4:
+            model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+
+    history = train(model, steps=6, every=2, on_step=spoil, validation=None)
+    assert (history.failed_step, history.best_step) == (4, 2)
+    assert np.isfinite(network.predict(model, bright_side(3)[0])).all()
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+@pytest.mark.parametrize("stop", [0, 1, 2])
+def test_a_training_that_goes_on_from_a_checkpoint_ends_like_one_never_stopped(optimiser, stop):
+    recipe = "cnn" if optimiser == "adam" else "cnn1"  # cnn has dropout: its dice go on as well
+    model = network.build(recipe, SHAPE, 2, seed=5)
+    taken = []
+    whole = train(model, steps=11, every=3, on_checkpoint=taken.append)
+    expected = digest(model)
+    assert [checkpoint.step for checkpoint in taken] == [3, 6, 9]
+    network.restart(model, seed=8)  # another run in between
+    train(model, steps=2)
+    network.restart(model, seed=5)
+    again = train(model, steps=11, every=3, resume=taken[stop])
+    assert digest(model) == expected
+    assert (again.rows, again.best_step) == (whole.rows, whole.best_step)
+    assert again.seconds >= taken[stop].seconds
 
 
 def test_steps_and_intervals_below_one_are_a_callers_mistake():
@@ -403,3 +515,39 @@ def test_versions_name_what_computed():
     assert versions["keras"].startswith("3.")
     assert versions["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
     assert versions[versions["backend"]][0].isdigit()
+
+
+# --- What a model looked at ------------------------------------------------------------------
+
+
+def test_the_map_lights_up_the_corner_that_decides_and_no_other(tmp_path):
+    """Class 1 is chosen by the top left 3x4 pixels alone, class 0 by the bottom right ones."""
+    keras = network.import_keras()
+    side, corner = 9, (slice(0, 3), slice(0, 4))
+    model = keras.Sequential(
+        [
+            keras.Input((side, side, 1), dtype="uint8"),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Conv2D(1, 1, use_bias=False),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    decides = np.zeros((side, side, 2), np.float32)
+    decides[..., 1][corner] = 1
+    decides[..., 0] = decides[::-1, ::-1, 1]
+    model.set_weights([np.ones((1, 1, 1, 1)), decides.reshape(-1, 2), np.zeros(2)])
+    network.save(model, tmp_path / "model.keras")
+    model = network.load(tmp_path / "model.keras")
+    tiles = np.random.default_rng(4).integers(50, 256, (3, side, side, 1)).astype(np.uint8)
+    maps = network.explain(model, tiles, np.array([1, 1, 0]))
+    assert maps.shape == (3, side, side)
+    assert maps.max(axis=(1, 2)) == pytest.approx(1)
+    for number, part in enumerate([maps[0], maps[1], maps[2, ::-1, ::-1]]):
+        assert (part[corner] > 0.1).all(), number
+        assert part.sum() == pytest.approx(part[corner].sum())
+
+
+def test_a_model_without_convolutions_has_no_map():
+    model = network.build("dense16", (28, 28, 1), 2, seed=0)
+    assert network.explain(model, np.zeros((1, 28, 28, 1), np.uint8), np.array([0])) is None

@@ -39,4 +39,16 @@ def test_labels_grow_with_the_page_but_not_beyond_the_glyphs() -> None:
     tall, low = (0, 300, 90, 500), (0, 300, 90, 340)
     assert overlays.choose_text_size((4000, 3000, 3), [tall]) == 67
     assert overlays.choose_text_size((4000, 3000, 3), [tall, low, low]) == 24
+    assert overlays.choose_text_size((300, 411, 3), [(0, 0, 411, 300)]) == 25
     assert overlays.choose_text_size((211, 307), []) == 12
+
+
+def test_notes_are_drawn_below_their_boxes_and_inside_the_page() -> None:
+    page, boxes = np.full((211, 307), 255, np.uint8), [(20, 40, 60, 90), (200, 100, 307, 211)]
+    plain = overlays.draw_overlay(page, boxes, ["0", "7"], [1.0, 0.0])
+    noted = overlays.draw_overlay(page, boxes, ["0", "7"], [1.0, 0.0], ["98%", "12%"])
+    rows, columns = np.nonzero((plain != noted).any(axis=2))
+    first = columns < 150
+    assert 90 <= rows[first].min() < rows[first].max() < 102
+    assert 195 < rows[~first].min() < rows[~first].max() < 211
+    assert columns[first].min() >= 20 and columns[~first].min() >= 200

@@ -185,3 +185,18 @@ def test_one_subject_keeps_its_strokes_in_either_polarity() -> None:
         assert overlap(glyph.box, truth[0]) > 0.9
         assert glyph.pixels.max() == 255
     assert pages.cut_whole(np.full((40, 31), 200, np.uint8)) is None
+
+
+@given(
+    pixels=st_numpy.arrays(
+        np.uint8, st.tuples(st.integers(1, 70), st.integers(1, 70), st.just(3)),
+        elements=st.sampled_from([0, 40, 128, 230, 255]), fill=st.just(235),
+    )
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_no_small_picture_is_too_odd_to_be_searched(pixels):
+    """Patches, frames and specks: however the paper is found, there is an answer."""
+    for glyph in pages.find_glyphs(pixels, "free"):
+        x0, y0, x1, y1 = glyph.box
+        assert x0 < x1 and y0 < y1
+        assert glyph.pixels.max() > 0

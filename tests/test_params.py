@@ -86,12 +86,40 @@ def test_the_control_defaults_to_none(load):
         ({"experiments": {"x": {"ops": ["flipp"]}}}, r"experiments\.x: 'flipp' is not in augment"),
         ({"experiments": {"x": {"classes": ["cta"]}}}, r"'cta' is not in classes.*'cat'"),
         ({"experiments": {"x": {"control": "non"}, "none": {}}}, r"'non' is not in exp.*'none'"),
+        ({"train": {"model": "../mine.py:build"}}, r"train\.model: give a path inside"),
+        ({"train": {"model": "mine.py"}}, r"unknown model 'mine.py'.*models/mine\.py:build"),
+        ({"train": {"budget": "epochs"}}, r"train: budget: epochs and epochs: .how many"),
+        ({"train": {"epochs": 3}}, r"train: budget: epochs and epochs: .how many"),
+        (
+            {"experiments": {"x": {"ops": ["flip"], "classes": {"flpi": ["cat"]}}}},
+            r"experiments.*classes: 'flpi' is not in its ops\. Did you mean 'flip'",
+        ),
+        (
+            {"experiments": {"x": {"ops": ["flip"], "classes": {"flip": ["cta"]}}}},
+            r"'cta' is not in classes.*'cat'",
+        ),
+        ({"experiments": {"x": {"variants": "onlin"}}}, r"variants: .*'stored' or 'online'"),
         ({"experiments": {"x; rm -rf": {}}}, r"'x; rm -rf' is no name"),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_names_the_key_and_the_nearest(load, changes, message):
     with pytest.raises(DataError, match=message):
         load(**changes)
+
+
+def test_each_op_of_an_experiment_may_have_classes_of_its_own(load):
+    ideas = {"ops": ["flip", "rotate"], "classes": {"flip": ["cat"]}}
+    params = load(experiments={"none": {}, "ideas": ideas})
+    assert params.classes_of("ideas", "flip") == ("cat",)
+    assert params.classes_of("ideas", "rotate") == ("cat", "dog")
+    assert params.count_variants("ideas") == {"cat": 2, "dog": 1}
+    assert params.control_of("ideas") is None
+    assert "(2 of each cat, 1 of each dog;" in params.explain_missing_control("ideas")
+
+
+def test_as_many_variants_of_each_class_need_no_control_of_their_own(load):
+    ideas = {"ops": ["flip", "rotate"], "classes": {"flip": ["cat"], "rotate": ["dog"]}}
+    assert load(experiments={"none": {}, "ideas": ideas}).control_of("ideas") == "none"
 
 
 def test_every_wrong_setting_gets_its_line(load):

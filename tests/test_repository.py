@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
@@ -9,8 +10,8 @@ import yaml
 
 from pipeline import cli
 from pipeline.commands.init import PRESETS
-from pipeline.ops import TRANSFORMS
-from pipeline.params import Params
+from pipeline.ops import OP_KEYS, TRANSFORMS
+from pipeline.params import Experiment, Params, Source
 from pipeline.project import MADE_BY
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +52,7 @@ def test_what_a_stage_makes_is_known_by_its_name():
             path = next(iter(out)) if isinstance(out, dict) else out
             if path.startswith("processed/"):
                 made = path.split("/")[1]
-                assert MADE_BY.get(made, name) == name
+                assert MADE_BY[made] == name
 
 
 def test_every_section_that_dvc_watches_is_a_section_of_params():
@@ -73,6 +74,11 @@ def test_the_root_tells_what_goes_where_like_any_project():
     assert (ROOT / "raw/README.md").read_text(encoding="utf-8") == preset
 
 
+def test_the_root_tells_how_an_own_model_is_written_like_any_project():
+    preset = (ROOT / "pipeline/presets/models-README.md").read_text(encoding="utf-8")
+    assert (ROOT / "models/README.md").read_text(encoding="utf-8") == preset
+
+
 def test_there_is_a_preset_for_each_name():
     found = {path.parent.name for path in ROOT.glob("pipeline/presets/*/params.yaml")}
     assert found == set(PRESETS)
@@ -88,18 +94,18 @@ def test_the_layouts_are_the_same_everywhere():
     layouts = set(
         re.findall(r"^\| `(\w+)` \|", (ROOT / "pipeline/presets/raw-README.md").read_text(), re.M)
     )
-    from typing import get_args
-
-    from pipeline.params import Source
 
     assert layouts == set(get_args(Source.model_fields["layout"].annotation))
 
 
 def test_the_params_reference_names_every_key():
     reference = (ROOT / "docs/params.md").read_text(encoding="utf-8")
+    items = {"sources": Source, "experiments": Experiment}
     for section, field in Params.model_fields.items():
         assert f"## {section}" in reference
-        for key in getattr(field.annotation, "model_fields", {}):
+        for key in getattr(items.get(section, field.annotation), "model_fields", {}):
             assert f"`{key}`" in reference, f"{section}.{key}"
+    for key in OP_KEYS:
+        assert f"`{key}`" in reference
     for transform in TRANSFORMS:
         assert f"`{transform}`" in reference

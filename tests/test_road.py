@@ -1,9 +1,12 @@
 """The whole road on a tiny project, with real `dvc repro`: what a change redoes, no more."""
 
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,18 +17,28 @@ from pipeline.ablation import LONG_COLUMNS
 from pipeline.commands.init import init_project
 from pipeline.tables import COLUMNS, read_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]  # one worker: one `dvc repro`
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]
+
+OWN_MODEL = """
+from keras import Input, Sequential, layers
+def build(shape, classes):
+    return Sequential([Input(shape), layers.Flatten(), layers.Dense(3),
+        layers.Dense(classes, activation="softmax")])
+"""
 
 BIN = Path(sys.executable).parent
 
 
+def environment() -> dict[str, str]:
+    return os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+
 def dvc(folder: Path, *words: str) -> str:
     """Run dvc in the folder and return what it printed; `prep` is found beside this Python."""
-    environment = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(
         [sys.executable, "-m", "dvc", *words],
         cwd=folder,
-        env=environment,
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -79,7 +92,54 @@ def test_a_change_of_one_op_redoes_its_variants_and_its_experiments_alone(finish
     }  # fmt: skip
 
 
+def test_a_change_of_an_own_model_trains_again(finished):
+    own = finished / "models/mine.py"
+    own.write_text(OWN_MODEL)
+    params = yaml.safe_load((finished / "params.yaml").read_text())
+    params["train"] |= {"model": "models/mine.py:build", "seeds": 1}
+    (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    dvc(finished, "repro", "train@none")
+    assert stages_run(dvc(finished, "repro", "train@none")) == set()
+    own.write_text(OWN_MODEL.replace("Dense(3)", "Dense(4)"))
+    assert stages_run(dvc(finished, "repro", "train@none")) == {"plan", "train@none"}
+    params["train"] |= {"model": "dense16", "seeds": 2}
+    (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups")
+def test_a_killed_repro_goes_on_from_the_last_checkpoint(finished):
+    params = yaml.safe_load((finished / "params.yaml").read_text())
+    params["train"] |= {"model": "cnn", "steps": 90}
+    (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    fold = finished / "processed/runs/none/fold-0"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dvc", "repro", "-q", "train@none"],
+        cwd=finished,
+        env=environment(),
+        start_new_session=True,
+    )
+    while not (found := list(fold.glob(".seed-1.npz"))) and process.poll() is None:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert found, "the training ended before it could be killed"
+    first = (fold / "seed-0/run.json").stat().st_mtime_ns
+    inputs = json.loads((fold / "seed-0/run.json").read_text())["inputs"]
+    assert found[0].exists()
+    dvc(finished, "repro", "train@none")
+    assert (fold / "seed-0/run.json").stat().st_mtime_ns == first
+    assert json.loads((fold / "seed-0/run.json").read_text())["inputs"] == inputs
+    assert sorted(path.name for path in fold.iterdir()) == ["seed-0", "seed-1"]
+
+
 def test_metrics_are_dvc_metrics(finished):
     shown = dvc(finished, "metrics", "show", "--json")
     assert '"accuracy"' in shown
     assert '"flip"' in shown
+
+
+def test_plots_are_dvc_plots(finished):
+    page = dvc(finished, "plots", "show").strip().removeprefix("file://")
+    drawn = Path(page).read_text(encoding="utf-8")
+    for name in ("accuracy.csv", "curves/flip.csv", "confusion/flip.csv"):
+        assert f"report/plots/{name}".replace("/", "_").replace(".", "_") in drawn

@@ -38,6 +38,15 @@ def test_a_batch_can_be_computed_alone_and_in_any_order(schedule, data):
         assert np.array_equal(schedule[step], batches[step])
 
 
+@given(schedules)
+def test_a_pass_number_counts_how_often_an_item_came_before(schedule):
+    seen = np.zeros(schedule.originals + schedule.variants, int)
+    for step in range(schedule.steps):
+        for item, number in zip(schedule[step], schedule.passes(step), strict=True):
+            assert number == seen[item]
+            seen[item] += 1
+
+
 @given(seeds, st.integers(0, 5), originals, variants, variants)
 def test_variants_do_not_change_the_order_of_the_originals(seed, number, count, few, many):
     plain = order_pass(seed, number, count, 0)

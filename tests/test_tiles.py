@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pipeline.tiles import normalise_emnist, normalise_mnist, normalise_photo
+from pipeline.tiles import normalise, normalise_emnist, normalise_mnist, normalise_photo
 
 # --- MNIST: the golden vectors -------------------------------------------------------------
 
@@ -365,3 +365,19 @@ def test_unknown_fits_channels_and_shapes_are_refused():
         normalise_photo(noise(0, 5), 4, 1, "pad")
     with pytest.raises(ValueError, match="float64"):
         normalise_photo(np.zeros((6, 5)), 4, 1, "crop")
+
+
+# --- By name --------------------------------------------------------------------------------
+
+
+def test_a_rule_is_chosen_by_its_name_and_gives_tiles_with_channels():
+    glyph = np.random.default_rng(2).integers(0, 256, (31, 17)).astype(np.uint8)
+    for name, rule in (("mnist", normalise_mnist), ("emnist", normalise_emnist)):
+        tile = normalise(glyph, name, 29, 1, "crop")
+        np.testing.assert_array_equal(tile, rule(glyph, 29)[..., None])
+    photo = np.dstack([glyph, glyph[::-1], 255 - glyph])
+    tiles = {fit: normalise(photo, "photo", 12, 3, fit) for fit in ("crop", "pad", "stretch")}
+    for fit, tile in tiles.items():
+        np.testing.assert_array_equal(tile, normalise_photo(photo, 12, 3, fit))
+    with pytest.raises(ValueError, match="'mnist' makes tiles of 1 channel, not 3"):
+        normalise(glyph, "mnist", 28, 3, "crop")

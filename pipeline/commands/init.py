@@ -23,16 +23,18 @@ def init_project(folder: Path, preset: str) -> str:
         )
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give the name of a new folder")
+    kept = "" if not (folder / "params.yaml").exists() else " (its params.yaml was kept as it is)"
     with as_file(files("pipeline") / "presets") as presets:
         copy_new(presets / "road.yaml", folder / "dvc.yaml")
         copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
+        copy_new(presets / "models-README.md", folder / "models" / "README.md")
         copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
         copy_new(presets / preset / "params.yaml", folder / "params.yaml")
     make_source_folders(folder)
     set_up_dvc(folder)
     return (
-        f"{folder} is ready. Put your pictures under {folder / 'raw'} (see the README there), look "
-        "over params.yaml, then run: dvc repro"
+        f"{folder} is ready{kept}. Put your pictures under {folder / 'raw'} (see the README "
+        "there), look over params.yaml, then run: dvc repro"
     )
 
 
@@ -62,6 +64,7 @@ def set_up_dvc(folder: Path) -> None:
         below = [] if Path(root).resolve() == folder.resolve() else ["--subdir"]
         run(folder, sys.executable, "-m", "dvc", "init", "--quiet", *below)
         run(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
+        run(folder, "git", "add", ".dvc/config")
 
 
 def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:

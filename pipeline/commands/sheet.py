@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline import formdrawing, forms
 from pipeline.atomic import whole_file
+from pipeline.errors import DataError
 
 
 def make_sheet(
@@ -19,6 +20,12 @@ def make_sheet(
     order: forms.Order,
 ) -> str:
     """Write a PDF with a form for each writer, or `copies` forms with a line for the name."""
+    if target.suffix.lower() != ".pdf":
+        raise DataError(f"{target}: give the PDF to write a name that ends in .pdf")
+    if target.exists():
+        raise DataError(f"{target} exists already; remove it, or give another name")
+    if writers and copies > 1:
+        raise DataError("give --writer for each writer, or --copies for forms without names")
     names = forms.expand_classes(classes)
     pages = [
         page

@@ -7,10 +7,12 @@ import numpy.typing as npt
 
 from pipeline import ops
 from pipeline.console import track
+from pipeline.errors import DataError
+from pipeline.experiments import open_tiles
 from pipeline.ops import Op
 from pipeline.params import Params, choose
 from pipeline.project import Project
-from pipeline.store import DatasetFile, DatasetWriter, Rows, create_dataset, open_dataset
+from pipeline.store import DatasetFile, DatasetWriter, Rows, create_dataset
 from pipeline.tables import COLUMNS, read_table
 
 WINDOW = 512  # tiles that are in memory at once
@@ -24,12 +26,23 @@ def augment(
     chosen_classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
     groups = training_groups(project)
     count = 0
-    with open_dataset(project.input("tiles.h5")) as tiles:
+    with open_tiles(project, params) as tiles:
+        refuse_strangers(groups, tiles)
         jobs = [(op, name) for op in chosen_ops for name in chosen_classes]
         for op, name in track(jobs, "augmenting"):
             count += write_variants(project, tiles, op, name, groups)
     files = f"{len(jobs)} file{'s' * (len(jobs) != 1)}"
     return f"{count:,} variants in {files} under processed/augmented, from {len(groups):,} tiles"
+
+
+def refuse_strangers(groups: Mapping[str, str], tiles: DatasetFile) -> None:
+    """Raise DataError when the split names a tile that there is not."""
+    strangers = groups.keys() - set(tiles.ids)
+    if strangers:
+        raise DataError(
+            f"processed/split.csv names {min(strangers)}, which is not in tiles.h5. Bring all up "
+            "to date with: dvc repro split"
+        )
 
 
 def training_groups(project: Project) -> dict[str, str]:

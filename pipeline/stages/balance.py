@@ -5,21 +5,20 @@ from collections import Counter
 import numpy as np
 
 from pipeline.errors import DataError
+from pipeline.experiments import open_tiles
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.splits import undersample
-from pipeline.store import open_dataset
 from pipeline.tables import COLUMNS, write_table
 
 
 def balance(project: Project, params: Params) -> str:
     """Choose which labelled tiles stay; nothing is invented here."""
-    with open_dataset(project.input("tiles.h5")) as tiles:
+    with open_tiles(project, params) as tiles:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
-        check_classes(tiles.classes, params.classes)
     labelled = numbers >= 0
     labels = np.array([*params.classes, ""], object)[numbers]
-    check_counts(Counter(labels[labelled]), params)
+    check_counts(Counter(labels[labelled]), int((~labelled).sum()), params)
     keep = labelled.copy()
     if params.balance.method == "undersample":
         to = None if params.balance.to == "smallest" else params.balance.to
@@ -36,18 +35,14 @@ def balance(project: Project, params: Params) -> str:
     )
 
 
-def check_classes(stored: list[str], wanted: tuple[str, ...]) -> None:
-    """Raise DataError when tiles.h5 was made for other classes."""
-    if list(wanted) != stored:
-        raise DataError(
-            f"processed/tiles.h5 was made for the classes {', '.join(stored)}. "
-            "Make it again with: dvc repro normalise"
-        )
-
-
-def check_counts(counts: Counter[str], params: Params) -> None:
+def check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
     """Raise DataError when a class has no tile at all."""
     empty = [name for name in params.classes if not counts[name]]
+    if empty and unlabelled:
+        raise DataError(
+            f"class '{empty[0]}' has no tile, but {unlabelled:,} tiles have no label: put their "
+            "pictures into folders named after the classes, or list them in raw/labels.csv."
+        )
     if empty:
         raise DataError(
             f"class '{empty[0]}' has no tile. Add pictures of it, or take it out of classes in "

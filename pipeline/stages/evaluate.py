@@ -1,19 +1,31 @@
 """prep evaluate: runs/<name>/ -> scores/<name>/: predictions.csv, metrics.json."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import network
+from pipeline import console, network
 from pipeline.atomic import whole_file
 from pipeline.console import track
-from pipeline.experiments import Fold, Tiles, choose_experiments, load_plan, read_folds, read_tiles
+from pipeline.errors import DataError
+from pipeline.experiments import (
+    Fold,
+    Plan,
+    Tiles,
+    choose_experiments,
+    digest_inputs,
+    load_plan,
+    read_folds,
+    read_tiles,
+)
+from pipeline.outside import Outside, read_outside, rename_classes
 from pipeline.params import Params
 from pipeline.project import Project
-from pipeline.scores import choose_classes, score_run
+from pipeline.scores import Score, choose_classes, score_run
 from pipeline.tables import COLUMNS, write_table
 
 
@@ -28,30 +40,111 @@ class Tested:
     run: dict[str, object]  # run.json
 
 
-def evaluate(project: Project, params: Params, experiment: str | None = None) -> str:
-    """Test every run of each experiment (or of one) on the test set of its fold."""
+def evaluate(
+    project: Project,
+    params: Params,
+    experiment: str | None = None,
+    on: Path | None = None,
+    model: Path | None = None,
+) -> str:
+    """Test every run of each experiment (or of one) on the test set of its fold.
+
+    With `on` the runs, or the model of one file, are tested on tiles from elsewhere; then the
+    scores are printed and nothing is written.
+    """
+    if model and not on:
+        raise DataError("--model needs --on: the tiles that it is tested on")
+    if on:
+        return evaluate_elsewhere(project, params, experiment, on, model)
     names = choose_experiments(params, experiment)
     runs = 0
     for name in names:
-        plan = load_plan(project, name)
-        tested = [
-            predict_run(project, name, fold, seed, test)
-            for fold in track(read_folds(project, plan), f"evaluating {name}")
-            for test in [read_tiles(project, plan, fold.ids["test"])]
-            for seed in params.train.seeds
-        ]
+        plan = load_plan(project, params, name)
+        tested = list(predict_runs(project, params, name, plan))
         write_predictions(project, name, params.classes, tested)
         write_metrics(project, name, params.classes, plan["split"]["sha256"], tested)
         runs += len(tested)
     return f"{runs} run{'s' * (runs != 1)} scored in processed/scores"
 
 
-def predict_run(project: Project, name: str, fold: Fold, seed: int, test: Tiles) -> Tested:
-    """Let one run's model predict the test tiles."""
+def predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[Tested]:
+    """Yield what each run of an experiment says of its fold's test set."""
+    for fold in track(read_folds(project, plan), f"evaluating {name}"):
+        test = read_tiles(project, plan, fold.ids["test"])
+        for seed in params.train.seeds:
+            inputs = digest_inputs(plan, params.train, fold.number, seed)
+            yield predict_run(project, name, fold, seed, test, inputs)
+
+
+def predict_run(
+    project: Project, name: str, fold: Fold, seed: int, test: Tiles, inputs: str
+) -> Tested:
+    """Let one run's model predict the test tiles; DataError when it had other inputs than these.
+
+    A run of another split may have been trained on what is now the test set.
+    """
     folder = project.require(project.run_folder(name, fold.number, seed))
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    if run.get("inputs") != inputs:
+        raise DataError(
+            f"{project.relative(folder)} was trained on other data or with other settings. Train "
+            f"again with: prep train --experiment {name}"
+        )
     model = network.load(folder / "model.keras")
-    return Tested(fold.number, seed, test, network.predict(model, test.images), run)
+    probabilities = network.predict(model, test.images)
+    # A model that diverged may have no number for some picture: it tells no class from another.
+    unknown = ~np.isfinite(probabilities).all(axis=1)
+    probabilities[unknown] = 1 / probabilities.shape[1]
+    return Tested(fold.number, seed, test, probabilities, run)
+
+
+def evaluate_elsewhere(
+    project: Project, params: Params, experiment: str | None, on: Path, model: Path | None
+) -> str:
+    """Print accuracy and each class's recall on other tiles, mean and spread over the runs."""
+    tiles = rename_classes(read_outside(on, "test"), params.classes, on)
+    if not len(tiles.labels):
+        raise DataError(f"{on} has no labelled test tiles")
+    found = (
+        {str(model): [model]}
+        if model
+        else {name: find_models(project, name) for name in choose_experiments(params, experiment)}
+    )
+    rows = []
+    for name, files in found.items():
+        scores = [score_elsewhere(file, tiles) for file in track(files, f"evaluating {name}")]
+        recalls = [[s.classes[k].recall for s in scores] for k in range(len(params.classes))]
+        accuracies = [score.accuracy for score in scores]
+        shares: list[Sequence[float | None]] = [accuracies, *recalls]
+        rows.append([name, str(len(scores)), *map(tell_mean, shares)])
+    columns = ["experiment", "runs", "accuracy", *params.classes]
+    console.show(f"Accuracy and recall by class (%) on {on}", columns, rows)
+    return f"{len(tiles.labels):,} tiles of {on}, nothing written"
+
+
+def find_models(project: Project, name: str) -> list[Path]:
+    """Return the models of an experiment's runs."""
+    project.input("runs", name)
+    return sorted(project.output("runs", name).glob("fold-*/seed-*/model.keras"))
+
+
+def score_elsewhere(file: Path, tiles: Outside) -> Score:
+    """Return the score of one model file on other tiles."""
+    network.make_deterministic(0)  # forgets the model before
+    model = network.load(file)
+    shape = tiles.images.shape[1:]
+    network.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
+    predicted = choose_classes(network.predict(model, tiles.images))
+    return score_run(tiles.labels, predicted, len(tiles.classes))
+
+
+def tell_mean(shares: Sequence[float | None]) -> str:
+    """Return mean and standard deviation in per cent; a dash where no tile is of the class."""
+    known = [100 * share for share in shares if share is not None]
+    if not known:
+        return "–"
+    spread = f" ± {np.std(known, ddof=1):.2f}" if len(known) > 1 else ""
+    return f"{np.mean(known):.2f}{spread}"
 
 
 def write_predictions(

@@ -54,7 +54,6 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
 
 def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
     """Yield a tile for each glyph; what is a tile already (idx of that size) stays as it is."""
-    rule = tiles.normalise_mnist if tile.method == "mnist" else tiles.normalise_emnist
     ready = ready_tiles(project, tile.size)
     glyphs = read_glyphs(project.input("glyphs.h5"))
     for row, (glyph_id, pixels) in zip(boxes, glyphs, strict=True):
@@ -63,7 +62,7 @@ def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[Na
                 f"processed/glyphs.h5 does not belong to processed/boxes.csv ({glyph_id} stands "
                 f"where {row['id']} should). Make both again with: prep segment"
             )
-        yield row, (pixels if glyph_id in ready else rule(pixels, tile.size))[..., None]
+        yield row, (pixels[..., None] if glyph_id in ready else to_tile(pixels, tile))
 
 
 def photo_tiles(
@@ -92,9 +91,13 @@ def cut_file(root: Path, tile: Tile, work: tuple[list[Row], list[list[Row]]]) ->
             )
         for row in on_scan[scan_id_of(scan)]:
             x0, y0, x1, y1 = (int(row[side]) for side in ("x0", "y0", "x1", "y1"))
-            cut = photo[y0:y1, x0:x1]
-            made.append((row, tiles.normalise_photo(cut, tile.size, tile.channels, tile.fit)))
+            made.append((row, to_tile(photo[y0:y1, x0:x1], tile)))
     return made
+
+
+def to_tile(pixels: npt.NDArray[np.uint8], tile: Tile) -> npt.NDArray[np.uint8]:
+    """Return a subject as params.yaml wants its tiles."""
+    return tiles.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
 
 
 def ready_tiles(project: Project, size: int) -> set[str]:

@@ -4,13 +4,15 @@
 trained again.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from functools import cache, partial
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
+from pipeline.console import warn
+from pipeline.errors import DataError
+from pipeline.experiments import describe_file, open_tiles
 from pipeline.params import Params
 from pipeline.project import Project
 
@@ -18,10 +20,17 @@ from pipeline.project import Project
 def plan(project: Project, params: Params) -> str:
     """Write down what each experiment is made of."""
     describe = cache(partial(describe_file, project))  # experiments share files
+    model = find_model(project, params)
+    with open_tiles(project, params) as tiles:
+        classes = tiles.classes
     with whole_folder(project.output("experiments")) as folder:
         for name in params.experiments:
             content = {
                 "experiment": name,
+                "classes": classes,
+                "variants_are": params.experiments[name].variants,
+                "balance": params.experiments[name].balance,
+                "model": model and describe(model),
                 "tiles": describe(project.input("tiles.h5")),
                 "split": describe(project.input("split.csv")),
                 "variants": [
@@ -41,15 +50,19 @@ def choose_variants(params: Params, name: str) -> Iterator[tuple[str, str]]:
 
     They come in the order of params.classes: how the experiment lists them changes nothing.
     """
-    experiment = params.experiments[name]
-    for op in experiment.ops:
+    for op in params.experiments[name].ops:
         for class_name in params.classes:
-            if experiment.classes is None or class_name in experiment.classes:
+            if class_name in params.classes_of(name, op):
                 yield op, class_name
 
 
-def describe_file(project: Project, path: Path) -> dict[str, str]:
-    """Return the path and the SHA-256 of a file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": project.relative(path), "sha256": digest}
+def find_model(project: Project, params: Params) -> Path | None:
+    """Return the file that every experiment's model is made of; DataError if it is missing."""
+    file = params.train.model_file
+    if file is None:
+        return None
+    if not (project.root / file).is_file():
+        raise DataError(f"train: there is no file {file} in {project.root}")
+    if not file.startswith("models/"):
+        warn(f"dvc repro sees changes of models in models/ only; {file} lies elsewhere")
+    return project.root / file

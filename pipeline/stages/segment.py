@@ -1,6 +1,7 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 from pipeline import images, subjects
 from pipeline.atomic import whole_folder
 from pipeline.boxes import box_id
-from pipeline.catalogue import name_of, scan_id_of
-from pipeline.console import track
-from pipeline.errors import DataError
+from pipeline.catalogue import name_of, overlay_name, scan_id_of
+from pipeline.console import track, warn
+from pipeline.errors import DataError, nearest
 from pipeline.parallel import map_in_order
 from pipeline.params import Params
 from pipeline.project import Project
@@ -19,12 +20,16 @@ from pipeline.store import write_glyphs
 from pipeline.subjects import Searched, Subject
 from pipeline.tables import COLUMNS, Row, read_table, write_table
 
+Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
+
+LEFT_OUT = "-"  # in the place of a label in raw/labels.csv: this box is none
+
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
-    overrides = {row["id"]: row for row in read_overrides(project.root) if row.get("id")}
+    said = read_box_overrides(project.root, params.classes)
     scans = read_catalogue(project)
-    found: list[tuple[Row, str, Subject]] = []
+    found: list[Found] = []
     refused: list[Row] = []
     with whole_folder(project.output("overlays")) as overlay_folder:
         search = partial(search_file, project.root, params)
@@ -35,13 +40,18 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
                     (overlay_folder / overlay_name(row)).write_bytes(overlay)
                 if searched.reason:
                     refused.append(row | {"reason": searched.reason})
-                found += [
-                    (row, subject_id, override(subject, overrides.get(subject_id)))
-                    for subject in searched.subjects
-                    for subject_id in [name_subject(row, subject)]
-                ]
+                found += name_subjects(row, searched.subjects)
+    found = apply_box_overrides(found, said)
     write_found(project, found)
     write_quarantine(project, refused)
+    if not found:
+        raise DataError(
+            f"none of the {len(scans):,} scans can be used, {name_of(refused[0])} for one: "
+            f"{refused[0]['reason']}. processed/quarantine.csv lists all, processed/overlays "
+            "shows what was seen."
+            if refused
+            else "there is no scan to segment: see processed/catalogue.csv for why"
+        )
     return (
         f"{len(found):,} boxes on {len(scans) - len(refused):,} scans in processed/boxes.csv, "
         f"{len(refused):,} scans quarantined"
@@ -64,19 +74,18 @@ def search_scan(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
-    about = (params.classes, row["label"], row["group"])
-    match source.layout:
-        case "idx":  # ink bright on 0 already
-            return Searched((replace(whole_subject(row), pixels=scan),))
-        case "whole":
-            return subjects.search_picture(scan, row["label"], row["group"])
-        case "form":
-            return subjects.search_form(scan, params.classes)
-        case "cells":
-            rows, columns = source.rows or 1, source.columns or 1
-            return subjects.search_cells(scan, rows, columns, source.labels, *about)
-        case flow:
-            return subjects.search_flowing_page(scan, flow, *about)
+    if source.layout == "idx":  # ink bright on 0 already
+        return Searched((replace(whole_subject(row), pixels=scan),))
+    return subjects.search_scan(
+        scan,
+        source.layout,
+        params.classes,
+        row["label"],
+        row["group"],
+        rows=source.rows or 1,
+        columns=source.columns or 1,
+        labels_from=source.labels,
+    )
 
 
 def is_whole(row: Row) -> bool:
@@ -89,17 +98,47 @@ def whole_subject(row: Row) -> Subject:
     return Subject((0, 0, int(row["width"]), int(row["height"])), row["label"], row["group"])
 
 
-def name_subject(row: Row, subject: Subject) -> str:
-    """Return the id of a subject: its scan's, and unless it is the whole, its box's centre."""
-    return scan_id_of(row) if is_whole(row) else box_id(scan_id_of(row), subject.box)
+def name_subjects(row: Row, found: Iterable[Subject]) -> Iterator[Found]:
+    """Yield a scan's subjects with their ids; what raw/labels.csv says of the scan wins.
+
+    The id of a subject is its scan's, and unless it is the whole, its box's centre.
+    """
+    scan = scan_id_of(row)
+    for subject in found:
+        name = scan if is_whole(row) else box_id(scan, subject.box)
+        yield row, name, override(subject, row)
 
 
-def override(subject: Subject, said: Row | None) -> Subject:
-    """Return the subject with the label and group that raw/labels.csv gives its id."""
-    if said is None:
-        return subject
+def override(subject: Subject, said: Row) -> Subject:
+    """Return the subject with the label and group that a row gives it; '' changes nothing."""
     label, group = said.get("label") or subject.label, said.get("group") or subject.group
     return replace(subject, label=label, group=group)
+
+
+def read_box_overrides(root: Path, classes: tuple[str, ...]) -> dict[str, Row]:
+    """Return the rows of raw/labels.csv that name a box, by its id."""
+    said = {row["id"]: row for row in read_overrides(root) if row.get("id")}
+    for name, row in said.items():
+        label = row.get("label", "")
+        if label not in ("", LEFT_OUT, *classes):
+            raise DataError(
+                f"raw/labels.csv: '{label}' (of box {name}) is not among the classes in "
+                f"params.yaml.{nearest(label, classes)}"
+            )
+    return said
+
+
+def apply_box_overrides(found: list[Found], said: dict[str, Row]) -> list[Found]:
+    """Return the subjects as raw/labels.csv wants them, without those that it leaves out."""
+    unknown = sorted(said.keys() - {name for _, name, _ in found})
+    if unknown:
+        warn(f"raw/labels.csv: no box has the id {', '.join(unknown[:3])}; see processed/boxes.csv")
+    left_out = {name for name, row in said.items() if row.get("label") == LEFT_OUT}
+    return [
+        (row, name, override(subject, said.get(name, {})))
+        for row, name, subject in found
+        if name not in left_out
+    ]
 
 
 def encode_overlay(searched: Searched) -> bytes:
@@ -108,12 +147,7 @@ def encode_overlay(searched: Searched) -> bytes:
     return b"" if overlay is None else images.encode_jpeg(overlay, quality=60)
 
 
-def overlay_name(row: Row) -> str:
-    """Return a name for a page's overlay that starts like the page's own."""
-    return f"{Path(row['member'] or row['source']).stem}-{scan_id_of(row)}.jpg"
-
-
-def write_found(project: Project, found: list[tuple[Row, str, Subject]]) -> None:
+def write_found(project: Project, found: list[Found]) -> None:
     """Write boxes.csv and glyphs.h5, in the same order."""
     twice = [name for name, count in Counter(name for _, name, _ in found).items() if count > 1]
     if twice:

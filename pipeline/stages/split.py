@@ -1,5 +1,6 @@
 """prep split: balanced.csv -> split.csv, a row for each tile and fold."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -24,6 +25,8 @@ from pipeline.splits import (
 from pipeline.store import open_dataset
 from pipeline.tables import COLUMNS, Row, read_table, write_table
 
+WINDOW = 512  # tiles that are in memory at once
+
 Column = npt.NDArray[np.object_]
 
 
@@ -31,6 +34,7 @@ def split(project: Project, params: Params) -> str:
     """Divide the balanced tiles into training, validation and test set."""
     rows = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
+    refuse_strangers(rows, scans)
     labels = np.array([row["label"] for row in rows], object)
     groups, tied = tie_near_duplicates(project, params, rows, group_tiles(params, rows, scans))
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
@@ -39,8 +43,18 @@ def split(project: Project, params: Params) -> str:
         needed = ["train", "val"] if params.split.val else ["train"]
         check_parts(labels, parts, params.classes, [*needed, "test"])
     write_table(project.output("split.csv"), COLUMNS["split"], to_rows(rows, groups, folds))
-    note = f"; {tied:,} near-duplicates kept on one side" if tied else ""
+    note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
     return f"{describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+
+
+def refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
+    """Raise DataError when a tile's scan is not in the catalogue any more."""
+    gone = [row["id"] for row in rows if scan_of(row["id"]) not in scans]
+    if gone:
+        raise DataError(
+            f"processed/balanced.csv names {gone[0]}, whose scan is not in catalogue.csv. Bring "
+            "all up to date with: dvc repro split"
+        )
 
 
 def divide(params: Params, labels: Column, groups: Column, given: Column) -> list[Column]:
@@ -82,24 +96,39 @@ def group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[
 def tie_near_duplicates(
     project: Project, params: Params, rows: list[Row], groups: list[str]
 ) -> tuple[Column, int]:
-    """Return groups in which near-duplicate photos share one, and how many photos were tied."""
-    distance = params.split.near_duplicates
-    if params.tile.method != "photo" or distance is None:
-        return np.array(groups, object), 0
-    with open_dataset(project.input("tiles.h5")) as tiles:
-        place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
-        wanted = np.array([place[row["id"]] for row in rows])
-        hashes = np.array(
-            [
-                images.perceptual_hash(tile)
-                for start in range(0, len(wanted), 512)
-                for tile in tiles.read(wanted[start : start + 512]).images
-            ],
-            np.uint64,
-        )
-    clusters = find_near_duplicates(hashes, distance)
+    """Return groups in which near-duplicates share one, and how many tiles were tied.
+
+    Photos are tied by their perceptual hashes; of writing, which differs in little from class to
+    class, only tiles that are the same to the pixel.
+    """
+    settings = params.split
+    near = params.tile.method == "photo" and settings.near_duplicates is not None
+    hash_tile = images.perceptual_hash if near else hash_pixels
+    hashes = np.array([hash_tile(tile) for tile in read_in_order(project, rows)], np.uint64)
+    distance = settings.near_duplicates if near else 0
+    clusters = find_near_duplicates(hashes, distance or 0)
     sizes = np.bincount(clusters)
     return merge_groups(groups, clusters), int(sizes[sizes > 1].sum())
+
+
+def hash_pixels(tile: npt.NDArray[np.uint8]) -> np.uint64:
+    """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
+    return np.frombuffer(hashlib.sha256(tile.tobytes()).digest()[:8], np.uint64)[0]
+
+
+def read_in_order(project: Project, rows: list[Row]) -> Iterator[npt.NDArray[np.uint8]]:
+    """Yield the tiles of balanced.csv's rows."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
+        stale = [row["id"] for row in rows if row["id"] not in place]
+        if stale:
+            raise DataError(
+                f"processed/balanced.csv names {stale[0]}, which is not in tiles.h5. Make it again "
+                "with: prep balance"
+            )
+        wanted = np.array([place[row["id"]] for row in rows])
+        for start in range(0, len(wanted), WINDOW):
+            yield from tiles.read(wanted[start : start + WINDOW]).images
 
 
 def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:

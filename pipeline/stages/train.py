@@ -1,25 +1,29 @@
 """prep train: experiments/<name>.json -> runs/<name>/fold-<f>/seed-<n>/."""
 
-import hashlib
 import json
+import math
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-from pipeline import __version__, network
+from pipeline import network
 from pipeline.atomic import whole_folder
 from pipeline.audit import find_leaks
+from pipeline.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.console import progress, warn
 from pipeline.errors import DataError
 from pipeline.experiments import (
-    Plan,
     Pool,
     choose_experiments,
+    digest_inputs,
     load_plan,
     read_folds,
     read_pool,
 )
+from pipeline.models import build_model
 from pipeline.params import Params, Train
 from pipeline.project import Project
 from pipeline.schedule import Schedule
@@ -30,37 +34,39 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
     """Train every fold and seed of each experiment (or of one); finished runs are kept."""
     names = choose_experiments(params, experiment)
     refuse_leaks(project, params)
-    done = Counter(kept for name in names for kept in train_experiment(project, params, name))
+    build = cache(
+        partial(build_model, project.root, params.train)
+    )  # TensorFlow never gives a model back
+    done = Counter(
+        kept for name in names for kept in train_experiment(project, params, name, build)
+    )
     kept = f" ({done[True]} were finished already)" if done[True] else ""
     runs = done.total()
-    steps = f"{params.train.steps:,} steps"
-    return f"{runs} run{'s' * (runs != 1)} of {steps} in processed/runs{kept}"
+    by_epochs = params.train.budget == "epochs"
+    length = f"{params.train.epochs:g} epochs" if by_epochs else f"{params.train.steps:,} steps"
+    return f"{runs} run{'s' * (runs != 1)} of {length} in processed/runs{kept}"
 
 
-def train_experiment(project: Project, params: Params, name: str) -> Iterator[bool]:
+def train_experiment(
+    project: Project, params: Params, name: str, build: Callable[..., Any]
+) -> Iterator[bool]:
     """Bring each run of an experiment up to date; yield for each whether it was finished before."""
-    plan = load_plan(project, name)
-    folds, seeds, steps = read_folds(project, plan), params.train.seeds, params.train.steps
+    plan = load_plan(project, params, name)
+    folds, seeds = read_folds(project, plan), params.train.seeds
     remove_other_runs(project, name, [fold.number for fold in folds], seeds)
-    with progress(f"training {name}", len(folds) * len(seeds) * steps) as advance:
-        for fold in folds:
-            pool: Pool | None = None
-            for seed in seeds:
-                folder = project.run_folder(name, fold.number, seed)
-                inputs = digest_inputs(plan, params.train, fold.number, seed)
-                kept = is_finished(folder, inputs)
-                if not kept:
-                    pool = pool or read_pool(project, plan, fold)
-                    train_run(folder, params.train, pool, seed, inputs, advance)
-                yield kept
-
-
-def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
-    """Return a digest of everything that decides how a run ends, other than the machine."""
-    budget = settings.model_dump(exclude={"seeds"})
-    return hashlib.sha256(
-        json.dumps([__version__, plan, budget, fold, seed], sort_keys=True).encode()
-    ).hexdigest()
+    for fold in folds:
+        pool: Pool | None = None
+        for seed in seeds:
+            folder = project.run_folder(name, fold.number, seed)
+            inputs = digest_inputs(plan, params.train, fold.number, seed)
+            kept = is_finished(folder, inputs)
+            if not kept:
+                pool = pool or read_pool(project, params, plan, fold)
+                model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
+                network.restart(model, seed, start)
+                train_run(folder, model, params.train, pool, seed, inputs)
+            checkpoint_file(folder).unlink(missing_ok=True)
+            yield kept
 
 
 def is_finished(folder: Path, inputs: str) -> bool:
@@ -71,12 +77,20 @@ def is_finished(folder: Path, inputs: str) -> bool:
         return False
 
 
+def checkpoint_file(folder: Path) -> Path:
+    """Return where the state of an unfinished run lies: beside the run's folder."""
+    return folder.with_name(f".{folder.name}.npz")
+
+
 def remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequence[int]) -> None:
-    """Throw away the runs of seeds and folds that are no longer asked for."""
-    wanted = {project.run_folder(name, fold, seed) for fold in folds for seed in seeds}
-    for folder in project.output("runs", name).glob("fold-*/seed-*"):
-        if folder not in wanted:
-            shutil.rmtree(folder)
+    """Throw away the runs that are no longer asked for, and what a killed training left behind."""
+    wanted = [project.run_folder(name, fold, seed) for fold in folds for seed in seeds]
+    kept = {*wanted, *map(checkpoint_file, wanted)}
+    for path in project.output("runs", name).glob("fold-*/*"):
+        if path not in kept and path.is_dir():
+            shutil.rmtree(path)
+        elif path not in kept:
+            path.unlink()
 
 
 def refuse_leaks(project: Project, params: Params) -> None:
@@ -87,35 +101,39 @@ def refuse_leaks(project: Project, params: Params) -> None:
 
 
 def train_run(
-    folder: Path, settings: Train, pool: Pool, seed: int, inputs: str, advance: Callable[[], None]
+    folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
 ) -> None:
-    """Train one seed on one fold's pool; write model.keras, history.csv and run.json."""
-    model = network.build(
-        settings.model,
-        pool.tiles.images.shape[1:],
-        len(pool.classes),
-        seed=seed,
-        learning_rate=settings.learning_rate,
-    )
-    order = Schedule(seed, pool.originals, pool.variants, settings.steps, settings.batch_size)
-    history = network.fit(
-        model,
-        lambda step: (pool.tiles.images[order[step]], pool.tiles.labels[order[step]]),
-        steps=settings.steps,
-        validate_every=settings.validate_every,
-        validation=(pool.validation.images, pool.validation.labels) if pool.validation else None,
-        on_step=lambda _: advance(),
-    )
+    """Train a restarted model on one fold's pool; write model.keras, history.csv, run.json."""
+    history = fit_run(folder, model, settings, pool, seed, inputs)
     if history.failed_step is not None:
-        warn(f"{folder}: the loss stopped being a number at step {history.failed_step}")
-    run = {
+        warn(
+            f"{folder.parent.parent.name}, fold {pool.fold}, seed {seed} failed: the loss stopped "
+            f"being a number at step {history.failed_step}. What it had learned by step "
+            f"{history.best_step} is kept and counts like the other runs."
+        )
+    with whole_folder(folder) as part:
+        network.save(model, part / "model.keras")
+        write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
+        text = json.dumps(
+            describe_run(model, settings, pool, seed, inputs, history), indent=2, ensure_ascii=False
+        )
+        (part / "run.json").write_text(text + "\n", encoding="utf-8")
+
+
+def describe_run(
+    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: network.History
+) -> dict[str, object]:
+    """Return run.json: what was trained, for how long, by which versions."""
+    return {
         "inputs": inputs,
         "fold": pool.fold,
         "seed": seed,
-        "steps": settings.steps,
+        "steps": count_steps(settings, pool),
         "budget": settings.model_dump(exclude={"seeds"}),
         "originals": pool.originals,
         "variants": pool.variants,
+        "repeats": pool.repeats,
+        "online": pool.fresh is not None,
         "best_step": history.best_step,
         "failed_step": history.failed_step,
         "seconds": round(history.seconds, 3),
@@ -123,11 +141,37 @@ def train_run(
         "summary": network.summarise(model),
         "versions": network.versions(),
     }
-    with whole_folder(folder) as part:
-        network.save(model, part / "model.keras")
-        write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
-        text = json.dumps(run, indent=2, ensure_ascii=False)
-        (part / "run.json").write_text(text + "\n", encoding="utf-8")
+
+
+def fit_run(
+    folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
+) -> network.History:
+    """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
+    added = len(pool.tiles) - pool.originals
+    steps = count_steps(settings, pool)
+    order = Schedule(seed, pool.originals, added, steps, settings.batch_size)
+    place = checkpoint_file(folder)
+    resume = read_checkpoint(place, inputs)
+    chosen = pool.validation
+    what = f"training {folder.parent.parent.name}, fold {pool.fold}, seed {seed}"
+    with progress(what, order.steps - (resume.step if resume else 0)) as advance:
+        return network.fit(
+            model,
+            lambda step: pool.take(order[step], order.passes(step), seed),
+            steps=order.steps,
+            validate_every=settings.validate_every,
+            validation=(chosen.images, chosen.labels) if chosen else None,
+            on_step=lambda _: advance(),
+            resume=resume,
+            on_checkpoint=lambda state: write_checkpoint(place, state, inputs),
+        )
+
+
+def count_steps(settings: Train, pool: Pool) -> int:
+    """Return how many steps a run takes: the same for all, or as many epochs (then rounded up)."""
+    if settings.epochs is None:
+        return settings.steps
+    return math.ceil(settings.epochs * len(pool.tiles) / settings.batch_size)
 
 
 def vars_of(row: network.Row) -> dict[str, object]:

@@ -1,0 +1,240 @@
+"""prep predict: new pictures and a model -> a table of labels, and drawings in predictions/."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import images, network, overlays, tiles
+from pipeline.archives import PictureFile, find_files, plain_name, printable_name
+from pipeline.atomic import whole_file
+from pipeline.boxes import Box
+from pipeline.catalogue import name_of, overlay_name
+from pipeline.console import show, track, warn
+from pipeline.errors import DataError, nearest
+from pipeline.params import Params, Tile
+from pipeline.project import Project
+from pipeline.scores import choose_classes
+from pipeline.subjects import LAYOUTS, Layout, Searched, Subject, search_scan
+from pipeline.tables import Row
+
+Pixels = npt.NDArray[np.uint8]
+
+COLUMNS = ("picture", "number", "box", "label", "probability", "second best")
+SMALLEST_DRAWING = 300  # pixels: labels on a picture with a shorter long side could not be read
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture is: its layout, and of a page of cells how many there are."""
+
+    layout: Layout
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A scan, named as in the catalogue, its subjects' boxes and the probability of each class."""
+
+    row: Row
+    boxes: list[Box]
+    probabilities: npt.NDArray[np.float32]  # (N, K)
+
+
+def predict(
+    project: Project,
+    params: Params,
+    pictures: Sequence[Path],
+    wanted: str,
+    layout: str | None = None,
+    out: Path | None = None,
+) -> str:
+    """Label the subjects on pictures with a model; show the labels and draw them."""
+    reading = choose_reading(params, layout)
+    model_file = find_model(project, params, wanted)
+    folder = choose_folder(project, out)
+    files = list(find_pictures(pictures))
+    model = load_model(model_file, params)
+    inputs = {Path(plain_name(file.source)).resolve() for file in files}
+    found: list[Predicted] = []
+    unused: list[str] = []
+    for row, scan in read_pages(track(files, "predicting", len(files))):
+        try:
+            if isinstance(scan, DataError):
+                raise scan
+            predicted = predict_scan(row, scan, reading, params, model)
+            write_drawing(folder, inputs, scan, predicted, params.classes)
+            found.append(predicted)
+        except DataError as error:
+            unused.append(f"{name_of(row)}: {error}")
+    report(found, unused, params.classes)
+    count = sum(len(predicted.boxes) for predicted in found)
+    return (
+        f"{count:,} subject{'s' * (count != 1)} labelled by {shorten(project, model_file)} and "
+        f"drawn on {len(found):,} picture{'s' * (len(found) != 1)} in {shorten(project, folder)}"
+    )
+
+
+def choose_reading(params: Params, wanted: str | None) -> Reading:
+    """Return how to read the wanted layout, by default that of the project's first source."""
+    name = wanted or params.sources[0].layout
+    layout = next((known for known in LAYOUTS if known == name), None)
+    if layout is None:
+        raise DataError(
+            f"--layout: '{name}' is no layout that can be predicted.{nearest(name, LAYOUTS)} "
+            f"Known: {', '.join(LAYOUTS)}"
+        )
+    source = next((source for source in params.sources if source.layout == layout), None)
+    if source is None and layout == "cells":
+        raise DataError(
+            "--layout cells: params.yaml has no source of that layout, which would say how many "
+            "rows and columns a page has"
+        )
+    return Reading(layout, (source and source.rows) or 1, (source and source.columns) or 1)
+
+
+def find_model(project: Project, params: Params, wanted: str) -> Path:
+    """Return the model's file: a .keras file itself, or of an experiment that of its first run."""
+    if wanted.endswith(".keras"):
+        return Path(wanted)
+    if wanted not in params.experiments:
+        known = list(params.experiments)
+        raise DataError(
+            f"--model: '{wanted}' is no .keras file, and there is no such experiment in "
+            f"params.yaml.{nearest(wanted, known)} Known: {', '.join(known)}"
+        )
+    return project.require(project.run_folder(wanted, 0, params.train.seeds[0]) / "model.keras")
+
+
+def load_model(path: Path, params: Params) -> Any:
+    """Read a model; raises DataError when it is made for other tiles or classes."""
+    model = network.load(path)
+    side, channels = params.tile.size, params.tile.channels
+    network.check_fit(model, (side, side, channels), len(params.classes), str(path))
+    return model
+
+
+def choose_folder(project: Project, out: Path | None) -> Path:
+    """Return the folder for the drawings, which must not be taken for data."""
+    folder = project.output("predictions") if out is None else out
+    if folder.resolve().is_relative_to((project.root / "raw").resolve()):
+        raise DataError(f"--out {folder}: drawings under raw/ would be taken for your pictures")
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"--out {folder} is a file; give the name of a folder")
+    return folder
+
+
+def find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
+    """Yield the files that are named, and those in folders and archives that are."""
+    for path in paths:
+        named = PictureFile(printable_name(path.as_posix()))
+        if not os.access(path, os.R_OK):  # reading it says why
+            yield named
+            continue
+        inside = find_files(Path(), path.as_posix())
+        yield from inside or [PictureFile(named.source, trouble="there is no picture in it")]
+
+
+def read_pages(files: Iterable[PictureFile]) -> Iterator[tuple[Row, Pixels | DataError]]:
+    """Yield each page of each file; what can't be read comes as the error that says why."""
+    for file in files:
+        row = {"source": file.source, "member": file.member, "page": "0"}
+        try:
+            data = file.read(Path())
+            row["sha256"] = hashlib.sha256(data).hexdigest()
+            for page, scan in enumerate(images.decode_pages(data)):
+                row["page"] = str(page)
+                yield row.copy(), scan
+        except DataError as error:
+            yield row, error
+
+
+def predict_scan(row: Row, scan: Pixels, reading: Reading, params: Params, model: Any) -> Predicted:
+    """Label the subjects on a scan; raises DataError with the reason when there are none."""
+    searched = find_subjects(scan, reading, params.tile)
+    if searched.reason:
+        raise DataError(searched.reason)
+    made = [cut_tile(scan, subject, params.tile) for subject in searched.subjects]
+    probabilities = network.predict(model, np.stack(made))
+    if not np.isfinite(probabilities).all():
+        raise DataError("the model gives no numbers as probabilities: its training diverged")
+    return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
+
+
+def find_subjects(scan: Pixels, reading: Reading, tile: Tile) -> Searched:
+    """Find the subjects of a scan without their labels; a photo is its one subject."""
+    if reading.layout == "whole" and tile.method == "photo":
+        if scan.min() == scan.max():
+            return Searched(reason="it is blank, of one colour all over")
+        return Searched((Subject((0, 0, scan.shape[1], scan.shape[0]), ""),))
+    return search_scan(scan, reading.layout, None, rows=reading.rows, columns=reading.columns)
+
+
+def cut_tile(scan: Pixels, subject: Subject, tile: Tile) -> Pixels:
+    """Return a subject's tile, made of its ink or, for photos, of what its box shows."""
+    x0, y0, x1, y1 = subject.box
+    pixels = subject.pixels
+    if pixels is None or tile.method == "photo":
+        pixels = scan[y0:y1, x0:x1]
+    return tiles.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
+
+
+def write_drawing(
+    folder: Path, inputs: set[Path], scan: Pixels, predicted: Predicted, classes: Sequence[str]
+) -> None:
+    """Write a scan with its boxes and labels; raises DataError rather than replace an input."""
+    target = folder / overlay_name(predicted.row)
+    if target.resolve() in inputs:
+        raise DataError(f"its drawing {target} would replace one of the pictures: change --out")
+    with whole_file(target) as part:
+        part.write_bytes(images.encode_jpeg(draw(scan, predicted, classes)))
+
+
+def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
+    """Return a scan with its boxes, labels and probabilities; a small one is enlarged."""
+    factor = max(1, round(SMALLEST_DRAWING / max(scan.shape[:2])))
+    best = choose_classes(predicted.probabilities)
+    chances = predicted.probabilities.max(axis=1)
+    return overlays.draw_overlay(
+        scan.repeat(factor, axis=0).repeat(factor, axis=1),
+        [
+            (x0 * factor, y0 * factor, x1 * factor, y1 * factor)
+            for x0, y0, x1, y1 in predicted.boxes
+        ],
+        [classes[number] for number in best],
+        list(chances),
+        [f"{100 * chance:.0f}%" for chance in chances],
+    )
+
+
+def report(found: Sequence[Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
+    """Show every label, and warn of pictures that can't be used; raises DataError if none can."""
+    if not found:
+        heading = ["none of the pictures can be used:"] if len(unused) > 1 else []
+        raise DataError("\n".join([*heading, *unused]))
+    show("Predictions", COLUMNS, (row for scan in found for row in describe(scan, classes)))
+    for line in unused:
+        warn(f"not used: {line}")
+
+
+def describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the cells of each subject of a scan."""
+    for number, (box, chances) in enumerate(
+        zip(predicted.boxes, predicted.probabilities, strict=True), start=1
+    ):
+        best, *others = np.argsort(-chances, kind="stable")
+        second = f"{classes[others[0]]} ({chances[others[0]]:.3f})" if others else ""
+        place = ", ".join(map(str, box))
+        name = name_of(predicted.row)
+        yield name, str(number), place, classes[best], f"{chances[best]:.3f}", second
+
+
+def shorten(project: Project, path: Path) -> str:
+    """Return a path from the project's root if it lies there, as the other commands show it."""
+    return project.relative(path) if path.is_relative_to(project.root) else str(path)
