@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from pipeline.errors import DataError, nearest
-from pipeline.ops import Op, parse_op
+from pipeline.ops import Duplicate, Op, parse_op
 
 Thing = TypeVar("Thing")
 
@@ -316,18 +316,25 @@ class Params(Section):
     def control_of(self, name: str) -> str | None:
         """Return what the experiment `name` is compared with, None when that is missing.
 
-        Unless it says, that is `none`; but an op on some classes only also makes those classes
-        more frequent, so that such an experiment has to name a control that does the same.
+        Unless it says, that is `none`. Variants of some classes only also make those classes more
+        frequent, so the control of such an experiment has to shift them alike.
         """
-        experiment = self.experiments[name]
-        if experiment.control or name == "none":
-            return experiment.control
-        return "none" if "none" in self.experiments and not self.shifts_classes(name) else None
+        control = self.experiments[name].control or ("none" if name != "none" else None)
+        if control not in self.experiments or control == name:
+            return None
+        return control if self.class_shift(control) == self.class_shift(name) else None
 
-    def shifts_classes(self, name: str) -> bool:
-        """Return whether an experiment adds more variants of some classes than of others."""
-        counts = self.count_variants(name)
-        return len(set(counts.values())) > 1
+    def class_shift(self, name: str) -> tuple[float, ...]:
+        """Return the share of each class in the training tiles, were the originals balanced."""
+        if self.experiments[name].balance != "none":
+            return (1 / len(self.classes),) * len(self.classes)
+        sizes = [1 + count for count in self.count_variants(name).values()]
+        return tuple(size / sum(sizes) for size in sizes)
+
+    def is_baseline(self, name: str) -> bool:
+        """Return whether an experiment changes no picture: it adds nothing, or duplicates."""
+        steps = [step for op in self.experiments[name].ops for step in self.augment[op].steps]
+        return all(isinstance(step, Duplicate) for step in steps)
 
     def count_variants(self, name: str) -> dict[str, int]:
         """Return how many variants of each of its tiles an experiment adds, by class."""
@@ -342,25 +349,30 @@ class Params(Section):
         }
 
     def explain_missing_control(self, name: str) -> str:
-        """Return which lines to add for an experiment without a control, '' if it has one."""
-        is_baseline = name == "none" or name.startswith("duplicate")
-        if is_baseline or self.control_of(name) is not None:
+        """Return which lines to add for an experiment without a control, '' if it needs none."""
+        if self.is_baseline(name) or self.control_of(name) is not None:
             return ""
-        if not self.shifts_classes(name):
-            return f"No verdict on {name}: add its control to experiments: `none: {{}}`"
         counts = {label: count for label, count in self.count_variants(name).items() if count}
-        if set(counts.values()) == {1}:
-            control = f"duplicate-{'-'.join(counts)}"
-            recipe = f"{{ops: [duplicate], classes: [{', '.join(counts)}]}}"
-            return (
-                f"No verdict on {name}: it also makes {', '.join(counts)} more frequent. Add to "
-                f"experiments: `{control}: {recipe}`, and to {name}: `control: {control}`"
-            )
-        copies = ", ".join(f"{count} of each {label}" for label, count in counts.items())
+        if len(counts) == len(self.classes) and len(set(counts.values())) == 1:
+            return f"No verdict on {name}: add its control to experiments: `none: {{}}`"
+        control = f"duplicate-for-{name}"
+        copies = sorted(set(counts.values()))
+        ops = [f"duplicate-{number}" if number > 1 else "duplicate" for number in copies]
+        recipes = ", ".join(
+            f"`{op}: {{transform: duplicate, copies: {number}}}`"
+            for op, number in zip(ops, copies, strict=True)
+        )
+        classes = {
+            op: [label for label, count in counts.items() if count == number]
+            for op, number in zip(ops, copies, strict=True)
+        }
+        experiment = yaml.safe_dump(
+            {"ops": ops, "classes": classes}, default_flow_style=True, allow_unicode=True, width=999
+        ).strip()
         return (
-            f"No verdict on {name}: it also makes some classes more frequent. Add to experiments "
-            f"one that adds as many duplicates ({copies}; an op `{{transform: duplicate, copies: "
-            f"N}}` makes N), and to {name} its name as `control:`"
+            f"No verdict on {name}: it also makes {', '.join(counts)} more frequent, and its "
+            f"control does not. Let augment have {recipes}; add to experiments "
+            f"`{control}: {experiment}`, and to {name}: `control: {control}`"
         )
 
 

@@ -1,5 +1,6 @@
 """params.yaml: defaults, types, and errors that name the key and the nearest known one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_each_op_of_an_experiment_may_have_classes_of_its_own(load):
     assert params.classes_of("ideas", "rotate") == ("cat", "dog")
     assert params.count_variants("ideas") == {"cat": 2, "dog": 1}
     assert params.control_of("ideas") is None
-    assert "(2 of each cat, 1 of each dog;" in params.explain_missing_control("ideas")
+    assert "duplicate: [dog], duplicate-2: [cat]" in params.explain_missing_control("ideas")
 
 
 def test_as_many_variants_of_each_class_need_no_control_of_their_own(load):
@@ -144,3 +145,47 @@ def test_the_presets_and_the_root_are_valid():
     root = Path(__file__).parents[1]
     for path in [root / "params.yaml", *root.glob("pipeline/presets/*/params.yaml")]:
         assert isinstance(load_params(path), Params)
+
+
+AUGMENT = {
+    "flip": {},
+    "turn": {"transform": "rotate", "degrees": 5, "copies": 3},
+    "duplicate": {},
+    "duplicate-3": {"transform": "duplicate", "copies": 3},
+}
+
+
+@pytest.mark.parametrize(
+    "experiment, control, expected",
+    [
+        (("flip", None), (), "control"),
+        (("flip", None), ("duplicate", None), "control"),
+        (("flip", "cat"), (), None),
+        (("flip", "cat"), ("duplicate", "cat"), "control"),
+        (("flip", "cat"), ("duplicate", "dog"), None),
+        (("turn", "cat"), ("duplicate", "cat"), None),
+        (("turn", "cat"), ("duplicate-3", "cat"), "control"),
+    ],
+)  # fmt: skip
+def test_a_control_makes_the_classes_as_frequent(load, experiment, control, expected):
+    def write(op=None, label=None):
+        return {"ops": [op] if op else [], "classes": [label] if label else None}
+
+    arms = {"control": write(*control), "arm": write(*experiment) | {"control": "control"}}
+    assert load(augment=AUGMENT, experiments=arms).control_of("arm") == expected
+
+
+@pytest.mark.parametrize("op", ["flip", "turn"])
+def test_the_lines_that_are_suggested_give_a_control(load, op):
+    """Whatever the classes are called: the line is pasted into the file and read again."""
+    arms = {"none": {}, "arm": {"ops": [op], "classes": ["no", "a cat"]}}
+    classes = ["no", "a cat", "dog"]
+    params = load(augment=AUGMENT, experiments=arms, classes=classes)
+    advice = params.explain_missing_control("arm")
+    pasted = [yaml.safe_load(line) for line in re.findall(r"`([^`]+)`", advice)]
+    recipe, control, pointer = pasted
+    arms = arms | control | {"arm": arms["arm"] | pointer}
+    params = load(augment=AUGMENT | recipe, experiments=arms, classes=classes)
+    assert params.control_of("arm") == "duplicate-for-arm"
+    assert params.explain_missing_control("arm") == ""
+    assert params.explain_missing_control("duplicate-for-arm") == ""
