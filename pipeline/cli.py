@@ -36,11 +36,9 @@ Jobs = Annotated[
 ]
 
 
-def run_stage(
-    stage: str, quiet: bool, options: dict[str, Any] | None = None, *, params: bool = True
-) -> None:
+def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    run(f"stages.{stage}", stage, stage, quiet, options, params=params)
+    run(f"stages.{stage}", stage, stage, quiet, options)
 
 
 def run(
@@ -49,26 +47,20 @@ def run(
     name: str,
     quiet: bool,
     options: dict[str, Any] | None = None,
-    *,
-    params: bool = True,
 ) -> None:
     """Run a function of a module on the project here; import nothing before it is needed."""
     from importlib import import_module
 
     from pipeline import console
+    from pipeline.params import load_params
     from pipeline.project import find_project
 
     if quiet:
         console.be_quiet()
     start = time.perf_counter()
     project = find_project(Path.cwd())
-    arguments: list[Any] = [project]
-    if params:
-        from pipeline.params import load_params
-
-        arguments.append(load_params(project.params_file))
     work: Callable[..., str] = getattr(import_module(f"pipeline.{module}"), function)
-    made = work(*arguments, **(options or {}))
+    made = work(project, load_params(project.params_file), **(options or {}))
     if made:
         console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
 
@@ -82,7 +74,7 @@ def sample(quiet: Quiet = False) -> None:
 
     Example: `prep sample`
     """
-    run_stage("sample", quiet, params=False)
+    run_stage("sample", quiet)
 
 
 @app.command(rich_help_panel=ROAD)

@@ -57,11 +57,11 @@ def test_frozen_layers_stay_as_they_are(pretrained, prep):
 
 def test_another_start_trains_again(pretrained, prep):
     fine_tune(pretrained, prep)
-    assert "(2 were finished already)" in prep("train", *NONE)[1]
+    assert "(2 finished before)" in prep("train", *NONE)[1]
     prep("pretrain", "other/tiles.h5", "--steps", "3", "--seed", "5")
     assert "has changed since none was planned" in prep("train", *NONE)[2]
     prep("plan")
-    assert "finished already" not in prep("train", *NONE)[1]
+    assert "finished before" not in prep("train", *NONE)[1]
 
 
 def test_runs_and_files_are_tested_on_other_tiles_and_nothing_is_written(pretrained, prep):

@@ -38,14 +38,14 @@ def run_file(project, seed, name="none"):
 def test_a_finished_run_is_kept(planned, prep):
     assert train(prep).startswith("train: 2 runs of 6 steps in processed/runs, in")
     before = run_file(planned, 0).stat().st_mtime_ns
-    assert "(2 were finished already)" in train(prep)
+    assert "(2 finished before)" in train(prep)
     assert run_file(planned, 0).stat().st_mtime_ns == before
 
 
 def test_only_what_is_missing_is_trained(planned, prep):
     train(prep)
     run_file(planned, 1).unlink()
-    assert "(1 were finished already)" in train(prep)
+    assert "(1 finished before)" in train(prep)
     assert run_file(planned, 1).exists()
 
 
@@ -53,13 +53,13 @@ def test_only_what_is_missing_is_trained(planned, prep):
 def test_another_budget_trains_again(planned, prep, change):
     train(prep)
     write_params(planned, train=BUDGET | change)
-    assert "finished already" not in train(prep)
+    assert "finished before" not in train(prep)
 
 
 def test_runs_that_are_no_longer_asked_for_are_removed(planned, prep):
     train(prep)
     write_params(planned, train=BUDGET | {"seeds": [1]})
-    assert "(1 were finished already)" in train(prep)
+    assert "(1 finished before)" in train(prep)
     assert not run_file(planned, 0).parent.exists()
 
 
@@ -117,7 +117,7 @@ def test_an_own_model_is_trained_and_a_change_of_its_file_trains_again(own_model
     assert code == 1
     assert "models/mine.py has changed since none was planned" in errors
     prep("plan")
-    assert "finished already" not in train(prep)
+    assert "finished before" not in train(prep)
     assert prep("evaluate", *NONE)[0] == 0
     assert not (own_model.parent / "__pycache__").exists()  # dvc would take it for a change
 

@@ -27,6 +27,7 @@ def init_project(folder: Path, preset: str) -> str:
     with as_file(files("pipeline") / "presets") as presets:
         copy_new(presets / "road.yaml", folder / "dvc.yaml")
         copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
+        copy_new(presets / "raw-gitignore", folder / "raw" / ".gitignore")
         copy_new(presets / "models-README.md", folder / "models" / "README.md")
         copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
         copy_new(presets / preset / "params.yaml", folder / "params.yaml")

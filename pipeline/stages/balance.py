@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 
+from pipeline.console import warn
 from pipeline.errors import DataError
 from pipeline.experiments import open_tiles
 from pipeline.params import Params
@@ -23,6 +24,7 @@ def balance(project: Project, params: Params) -> str:
     if params.balance.method == "undersample":
         to = None if params.balance.to == "smallest" else params.balance.to
         keep[labelled] = undersample(labels[labelled], to, params.balance.seed)
+    tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
@@ -48,6 +50,15 @@ def check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
             f"class '{empty[0]}' has no tile. Add pictures of it, or take it out of classes in "
             "params.yaml. (processed/quarantine.csv lists what could not be used.)"
         )
+
+
+def tell_small_classes(counts: Counter[str], params: Params) -> None:
+    """Say which classes have fewer tiles than every class should keep."""
+    to = params.balance.to
+    if params.balance.method == "undersample" and to != "smallest":
+        small = [f"{name} ({counts[name]})" for name in params.classes if counts[name] < to]
+        if small:
+            warn(f"balance.to is {to}, but these classes have fewer tiles: {', '.join(small)}")
 
 
 def _spread(counts: Counter[str]) -> str:

@@ -6,12 +6,16 @@ import numpy.typing as npt
 from pipeline import images, paper
 from pipeline.atomic import whole_folder
 from pipeline.console import track
+from pipeline.errors import DataError
 from pipeline.parallel import map_in_order
+from pipeline.params import Params
 from pipeline.project import Project
 
 
-def sample(project: Project) -> str:
+def sample(project: Project, params: Params) -> str:
     """Render scikit-learn's handwritten digits as scanned pages of layout `rows`."""
+    if not any(source.path == "raw/sample" for source in params.sources):
+        raise DataError("no source in params.yaml is raw/sample, so nothing here needs the sample")
     from sklearn.datasets import load_digits
 
     digits = load_digits()

@@ -40,7 +40,7 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
     done = Counter(
         kept for name in names for kept in train_experiment(project, params, name, build)
     )
-    kept = f" ({done[True]} were finished already)" if done[True] else ""
+    kept = f" ({done[True]} finished before)" if done[True] else ""
     runs = done.total()
     by_epochs = params.train.budget == "epochs"
     length = f"{params.train.epochs:g} epochs" if by_epochs else f"{params.train.steps:,} steps"
