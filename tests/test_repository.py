@@ -109,3 +109,12 @@ def test_the_params_reference_names_every_key():
         assert f"`{key}`" in reference
     for transform in TRANSFORMS:
         assert f"`{transform}`" in reference
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/pages.md", "docs/params.md", "docs/ablation.md"]
+)
+def test_every_link_leads_to_a_file(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        assert (ROOT / page).parent.joinpath(target).exists(), target
