@@ -227,6 +227,10 @@ def compare(
         Literal["md", "csv", "json", "latex"] | None,
         typer.Option("--format", help="Print the lines in this form."),
     ] = None,
+    mcnemar: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="McNemar's test of each run and its control's."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Compare the experiments: the ablation table.
@@ -239,6 +243,7 @@ def compare(
     Example: `prep compare --against flip --metric recall --class dog`
     """
     chosen = {"against": against, "metric": metric, "class_name": class_, "form": form}
+    chosen["mcnemar"] = mcnemar
     run_stage("compare", quiet, chosen)
 
 

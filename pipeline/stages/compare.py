@@ -6,10 +6,12 @@ from typing import Any
 from pipeline import console
 from pipeline.ablation import LEGEND, LONG_COLUMNS, narrow, to_row, write_markdown, write_rows
 from pipeline.atomic import whole_file
+from pipeline.errors import DataError
 from pipeline.params import Params, choose
 from pipeline.project import Project
 from pipeline.results import Ablation, load_ablation
 from pipeline.tables import write_table
+from pipeline.verdicts import compare_two_runs
 
 
 def compare(
@@ -19,11 +21,14 @@ def compare(
     metric: str | None = None,
     class_name: str | None = None,
     form: str | None = None,
+    mcnemar: str | None = None,
 ) -> str:
     """Compare every experiment with its control and say what can be said.
 
     With any choice the chosen lines are printed and nothing is written.
     """
+    if mcnemar:
+        return print_pairs(project, params, mcnemar)
     if against or metric or class_name or form:
         return print_chosen(project, params, against, metric, class_name, form)
     ablation = load_ablation(project, params)
@@ -56,6 +61,25 @@ def print_chosen(
     rows = [[str(to_row(r).get(name, "")) for name in LONG_COLUMNS] for r in results]
     console.show("Ablation (shares)", LONG_COLUMNS, rows)
     return f"{len(results)} lines, nothing written"
+
+
+def print_pairs(project: Project, params: Params, name: str) -> str:
+    """Print McNemar's test for each run of an experiment beside its control's of the same seed."""
+    choose(name, params.experiments, "experiment", "experiments")
+    control = params.control_of(name)
+    if control is None:
+        raise DataError(f"{name} has no control that its runs could be paired with")
+    ablation = load_ablation(project, params)
+    arm, other = ({a.name: a for a in ablation.arms}[n] for n in (name, control))
+    rows = []
+    for seed in (seed for seed in arm.seeds if seed in other.seeds):
+        right = [a.predicted[a.seeds.index(seed)] == ablation.labels for a in (other, arm)]
+        pair = compare_two_runs(right[0], right[1])
+        rows.append([str(seed), str(pair.gained), str(pair.lost), f"{pair.p:.3f}"])
+    columns = ["seed", f"right only in {name}", f"right only in {control}", "McNemar's exact p"]
+    console.show(f"{name} beside {control}, run by run", columns, rows)
+    console.say("Each line describes two trainings; another seed is another pair.\n")
+    return f"{len(rows)} pairs of runs, nothing written"
 
 
 def to_json(ablation: Ablation) -> str:
