@@ -118,3 +118,9 @@ def test_every_link_leads_to_a_file(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), target
+
+
+def test_the_page_on_files_names_all_of_them():
+    page = (ROOT / "docs/files.md").read_text(encoding="utf-8")
+    for name in MADE_BY:
+        assert f"`{name}" in page or f"`{name.split('.')[0]}" in page, name
