@@ -25,6 +25,8 @@ from pipeline.ops import Duplicate, Op, parse_op
 
 Thing = TypeVar("Thing")
 
+TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
+
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
 FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -420,29 +422,43 @@ def _references(
         yield experiment.control, params.experiments, "experiments"
 
 
-def _explain(file: str, error: ValidationError) -> Iterator[str]:
+def _explain(file: str, error: ValidationError) -> list[str]:
     items = error.errors()
     failed = {item["loc"][:1] for item in items if len(item["loc"]) > 1}
+    lines: dict[str, str] = {}
     for item in items:
         if item["type"] == "too_short" and item["loc"] in failed:
             continue  # it lacks the item whose own error is told
-        where = ".".join(str(part) for part in item["loc"])
-        if item["type"] == "extra_forbidden":
-            known = _known_keys(item["loc"][:-1])
-            key = str(item["loc"][-1])
-            hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
-            yield f"{file}: {where}: there is no such key.{hint}"
+        # pydantic also says which of several allowed types it tried; that is no key of the file.
+        keys = [part for part in item["loc"] if not str(part).endswith("]") and part not in TYPES]
+        where = ".".join(map(str, keys))
+        told = _tell(item)
+        if where in lines:  # several types are allowed, and none fits
+            lines[where] = f"{lines[where]}; or {told}"
         else:
-            message = item["msg"].removeprefix("Value error, ")
-            told = f"{message}{_found(item)}"
-            # The ops' own messages say where already.
-            yield f"{file}: {told}" if told.startswith(where) else f"{file}: {where}: {told}"
+            lines[where] = told
+    return [
+        # The ops' own messages say where already.
+        f"{file}: {told}" if told.startswith(where) else f"{file}: {where}: {told}"
+        for where, told in lines.items()
+    ]
 
 
-def _found(item: Any) -> str:
-    if item["type"] in {"value_error", "missing"}:
-        return ""
-    return f" (found: {item['input']!r})"
+def _tell(item: Any) -> str:
+    """Return what is wrong about one value, what was found, and the nearest known word."""
+    if item["type"] == "extra_forbidden":
+        known = _known_keys(item["loc"][:-1])
+        key = str(item["loc"][-1])
+        hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
+        return f"there is no such key.{hint}"
+    if item["type"] == "missing":
+        return "it is missing"
+    message = item["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    message = message.replace("a valid tuple", "a list, as in [one, two]")
+    if item["type"] == "value_error":
+        return message
+    allowed = re.findall(r"'([^']+)'", message) if item["type"] == "literal_error" else []
+    return f"{message} (found: {item['input']!r}).{nearest(str(item['input']), allowed)}"
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
