@@ -1,6 +1,7 @@
 """prep report: all of it -> report/index.html, one file that opens offline, and plots/ for DVC."""
 
 from pipeline.atomic import whole_folder
+from pipeline.experiments import open_tiles
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.results import list_scored, load_ablation
@@ -14,12 +15,11 @@ from pipeline.sections.reference import show_reference
 from pipeline.sections.training import show_training
 from pipeline.sections.variants import show_ops
 from pipeline.sections.verdicts import show_verdicts
-from pipeline.store import open_dataset
 
 
 def report(project: Project, params: Params) -> str:
     """Write the page; what is not there yet is named on it."""
-    with open_dataset(project.input("tiles.h5")) as tiles:
+    with open_tiles(project, params) as tiles:
         content: dict[str, object] = {
             "title": params.report.title or project.root.name,
             "classes": params.classes,
