@@ -32,8 +32,3 @@ def pick_evenly(rows: npt.NDArray[np.intp], most: int) -> npt.NDArray[np.intp]:
 def square_columns(count: int) -> int:
     """Return the number of columns that makes a sheet of `count` tiles about square."""
     return max(1, math.ceil(math.sqrt(count)))
-
-
-def pair_up(originals: Tiles, variants: Tiles) -> Tiles:
-    """Return original, variant, original, variant, ... as (2N, S, S, C)."""
-    return np.stack([originals, variants], axis=1).reshape(-1, *originals.shape[1:])

@@ -134,9 +134,13 @@ def open_tiles(project: Project, params: Params) -> Iterator[DatasetFile]:
 
 def describe_file(project: Project, path: Path) -> dict[str, str]:
     """Return the path and the SHA-256 of a file."""
+    return {"file": project.relative(path), "sha256": digest_file(path)}
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"file": project.relative(path), "sha256": digest}
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_plan(project: Project, params: Params, name: str) -> Plan:
@@ -162,7 +166,7 @@ def load_plan(project: Project, params: Params, name: str) -> Plan:
 def is_as_planned(project: Project, file: Plan) -> bool:
     """Return whether a file that a plan names has the digest that it had then."""
     path = project.root / file["file"]
-    return path.is_file() and describe_file(project, path)["sha256"] == file["sha256"]
+    return path.is_file() and digest_file(path) == file["sha256"]
 
 
 def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:

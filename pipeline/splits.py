@@ -64,12 +64,12 @@ def merge_groups(groups: Sequence[str], clusters: npt.NDArray[np.intp]) -> npt.N
 
     A merged group is named after its first member in alphabetical order.
     """
-    _, numbers = np.unique(np.array(groups, object).astype(str), return_inverse=True)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    size = numbers.max(initial=-1) + 1 + clusters.max(initial=-1) + 1
-    offset = numbers.max(initial=-1) + 1
+    _, numbers = np.unique(np.array(groups, object).astype(str), return_inverse=True)
+    offset = numbers.max(initial=-1) + 1  # groups come first among the nodes, then clusters
+    size = offset + clusters.max(initial=-1) + 1
     links = coo_array((np.ones(len(numbers), bool), (numbers, offset + clusters)), (size, size))
     merged = connected_components(links, directed=False)[1][numbers]
     names: dict[int, str] = {}
@@ -114,12 +114,9 @@ def split_folds(
     seed: int,
 ) -> list[npt.NDArray[np.object_]]:
     """Return the parts (N,) of each fold; every row is in the test set of exactly one fold."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
     _refuse_few_groups(labels, groups, folds)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     result = []
-    for _, held_out in splitter.split(labels, labels.astype(str), groups.astype(str)):
+    for held_out in _deal_groups(labels, groups, folds, seed):
         parts = np.full(len(labels), "train", object)
         parts[held_out] = "test"
         parts[_draw_part(labels, groups, parts == "train", val * len(labels), seed + 1)] = "val"
@@ -184,14 +181,21 @@ def _draw_grouped(
     labels: npt.NDArray[np.object_], groups: npt.NDArray[np.object_], share: float, seed: int
 ) -> npt.NDArray[np.intp]:
     """Join folds of StratifiedGroupKFold until the share is met as nearly as whole folds can."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
     _refuse_few_groups(labels, groups, 2)
     fewest = min(len(set(groups[labels == name])) for name in set(labels))
     take, folds = _nearest_fraction(share, most=min(20, fewest))
+    return np.sort(np.concatenate(_deal_groups(labels, groups, folds, seed)[:take]))
+
+
+def _deal_groups(
+    labels: npt.NDArray[np.object_], groups: npt.NDArray[np.object_], folds: int, seed: int
+) -> list[npt.NDArray[np.intp]]:
+    """Return the rows of each fold: stratified by label, groups kept whole."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    parts = [rows for _, rows in splitter.split(labels, labels.astype(str), groups.astype(str))]
-    return np.sort(np.concatenate(parts[:take]))
+    parts = splitter.split(labels, labels.astype(str), groups.astype(str))
+    return [rows for _, rows in parts]
 
 
 def _nearest_fraction(share: float, most: int) -> tuple[int, int]:

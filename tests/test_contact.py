@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.contact import lay_out, pair_up, pick_evenly
+from pipeline.contact import lay_out, pick_evenly
 
 
 @given(
@@ -20,11 +20,6 @@ def test_every_tile_lies_at_its_place(count, columns, gap, channels):
     for number, tile in enumerate(tiles):
         top, left = gap + number // columns * (5 + gap), gap + number % columns * (3 + gap)
         np.testing.assert_array_equal(sheet[top : top + 5, left : left + 3], tile)
-
-
-def test_originals_come_before_their_variants():
-    originals = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1)
-    assert pair_up(originals, originals + 100).ravel().tolist() == [0, 100, 1, 101, 2, 102]
 
 
 @given(total=st.integers(1, 50), most=st.integers(1, 20))

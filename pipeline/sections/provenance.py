@@ -1,6 +1,5 @@
 """Section 8: where the numbers come from - versions, seeds, digests, commit, machine, durations."""
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from pipeline import __version__
 from pipeline.ablation import Arm
+from pipeline.experiments import digest_file
 from pipeline.params import Params
 from pipeline.project import Project
 
@@ -30,7 +30,9 @@ def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[s
         },
         "versions": list_versions(arms),
         "digests": {
-            name: digest(project.output(name)) for name in DIGESTED if project.output(name).exists()
+            name: digest_file(project.output(name))
+            for name in DIGESTED
+            if project.output(name).exists()
         },
         "durations": [
             (arm.name, len(arm.runs), sum(run["seconds"] for run in arm.runs)) for arm in arms
@@ -82,9 +84,3 @@ def list_versions(arms: list[Arm]) -> dict[str, str]:
     }
     here = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"prep": __version__, "Python": platform.python_version()} | network | here
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
