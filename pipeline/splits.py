@@ -92,13 +92,16 @@ def split_shares(
 ) -> npt.NDArray[np.object_]:
     """Return (N,) 'train', 'val' or 'test': stratified by label, groups kept whole.
 
-    `test` and `val` are shares of all rows. Rows of `given_test` are the test set as given.
+    `test` and `val` are shares of all rows. Rows of `given_test` are the test set as given; what
+    shares a group with them is neither, but '' (left out). No group of `given_train` is tested on.
     """
     parts = np.full(len(labels), "train", object)
     if given_test is not None and given_test.any():
+        parts[np.isin(groups, groups[given_test])] = ""
         parts[given_test] = "test"
     else:
-        free = np.ones(len(labels), bool) if given_train is None else ~given_train
+        held = groups[:0] if given_train is None else groups[given_train]
+        free = ~np.isin(groups, held)
         parts[_draw_part(labels, groups, free, test * len(labels), seed)] = "test"
     rest = parts == "train"
     parts[_draw_part(labels, groups, rest, val * len(labels), seed + 1)] = "val"

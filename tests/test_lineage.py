@@ -1,12 +1,15 @@
 """A planted leak of each kind is found and named; a clean split is left in peace."""
 
 import numpy as np
+import PIL.Image
 import pytest
-from conftest import run_to
+from conftest import run_to, write_params
 
 from pipeline.lineage import find_same_pictures, find_strangers, find_torn
 from pipeline.store import Rows, create_dataset, open_dataset
 from pipeline.tables import COLUMNS, read_table, write_table
+
+PARTS = ("train", "test")
 
 
 def test_a_torn_group_is_named_with_its_parts():
@@ -110,3 +113,22 @@ def test_a_planted_leak_is_found_and_nothing_is_trained_on_it(project, prep, pla
         assert code == 1
         assert message in errors
     assert not (project / "processed/runs").exists()
+
+
+def test_a_training_picture_that_comes_back_in_a_given_test_set_is_left_out(project, prep):
+    """The same pixels in another file: no duplicate by its bytes, a leak all the same."""
+    sources = [{"path": f"raw/{part}", "layout": "whole", "split": part} for part in PARTS]
+    write_params(project, sources=sources)
+    pictures = project / "raw/pictures"
+    for name in ("bar", "square"):
+        (project / "raw/test" / name).mkdir(parents=True)
+        for number in range(5):
+            (pictures / name / f"{number:03}.png").rename(
+                project / "raw/test" / name / f"{number}.png"
+            )
+    again = PIL.Image.open(project / "raw/test/bar/0.png")
+    again.save(pictures / "bar/again.tif")
+    pictures.rename(project / "raw/train")
+    run_to(prep, "balance")
+    assert "; 1 left out, whose group is in the test set as given" in prep("split")[1]
+    assert prep("check", "lineage")[0] == 0

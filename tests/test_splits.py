@@ -80,6 +80,24 @@ def test_a_given_test_set_is_kept():
     np.testing.assert_array_equal(parts == "test", given_test)
 
 
+def test_what_shares_a_group_with_a_given_test_set_is_left_out():
+    labels, groups = make_pages()
+    given_test = groups == "page 17"
+    given_test[np.flatnonzero(given_test)[1:]] = False  # one tile of the page is tested
+    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    np.testing.assert_array_equal(parts == "test", given_test)
+    np.testing.assert_array_equal(parts == "", (groups == "page 17") & ~given_test)
+
+
+def test_a_page_that_is_trained_on_in_part_is_never_tested():
+    labels, groups = make_pages()
+    given_train = np.zeros(len(labels), bool)
+    given_train[::9] = True  # a tile here and there
+    parts = split_shares(labels, groups, test=0.2, val=0.1, seed=1, given_train=given_train)
+    assert (parts == "test").any()
+    assert not set(groups[parts == "test"]) & set(groups[given_train])
+
+
 def test_given_training_tiles_are_never_tested():
     labels, groups = make_pages()
     given_train = np.isin(groups, [f"page {page}" for page in range(30)])

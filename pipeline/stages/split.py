@@ -44,6 +44,8 @@ def split(project: Project, params: Params) -> str:
         check_parts(labels, parts, params.classes, [*needed, "test"])
     write_table(project.output("split.csv"), COLUMNS["split"], to_rows(rows, groups, folds))
     note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
+    if lost := int((folds[0] == "").sum()):
+        note += f"; {lost:,} left out, whose group is in the test set as given"
     return f"{describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
 
 
@@ -132,10 +134,11 @@ def read_in_order(project: Project, rows: list[Row]) -> Iterator[npt.NDArray[np.
 
 
 def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
-    """Yield the rows of split.csv, fold after fold."""
+    """Yield the rows of split.csv, fold after fold, without the tiles that are left out."""
     for fold, parts in enumerate(folds):
         for row, part, group in zip(rows, parts, groups, strict=True):
-            yield {"id": row["id"], "split": part, "fold": fold, "group": group}
+            if part:
+                yield {"id": row["id"], "split": part, "fold": fold, "group": group}
 
 
 def describe(folds: list[Column]) -> str:
