@@ -179,6 +179,33 @@ def to_row(result: Result) -> dict[str, object]:
     return row
 
 
+def to_lines(results: Sequence[Result]) -> WideTable:
+    """Return the long table as people read it: per cent and points instead of shares."""
+    return WideTable(
+        "Ablation (%, differences in points)",
+        (
+            "experiment", "class", "metric", "mean", "control", "difference", "95 % interval", "p",
+            "verdict", "visible effect", "runs",
+        ),
+        tuple(
+            (
+                result.experiment,
+                result.label,
+                result.metric,
+                _mean_and_spread(result),
+                result.control,
+                _signed(result.estimate.difference) if result.estimate else "",
+                _interval(result.estimate) if result.estimate else "",
+                _three_digits(result.verdict.adjusted_p) if result.verdict else "",
+                result.verdict.verdict if result.verdict else "",
+                _visible(result.verdict),
+                str(result.runs),
+            )
+            for result in results
+        ),
+    )  # fmt: skip
+
+
 def narrow(results: Sequence[Result], metric: str | None, label: str | None) -> list[Result]:
     """Return the lines of one metric and one class (or `all`); None: of every."""
     return [
@@ -308,6 +335,10 @@ def _span(numbers: Sequence[int]) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
+
+
+def _three_digits(p: float | None) -> str:
+    return "" if p is None else f"{p:.3f}" if p >= 0.0005 else "< 0.001"
 
 
 def _signed(share: float) -> str:

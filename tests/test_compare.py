@@ -37,6 +37,15 @@ def test_views_say_what_the_table_says_and_write_nothing(scored, prep):
     assert written.stat().st_mtime_ns == before
 
 
+def test_a_view_to_read_is_in_per_cent_like_the_table(scored, prep):
+    rows = read_table(scored / "processed/ablation.csv", LONG_COLUMNS)
+    flip = next(row for row in rows if (row["experiment"], row["metric"]) == ("flip", "accuracy"))
+    printed = prep("compare", "--class", "all")[1]
+    line = next(line for line in printed.splitlines() if line.startswith("flip "))
+    mean, sd = (f"{100 * float(flip[name]):.1f}" for name in ("mean", "sd"))
+    assert line.split()[3:6] == [mean, "±", sd]
+
+
 def test_mcnemar_is_told_for_each_pair_of_runs(scored, prep):
     code, printed, _ = prep("compare", "--mcnemar", "flip")
     rows = [line.split() for line in printed.splitlines() if line[:1].isdigit()]

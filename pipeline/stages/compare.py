@@ -4,7 +4,15 @@ import json
 from typing import Any
 
 from pipeline import console
-from pipeline.ablation import LEGEND, LONG_COLUMNS, narrow, to_row, write_markdown, write_rows
+from pipeline.ablation import (
+    LEGEND,
+    LONG_COLUMNS,
+    narrow,
+    to_lines,
+    to_row,
+    write_markdown,
+    write_rows,
+)
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError
 from pipeline.params import Params, choose
@@ -58,8 +66,8 @@ def print_chosen(
     if form:
         console.emit(write_rows(results, form))
         return ""  # nothing else may stand in what another program reads
-    rows = [[str(to_row(r).get(name, "")) for name in LONG_COLUMNS] for r in results]
-    console.show("Ablation (shares)", LONG_COLUMNS, rows)
+    table = to_lines(results)
+    console.show(table.title, table.columns, table.rows)
     return f"{len(results)} lines, nothing written"
 
 
