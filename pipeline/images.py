@@ -27,6 +27,9 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +45,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from pipeline.errors import DataError
 
 Pixels = npt.NDArray[np.uint8]
+Result = TypeVar("Result")
 
 MAX_PIXELS = 200_000_000  # an A0 sheet at 300 dpi has 140 million
 MAX_PAGES = 10_000
@@ -105,6 +109,20 @@ class PictureError(DataError):
     """A file is no picture that can be read; the message is the reason to quarantine it."""
 
 
+@dataclass(frozen=True)
+class ReducedPicture:
+    """A picture at a fraction of its size.
+
+    The place (x, y) of the full picture lies at (left + x / factor, top + y / factor): sides that
+    the factor does not divide end inside of a pixel, which once upright may be the first.
+    """
+
+    pixels: Pixels
+    factor: int
+    left: float = 0.0
+    top: float = 0.0
+
+
 def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
     """Yield each page of a picture file, upright, uint8 (H, W) or (H, W, 3) RGB.
 
@@ -112,16 +130,16 @@ def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixel
     file has one. Raises PictureError when the file cannot be read, in a TIFF after the pages
     before the broken one; a page of more than max_pixels is refused before it is decoded.
     """
-    kind = recognise(data)
-    with _careful(kind, max_pixels):
-        image = _open(kind, data, max_pixels)
-        pages = _seek_pages(image)
-    while True:
-        with _careful(kind, max_pixels):
-            if next(pages, None) is None:
-                return
-            pixels = _decode(image, max_pixels)
-        yield pixels
+    return _each_page(data, max_pixels, partial(_decode, max_pixels=max_pixels))
+
+
+def measure_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[int, int]]:
+    """Yield the width and height of each page, upright, of a picture file that can be decoded.
+
+    Raises PictureError where decode_pages does; a JPEG is decoded at an eighth of its size, for
+    which libjpeg reads every byte as for the whole.
+    """
+    return _each_page(data, max_pixels, partial(_measure, max_pixels=max_pixels))
 
 
 def decode_page(
@@ -140,6 +158,33 @@ def decode_page(
             if number == page:
                 return _decode(image, max_pixels, at_least)
         raise PictureError(f"there is no page {page}: the {kind} has {number + 1}")
+
+
+def decode_reduced(
+    data: bytes, at_least: int, *, max_pixels: int = MAX_PIXELS
+) -> Iterator[ReducedPicture]:
+    """Yield each page as decode_pages does, a JPEG's at a half, quarter or eighth where it may be.
+
+    Its short side keeps `at_least` pixels. Raises PictureError as decode_pages does.
+    """
+    decode = partial(_decode_reduced, max_pixels=max_pixels, at_least=at_least)
+    return _each_page(data, max_pixels, decode)
+
+
+def _each_page(
+    data: bytes, max_pixels: int, work: Callable[[Image.Image], Result]
+) -> Iterator[Result]:
+    """Yield what `work` makes of each page of a picture file."""
+    kind = recognise(data)
+    with _careful(kind, max_pixels):
+        image = _open(kind, data, max_pixels)
+        pages = _seek_pages(image)
+    while True:
+        with _careful(kind, max_pixels):
+            if next(pages, None) is None:
+                return
+            made = work(image)
+        yield made
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -201,7 +246,7 @@ def _careful(kind: str, max_pixels: int) -> Iterator[None]:
             limit = _in_millions(max_pixels)
             raise PictureError(f"too large: more pixels than the limit of {limit}") from error
         except MemoryError as error:
-            raise PictureError("too large for the memory of this machine") from error
+            raise PictureError("too large for the memory that it may take") from error
         except _DECODER_ERRORS as error:
             raise PictureError(_explain(kind, error, warned)) from error
         finally:
@@ -299,13 +344,43 @@ def _seek_pages(image: Image.Image) -> Iterator[int]:
 
 
 def _decode(image: Image.Image, max_pixels: int, at_least: int | None = None) -> Pixels:
+    _load(image, max_pixels, at_least)
+    turn = _MAKE_UPRIGHT.get(_read_orientation(image))
+    return _to_pixels(image if turn is None else image.transpose(turn))
+
+
+def _load(image: Image.Image, max_pixels: int, at_least: int | None) -> None:
+    """Decode a picture as it lies, a JPEG perhaps smaller; TIFFs are turned upright by it."""
     _check_size(image.size, max_pixels)
     if at_least is not None:
         image.draft(None, (max(at_least, 1), max(at_least, 1)))
     with _quiet_libtiff() if isinstance(image, TiffImageFile) else nullcontext():
         image.load()
-    turn = _MAKE_UPRIGHT.get(_read_orientation(image))
-    return _to_pixels(image if turn is None else image.transpose(turn))
+
+
+def _decode_reduced(image: Image.Image, max_pixels: int, at_least: int) -> ReducedPicture:
+    width, height = image.size
+    _check_size(image.size, max_pixels)
+    draft = image.draft(None, (max(at_least, 1), max(at_least, 1)))
+    factor = round(width / draft[1][2]) if draft else 1
+    pixels = _decode(image, max_pixels)
+    # What is left over of the last column and row, in reduced pixels, goes where they are turned.
+    right, bottom = (-side % factor / factor for side in (width, height))
+    orientation = _read_orientation(image)
+    left = {2: right, 3: right, 6: bottom, 7: bottom}.get(orientation, 0.0)
+    top = {3: bottom, 4: bottom, 7: right, 8: right}.get(orientation, 0.0)
+    return ReducedPicture(pixels, factor, left, top)
+
+
+def _measure(image: Image.Image, max_pixels: int) -> tuple[int, int]:
+    """Return the width and height of a picture, upright, once it has been decoded."""
+    full = image.size
+    _load(image, max_pixels, at_least=1)
+    if image.mode not in {"L", "RGB"} or image.has_transparency_data:
+        _to_pixels(image)  # may refuse it yet
+    width, height = full if isinstance(image, JpegImageFile) else image.size
+    lies = _read_orientation(image) in range(5, 9)
+    return (height, width) if lies else (width, height)
 
 
 def _read_orientation(image: Image.Image) -> int:

@@ -28,13 +28,19 @@ Thing = TypeVar("Thing")
 TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
+# PyYAML raises its own only where the form is wrong, not for a date such as 2001-99-99.
+NOT_YAML = (
+    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
-FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f]")
+FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
 RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-def check_name(name: str) -> str:
+def check_name(name: object) -> str:
     """Return the name of an op or experiment; it becomes a folder and part of a command."""
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} is no name; put it in quotes, as in '7'")
     if not NAME.fullmatch(name):
         raise ValueError(f"'{name}' is no name: use letters, digits, - and _ (as in flip-cat)")
     return name
@@ -102,6 +108,14 @@ class Source(Section):
         return self
 
 
+class Limits(Section):
+    """What one file may cost `prep ingest` before it is quarantined."""
+
+    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60  # to decode it
+    memory_mb: Annotated[int, Field(ge=1)] = 4000  # 10^6 bytes, to decode it
+    pixels: Annotated[int, Field(ge=1)] = 200_000_000  # of a page
+
+
 class Tile(Section):
     """What every picture is normalised to."""
 
@@ -144,6 +158,7 @@ class Experiment(Section):
     classes: tuple[ClassName, ...] | dict[Name, tuple[ClassName, ...]] | None = None
     variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
     balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
     control: Name | None = None  # the experiment that it is compared with; null: none
 
     @field_validator("ops", "classes", mode="before")
@@ -178,6 +193,8 @@ class Train(Section):
     seeds: tuple[int, ...] = (0, 1, 2)
     init: str | None = None  # a .keras file that every run starts from
     freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
+    precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
+    memory_mb: Annotated[int, Field(ge=0)] = 512  # 10^6 bytes of tiles in memory; more are streamed
 
     @field_validator("init")
     @classmethod
@@ -259,6 +276,7 @@ class Params(Section):
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     classes: Annotated[tuple[ClassName, ...], Field(min_length=2)]
+    limits: Limits = Limits()
     tile: Tile = Tile()
     balance: Balance = Balance()
     split: Split = Split()
@@ -305,6 +323,25 @@ class Params(Section):
                     )
         return self
 
+    @model_validator(mode="after")
+    def _controls_train_on_as_much(self) -> "Params":
+        none = self.experiments.get("none")
+        if none and none.share < 1:
+            raise ValueError(
+                "experiments.none: share: the others are compared with it; keep `none: {}`, and "
+                f"give this one another name, as in `{write_plain(none.share)}`"
+            )
+        for name, experiment in self.experiments.items():
+            control = self.experiments.get(experiment.control or "")
+            if control and control.share != experiment.share:
+                raise ValueError(
+                    f"experiments.{name}: control: {experiment.control} trains on "
+                    f"{100 * control.share:g} % of the tiles and {name} on "
+                    f"{100 * experiment.share:g} %, so the difference would not be the ops' own; "
+                    "name a control with the same share"
+                )
+        return self
+
     def source_of(self, picture: str) -> Source:
         """Return the source that a picture's path (as in the catalogue) lies in."""
         inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
@@ -319,10 +356,13 @@ class Params(Section):
         """Return what the experiment `name` is compared with, None when that is missing.
 
         Unless it says, that is `none`. Variants of some classes only also make those classes more
-        frequent, so the control of such an experiment has to shift them alike.
+        frequent, so the control of such an experiment has to shift them alike. One that trains on
+        a share of the tiles has the control that it names and no other.
         """
         control = self.experiments[name].control or ("none" if name != "none" else None)
         if control not in self.experiments or control == name:
+            return None
+        if self.experiments[control].share != self.experiments[name].share:
             return None
         return control if self.class_shift(control) == self.class_shift(name) else None
 
@@ -354,9 +394,16 @@ class Params(Section):
         """Return which lines to add for an experiment without a control, '' if it needs none."""
         if self.is_baseline(name) or self.control_of(name) is not None:
             return ""
+        share = self.experiments[name].share
+        if share < 1 and self.experiments[name].control is None:
+            return ""
         counts = {label: count for label, count in self.count_variants(name).items() if count}
         if len(counts) == len(self.classes) and len(set(counts.values())) == 1:
-            return f"No verdict on {name}: add its control to experiments: `none: {{}}`"
+            pointer = f", and to {name}: `control: {name_plain(share)}`" if share < 1 else ""
+            return (
+                f"No verdict on {name}: add its control to experiments: "
+                f"`{write_plain(share)}`{pointer}"
+            )
         control = f"duplicate-for-{name}"
         copies = sorted(set(counts.values()))
         ops = [f"duplicate-{number}" if number > 1 else "duplicate" for number in copies]
@@ -368,14 +415,25 @@ class Params(Section):
             op: [label for label, count in counts.items() if count == number]
             for op, number in zip(ops, copies, strict=True)
         }
+        keys = {"ops": ops, "classes": classes} | ({"share": share} if share < 1 else {})
         experiment = yaml.safe_dump(
-            {"ops": ops, "classes": classes}, default_flow_style=True, allow_unicode=True, width=999
+            keys, default_flow_style=True, allow_unicode=True, width=999
         ).strip()
         return (
             f"No verdict on {name}: it also makes {', '.join(counts)} more frequent, and its "
             f"control does not. Let augment have {recipes}; add to experiments "
             f"`{control}: {experiment}`, and to {name}: `control: {control}`"
         )
+
+
+def name_plain(share: float) -> str:
+    """Return a name for the experiment that adds nothing to a share of the training tiles."""
+    return "none" if share == 1 else f"none-{100 * share:.0f}"
+
+
+def write_plain(share: float) -> str:
+    """Return this experiment as a line of params.yaml."""
+    return f"{name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"
 
 
 def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:
@@ -399,7 +457,7 @@ def load_params(path: Path) -> Params:
             f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
             "one with: prep init my-project --preset digits"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except NOT_YAML as error:
         raise DataError(f"{path.name} is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise DataError(f"{path.name} has to be a map of sections, as in: classes: [cat, dog]")
@@ -407,6 +465,8 @@ def load_params(path: Path) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         raise DataError("\n".join(_explain(path.name, error))) from error
+    except UnicodeEncodeError as error:  # YAML can spell half of a character
+        raise DataError(f"{path.name} has a character that can't be written: {error}") from error
 
 
 def _references(
@@ -465,6 +525,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Params
     sections: dict[str, type[BaseModel]] = {
         "sources": Source,
+        "limits": Limits,
         "tile": Tile,
         "balance": Balance,
         "split": Split,

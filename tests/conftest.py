@@ -28,6 +28,7 @@ def write_params(folder: Path, **changes: object) -> None:
     content = {
         "sources": [{"path": "raw/pictures", "layout": "whole"}],
         "classes": list(BLOBS),
+        "limits": {"seconds": 60, "memory_mb": 4000, "pixels": 200_000_000},
         "tile": {"size": 28, "channels": 1, "method": "mnist"},
         "balance": {"method": "undersample", "to": "smallest", "seed": 1},
         "split": {"test": 0.3, "val": 0.2, "folds": 1, "group": "page", "seed": 1},

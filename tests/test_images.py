@@ -24,6 +24,7 @@ from pipeline.images import (
     decode_pages,
     encode_jpeg,
     encode_png,
+    measure_pages,
     perceptual_hash,
     recognise,
 )
@@ -628,6 +629,35 @@ def test_flipped_bits_give_a_picture_or_a_reason(sample, data):
 @given(st.sampled_from([sample[:12] for sample in SAMPLES]), st.binary(max_size=200))
 def test_noise_behind_a_signature_gives_a_reason(signature, noise):
     decode_or_refuse(signature + noise)
+
+
+def verdict(pages):
+    """What comes of a file's pages, and why no more do."""
+    good = []
+    try:
+        good.extend(pages)
+    except PictureError as error:
+        return good, str(error)
+    return good, ""
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.sampled_from(SAMPLES), st.data())
+def test_measuring_finds_what_decoding_finds(sample, data):
+    end = data.draw(st.integers(0, len(sample)))
+    broken = bytearray(sample[:end] if data.draw(st.booleans()) else sample)
+    for bit in data.draw(st.lists(st.integers(0, max(8 * len(broken) - 1, 0)), max_size=8)):
+        if broken:
+            broken[bit // 8] ^= 1 << bit % 8
+    limit = 1_000_000
+    sizes = (page.shape[1::-1] for page in decode_pages(bytes(broken), max_pixels=limit))
+    assert verdict(measure_pages(bytes(broken), max_pixels=limit)) == verdict(sizes)
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_a_photo_is_measured_in_full_and_upright(orientation):
+    photo = save(np.zeros((480, 641, 3), np.uint8), "JPEG", exif=oriented(orientation))
+    assert list(measure_pages(photo)) == [(480, 641) if orientation >= 5 else (641, 480)]
 
 
 def test_libraries_under_pil_do_not_write_to_the_terminal():

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import defaultdict
 
 import pytest
 
@@ -21,6 +22,11 @@ def fail_at_seven(number):
     return number
 
 
+@pytest.fixture(autouse=True)
+def _no_processes_yet(monkeypatch):
+    monkeypatch.setattr(parallel, "_spent", defaultdict(float))
+
+
 def test_quick_work_stays_in_this_process():
     results = list(map_in_order(square_slowly, range(9), jobs=2))
     assert results == [(n**2, os.getpid()) for n in range(9)]
@@ -31,6 +37,13 @@ def test_long_work_is_shared_and_stays_in_order(monkeypatch):
     results = list(map_in_order(square_slowly, range(40), jobs=2))
     assert [square for square, _ in results] == [n**2 for n in range(40)]
     assert len({process for _, process in results}) > 1
+
+
+def test_patience_is_for_all_work_together(monkeypatch):
+    monkeypatch.setattr(parallel, "PATIENCE", 0.05)  # seconds: more than one of these takes
+    for _ in range(4):
+        results = list(map_in_order(square_slowly, range(4), jobs=2))
+    assert {process for _, process in results}.isdisjoint({os.getpid()})
 
 
 def test_an_error_in_another_process_comes_back(monkeypatch):

@@ -47,7 +47,22 @@ def test_a_class_may_have_any_name_that_is_no_path(load, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/b", "a\\b", "", ".", "..", "nul", "COM1.txt", "a\x00b", "all", " a", True, 1.5],
+    [
+        "../x",
+        "a/b",
+        "a\\b",
+        "",
+        ".",
+        "..",
+        "nul",
+        "COM1.txt",
+        "a\x00b",
+        "a\x9bb",
+        "all",
+        " a",
+        True,
+        1.5,
+    ],
 )
 def test_a_class_name_that_forms_a_path_is_refused(load, name):
     with pytest.raises(DataError, match=r"params\.yaml: classes"):
@@ -192,3 +207,46 @@ def test_the_lines_that_are_suggested_give_a_control(load, op):
     assert params.control_of("arm") == "duplicate-for-arm"
     assert params.explain_missing_control("arm") == ""
     assert params.explain_missing_control("duplicate-for-arm") == ""
+
+
+SHARES = {"none": {}, "none-50": {"share": 0.5}, "flip": {"ops": ["flip"]}}
+HALF = {"ops": ["flip"], "share": 0.5}
+
+
+def test_a_share_of_the_training_tiles_has_no_control_and_needs_none(load):
+    params = load(experiments=SHARES | {"flip-50": HALF})
+    controls = {name: params.control_of(name) for name in params.experiments}
+    assert controls == {"none": None, "none-50": None, "flip": "none", "flip-50": None}
+    assert not any(map(params.explain_missing_control, params.experiments))
+
+
+def test_a_control_with_the_same_share_is_one(load):
+    params = load(experiments=SHARES | {"flip-50": HALF | {"control": "none-50"}})
+    assert params.control_of("flip-50") == "none-50"
+
+
+@pytest.mark.parametrize("classes", [["cat"], None])
+def test_the_lines_that_are_suggested_at_a_share_give_a_control(load, classes):
+    odd = {"ops": ["duplicate"], "classes": ["dog"], "share": 0.5}
+    arm = HALF | {"classes": classes, "control": "odd"}
+    arms = {"odd": odd, "arm": arm}
+    advice = load(augment=AUGMENT, experiments=arms).explain_missing_control("arm")
+    *recipe, control, pointer = [yaml.safe_load(line) for line in re.findall(r"`([^`]+)`", advice)]
+    arms = arms | control | {"arm": arm | pointer}
+    recipes = AUGMENT | (recipe[0] if recipe else {})
+    assert load(augment=recipes, experiments=arms).control_of("arm") == pointer["control"]
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"a": {"share": 0}}, r"experiments\.a\.share: .*greater than 0"),
+        ({"a": {"share": 1.5}}, r"experiments\.a\.share: .*less than or equal to 1"),
+        ({"a": {"shar": 0.5}}, r"shar: there is no such key\. Did you mean 'share'"),
+        ({"a": HALF | {"control": "none"}}, r"control: none trains on 100 % .* a on 50 %"),
+        ({"none": {"share": 0.5}}, r"experiments\.none: share: .*`none-50: \{share: 0\.5\}`"),
+    ],
+)
+def test_a_wrong_share_is_told(load, changes, message):
+    with pytest.raises(DataError, match=message):
+        load(experiments=SHARES | changes)

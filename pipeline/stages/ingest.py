@@ -1,18 +1,18 @@
 """prep ingest: raw/ -> catalogue.csv, a row a scan."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline import catalogue, images
+from pipeline import catalogue
 from pipeline.archives import PictureFile, find_files, folder_of
 from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.idx import IdxPair, pair_files
-from pipeline.parallel import map_in_order
-from pipeline.params import Params, Source
+from pipeline.inspection import Inspection, inspect_file
+from pipeline.isolation import Death, map_isolated
+from pipeline.params import Limits, Params, Source
 from pipeline.project import Project
 from pipeline.scans import labels_file, read_overrides
 from pipeline.tables import COLUMNS, Row, write_table
@@ -22,7 +22,7 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
     rows: list[Row] = []
     for source in params.sources:
-        rows += ingest_source(project.root, source, jobs)
+        rows += ingest_source(project.root, source, params.limits, jobs)
     catalogue.apply_overrides(rows, read_overrides(project.root))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
@@ -34,7 +34,7 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     )
 
 
-def ingest_source(root: Path, source: Source, jobs: int | None) -> list[Row]:
+def ingest_source(root: Path, source: Source, limits: Limits, jobs: int | None) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     files = list(find_files(root, source.path))
     if not files:
@@ -42,20 +42,42 @@ def ingest_source(root: Path, source: Source, jobs: int | None) -> list[Row]:
     if source.layout == "idx":
         rows = [row for pair in pair_files(files) for row in ingest_idx(root, source, pair)]
     else:
-        read = map_in_order(partial(ingest_file, root, source), files, jobs)
-        read = track(read, f"reading {source.path}", len(files))
-        rows = [row for rows_of_file in read for row in rows_of_file]
+        rows = list(ingest_pictures(root, source, files, limits, jobs))
     if source.layout == "whole":
         check_class_folders(root, source, rows)
     return rows
 
 
-def ingest_file(root: Path, source: Source, file: PictureFile) -> list[Row]:
-    """Return a row for each page of a picture file; a broken one gives one quarantined row."""
+def ingest_pictures(
+    root: Path, source: Source, files: Sequence[PictureFile], limits: Limits, jobs: int | None
+) -> Iterator[Row]:
+    """Yield a row for each page of each file; what can't be read gives one quarantined row.
+
+    A file whose decoder crashes, hangs or grows too large takes only its own process with it.
+    """
+    inspect = partial(inspect_file, root, **limits.model_dump())
+    inspected = map_isolated(inspect, files, jobs)
+    read = zip(files, inspected, strict=True)
+    for file, found in track(read, f"reading {source.path}", len(files)):
+        if isinstance(found, Death):
+            found = Inspection(trouble=explain_death(found, limits))
+        yield from rows_of_file(source, file, found)
+
+
+def explain_death(death: Death, limits: Limits) -> str:
+    """Return why a file over which a process died is quarantined."""
+    if death.out_of_time:
+        return f"takes longer to decode than limits.seconds in params.yaml, {limits.seconds:g}"
+    return f"its decoder crashed ({death})"
+
+
+def rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterator[Row]:
+    """Yield the rows of one file: its readable pages, and the first that is not."""
     row = {
         "source": file.source,
         "member": file.member,
         "page": "0",
+        "sha256": found.sha256,
         "layout": source.layout,
         "label": folder_of(file, source.path) if takes_folder_label(source) else "",
         "group": "",
@@ -63,17 +85,11 @@ def ingest_file(root: Path, source: Source, file: PictureFile) -> list[Row]:
         "status": "ok",
         "reason": "",
     }
-    rows: list[Row] = []
-    try:
-        data = file.read(root)
-        row["sha256"] = hashlib.sha256(data).hexdigest()
-        for page, picture in enumerate(images.decode_pages(data)):
-            height, width = picture.shape[:2]
-            rows.append(row | {"page": str(page), "width": str(width), "height": str(height)})
-    except DataError as error:
-        broken = {"page": str(len(rows)), "status": "quarantined", "reason": str(error)}
-        rows.append(row | broken)
-    return rows
+    for page, (width, height) in enumerate(found.sizes):
+        yield row | {"page": str(page), "width": str(width), "height": str(height)}
+    if found.trouble:
+        broken = {"page": str(len(found.sizes)), "status": "quarantined", "reason": found.trouble}
+        yield row | broken
 
 
 def ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
