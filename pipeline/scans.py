@@ -1,8 +1,10 @@
 """What a person put under raw/: the catalogued scans read back, and raw/labels.csv."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,7 @@ from pipeline.tables import COLUMNS, Row, read_table
 OVERRIDES = ("source", "id", "label", "group")  # the columns of raw/labels.csv
 
 Scan = npt.NDArray[np.uint8]
+Picture = TypeVar("Picture")
 
 
 def read_catalogue(project: Project) -> list[Row]:
@@ -43,6 +46,9 @@ def read_overrides(root: Path) -> list[Row]:
                 f"raw/labels.csv: there is no column '{name}'.{nearest(str(name), OVERRIDES)} "
                 f"Known: {known}"
             )
+    for number, row in enumerate(rows, start=2):
+        if "\0" in "".join(filter(None, row.values())):
+            raise DataError(f"raw/labels.csv: line {number} holds a zero byte; write it again")
     return rows
 
 
@@ -57,14 +63,41 @@ def read_scans(root: Path, rows: list[Row]) -> Iterator[tuple[Row, Scan | DataEr
 
     What can't be read any more comes as the DataError that says why.
     """
+    decode = partial(images.decode_pages, max_pixels=count_pixels(rows))
+    return _read_pages(root, rows, read_idx if is_idx(rows) else decode)
+
+
+def read_photos(
+    root: Path, rows: list[Row], at_least: int
+) -> Iterator[tuple[Row, images.ReducedPicture | DataError]]:
+    """Yield what read_scans does, but a JPEG reduced as long as its short side keeps `at_least`."""
+    reduce = partial(images.decode_reduced, at_least=at_least, max_pixels=count_pixels(rows))
+    return _read_pages(root, rows, read_whole_idx if is_idx(rows) else reduce)
+
+
+def count_pixels(rows: list[Row]) -> int:
+    """Return how many pixels a page of a file may have: as many as were accepted (limits)."""
+    accepted = (int(row["width"]) * int(row["height"]) for row in rows)
+    return max(images.MAX_PIXELS, *accepted)
+
+
+def is_idx(rows: list[Row]) -> bool:
+    """Return whether the rows of a file are pictures of an idx file."""
+    return rows[0]["layout"] == "idx"
+
+
+def read_whole_idx(data: bytes) -> Iterator[images.ReducedPicture]:
+    """Yield the pictures of an idx file, which are never reduced."""
+    return (images.ReducedPicture(picture, factor=1) for picture in read_idx(data))
+
+
+def _read_pages(
+    root: Path, rows: list[Row], decode: Callable[[bytes], Iterable[Picture]]
+) -> Iterator[tuple[Row, Picture | DataError]]:
     file = PictureFile(rows[0]["source"], rows[0]["member"])
     wanted = {int(row["page"]): row for row in rows}
     try:
-        data = file.read(root)
-        pictures: Iterable[Scan] = (
-            read_idx(data) if rows[0]["layout"] == "idx" else images.decode_pages(data)
-        )
-        for page, picture in enumerate(pictures):
+        for page, picture in enumerate(decode(file.read(root))):
             if page in wanted:
                 yield wanted.pop(page), picture
     except DataError as error:

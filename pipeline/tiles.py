@@ -15,9 +15,13 @@ import numpy.typing as npt
 
 Picture = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.float64]
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, x1 and y1 exclusive
+Fit = Literal["crop", "pad", "stretch"]
 
 SMALLEST_SIDE = 10  # source pixels: a smaller glyph is scaled as if it were this, and stays small
 SPREAD = 0.99  # of a pixel's width; MNIST's own aliasing comes from its not being 1
+OVERSAMPLING = 2  # pixels of a reduced photo to a tile's, each way: see benchmarks/photos.py
+LARGEST_SIDE = 2000  # source pixels: EMNIST's blur of a larger glyph would take for ever
 NIST_HEIGHT = 48  # pixels: about 4 mm at 300 dpi, a usual character in NIST's 128x128 frames
 
 
@@ -26,7 +30,7 @@ def normalise(
     method: Literal["mnist", "emnist", "photo"],
     size: int,
     channels: Literal[1, 3],
-    fit: Literal["crop", "pad", "stretch"],
+    fit: Fit,
 ) -> Picture:
     """Bring a subject to its tile, uint8 (size, size, channels), by the rule of that name.
 
@@ -54,11 +58,10 @@ def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
     """
     top, left, height, width = find_ink(glyph)
     side = max(height, width, SMALLEST_SIDE)
-    square = cut_window(
-        glyph, top - (side - height) // 2, left - (side - width) // 2, side, side
-    ).astype(np.float64)
     weights = spread_weights(side, round(size * 20 / 28))
-    ink = weights @ square @ weights.T / 255
+    rows, row_weights = _lay_over(weights, top - (side - height) // 2, glyph.shape[0])
+    columns, column_weights = _lay_over(weights, left - (side - width) // 2, glyph.shape[1])
+    ink = row_weights @ glyph[rows, columns].astype(np.float64) @ column_weights.T / 255
     # What lies exactly between two levels goes up, whatever order the processor added in.
     levels = np.floor(255 * ink / min(1.0, ink.max()) + 0.5 + 1e-9)
     ink_bytes = np.clip(levels, 0, 255).astype(np.uint8)
@@ -78,6 +81,10 @@ def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
 
     Rule: Cohen, Afshar, Tapson and van Schaik, arXiv 1702.05373, figure 1.
     """
+    if max(glyph.shape) > LARGEST_SIDE:
+        share = LARGEST_SIDE / max(glyph.shape)
+        height, width = (max(1, round(side * share)) for side in glyph.shape)
+        glyph = resize_photo(glyph, height, width)
     top, left, height, width = find_ink(glyph)
     unit = max(height, width) / NIST_HEIGHT
     side = max(height, width) + 2 * (2 + 2) * unit
@@ -100,7 +107,7 @@ def normalise_photo(
     photo: Picture,
     size: int,
     channels: Literal[1, 3],
-    fit: Literal["crop", "pad", "stretch"],
+    fit: Fit,
 ) -> Picture:
     """Bring a photo to a square tile, each of whose pixels is the mean of the area it covers.
 
@@ -111,30 +118,66 @@ def normalise_photo(
     A side that must grow is interpolated bilinearly, which makes no halos. Returns uint8
     (size, size, channels). Raises ValueError for another shape, `channels` or `fit`.
     """
+    height, width = photo.shape[:2]
+    return cut_photo(photo, (0, 0, width, height), size, channels, fit)
+
+
+def cut_photo(
+    photo: Picture,
+    box: Box,
+    size: int,
+    channels: Literal[1, 3],
+    fit: Fit,
+    *,
+    factor: int = 1,
+    corner: tuple[float, float] = (0.0, 0.0),
+) -> Picture:
+    """Bring the box of a photo to a tile as `normalise_photo` does, also of a reduced photo.
+
+    box: x0, y0, x1, y1 in pixels of the full photo. factor: how many of those are one pixel of
+    `photo`. corner: where in `photo` the full one begins, (x, y). A reduced photo must keep twice
+    the pixels that the tile needs (see `share_needed`). Raises ValueError as `normalise_photo`.
+    """
     is_photo = photo.ndim in (2, 3) and photo.shape[2:] in ((), (3,)) and photo.size > 0
     if photo.dtype != np.uint8 or not is_photo:
         raise ValueError(
             f"expected a photo uint8 (H, W) or (H, W, 3), got {photo.dtype} {photo.shape}"
         )
-    return convert_channels(fit_photo(photo, size, fit), channels)
+    (left, top, right, bottom), (height, width) = fit_box(box, size, fit)
+    if factor == 1:
+        picture = resize_photo(photo[top:bottom, left:right], height, width)
+    else:
+        start = corner[0] + left / factor, corner[1] + top / factor
+        extent = (right - left) / factor, (bottom - top) / factor
+        picture = average_areas(photo, factor, start, extent, height, width)
+    if picture.shape[:2] != (size, size):
+        picture = cut_window(picture, (height - size) // 2, (width - size) // 2, size, size)
+    return convert_channels(picture, channels)
 
 
-def fit_photo(photo: Picture, size: int, fit: Literal["crop", "pad", "stretch"]) -> Picture:
-    """Bring an (H, W, ...) photo to (size, size, ...) by one of the fits of `normalise_photo`."""
-    height, width = photo.shape[:2]
+def fit_box(box: Box, size: int, fit: Fit) -> tuple[Box, tuple[int, int]]:
+    """Return the part of a box that its tile shows, and how many pixels it fills: rows, columns."""
+    left, top, right, bottom = box
+    height, width = bottom - top, right - left
     if fit == "stretch":
-        return resize_photo(photo, size, size)
+        return box, (size, size)
     if fit == "crop":
         side = min(height, width)
-        square = cut_window(photo, (height - side) // 2, (width - side) // 2, side, side)
-        return resize_photo(square, size, size)
+        top, left = top + (height - side) // 2, left + (width - side) // 2
+        return (left, top, left + side, top + side), (size, size)
     if fit == "pad":
         scale = size / max(height, width)
-        whole = resize_photo(photo, max(1, round(height * scale)), max(1, round(width * scale)))
-        return cut_window(
-            whole, (whole.shape[0] - size) // 2, (whole.shape[1] - size) // 2, size, size
-        )
+        return box, (max(1, round(height * scale)), max(1, round(width * scale)))
     raise ValueError(f"fit must be 'crop', 'pad' or 'stretch', got {fit!r}")
+
+
+def share_needed(box: Box, size: int, fit: Fit) -> float:
+    """Return the share of a photo's resolution that suffices for the tile of a box.
+
+    It leaves OVERSAMPLING pixels each way to average; more than 1 means that there are fewer.
+    """
+    (left, top, right, bottom), (height, width) = fit_box(box, size, fit)
+    return OVERSAMPLING * max(height / (bottom - top), width / (right - left))
 
 
 def find_ink(glyph: Picture) -> tuple[int, int, int, int]:
@@ -160,6 +203,15 @@ def find_centroid(ink: Picture) -> tuple[float, float]:
     rows = ink.sum(axis=1, dtype=np.int64) @ (np.arange(ink.shape[0]) + 0.5)
     columns = ink.sum(axis=0, dtype=np.int64) @ (np.arange(ink.shape[1]) + 0.5)
     return float(rows / mass), float(columns / mass)
+
+
+def _lay_over(weights: Weights, start: int, pixels: int) -> tuple[slice, Weights]:
+    """Return which of an axis's pixels lie under weights that begin at `start`, and theirs.
+
+    A square about a long and narrow glyph would be nearly all empty, and too large for memory.
+    """
+    inside = slice(max(start, 0), min(start + weights.shape[1], pixels))
+    return inside, weights[:, inside.start - start : inside.stop - start]
 
 
 def cut_window(picture: Picture, top: int, left: int, height: int, width: int) -> Picture:
@@ -222,6 +274,33 @@ def resize_photo(photo: Picture, height: int, width: int) -> Picture:
     shrunk_height, shrunk_width = min(height, photo.shape[0]), min(width, photo.shape[1])
     shrunk = cv2.resize(photo, (shrunk_width, shrunk_height), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def average_areas(
+    photo: Picture,
+    factor: int,
+    start: tuple[float, float],
+    extent: tuple[float, float],
+    height: int,
+    width: int,
+) -> Picture:
+    """Shrink a part of a reduced (H, W, ...) photo, whose edges may lie inside of pixels.
+
+    start, extent: the part's corner and its sides, (x, y) in pixels, multiples of 1 / factor; the
+    sides are at least twice `width` and `height`. Returns the mean of the area of each pixel.
+    """
+    (left, top), (skip_x, skip_y) = np.divmod(start, 1)
+    right, bottom = np.ceil(np.add(start, extent)).astype(int)
+    part = photo[int(top) : bottom, int(left) : right]
+    # A part that begins between two pixels begins with one of those that they are divided into.
+    finer_x, finer_y = factor if skip_x else 1, factor if skip_y else 1
+    if skip_x or skip_y:
+        part = cv2.resize(part, None, fx=finer_x, fy=finer_y, interpolation=cv2.INTER_NEAREST)
+        part = part[round(skip_y * factor) :, round(skip_x * factor) :]
+    # With scales instead of a size, OpenCV leaves out what lies beyond the part's far edges.
+    scale_x, scale_y = width / (extent[0] * finer_x), height / (extent[1] * finer_y)
+    shrunk = cv2.resize(part, None, fx=scale_x, fy=scale_y, interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, np.uint8)
 
 
 def convert_channels(picture: Picture, channels: Literal[1, 3]) -> Picture:

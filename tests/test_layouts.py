@@ -189,3 +189,6 @@ def test_labels_csv_with_an_unknown_class_or_box(run, prep, tmp_path):
     labels.write_text("source,id,label\nraw/in/page.png,0-0-1-1,4\n")
     code, _, errors = prep("segment")
     assert (code, "no box has the id 0-0-1-1" in errors) == (0, True)
+    labels.write_text("source,group\nraw/in/page.png,to\0m\n")
+    code, _, errors = prep("segment")
+    assert (code, "line 2 holds a zero byte" in errors) == (1, True)

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from pipeline.tiles import normalise, normalise_emnist, normalise_mnist, normalise_photo
+from pipeline.tiles import (
+    cut_photo,
+    normalise,
+    normalise_emnist,
+    normalise_mnist,
+    normalise_photo,
+)
 
 # --- MNIST: the golden vectors -------------------------------------------------------------
 
@@ -365,6 +371,41 @@ def test_unknown_fits_channels_and_shapes_are_refused():
         normalise_photo(noise(0, 5), 4, 1, "pad")
     with pytest.raises(ValueError, match="float64"):
         normalise_photo(np.zeros((6, 5)), 4, 1, "crop")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(60, 140),
+    st.integers(60, 140),
+    st.sampled_from([2, 4, 8]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(["crop", "stretch"]),
+    st.randoms(use_true_random=False),
+)
+def test_the_box_of_a_reduced_photo_may_end_inside_of_pixels(
+    height, width, factor, from_right, from_bottom, fit, dice
+):
+    rows, columns = -(-height // factor), -(-width // factor)
+    reduced = noise(rows, columns, 3)
+    # Each of its pixels once more as the full ones that it stands for, less what is left over.
+    left = (columns * factor - width) * from_right
+    top = (rows * factor - height) * from_bottom
+    full = reduced.repeat(factor, axis=0).repeat(factor, axis=1)
+    full = full[top : top + height, left : left + width]
+    x0, y0 = dice.randint(0, width - 40), dice.randint(0, height - 40)
+    x1, y1 = dice.randint(x0 + 36, width), dice.randint(y0 + 36, height)
+    size = min(x1 - x0, y1 - y0) // (2 * factor)
+
+    corner = (left / factor, top / factor)
+    tile = cut_photo(reduced, (x0, y0, x1, y1), size, 3, fit, factor=factor, corner=corner)
+    part = full[y0:y1, x0:x1]
+    if fit == "crop":
+        side = min(part.shape[:2])
+        first = [(length - side) // 2 for length in part.shape[:2]]
+        part = part[first[0] : first[0] + side, first[1] : first[1] + side]
+    assert tile.shape == (size, size, 3)
+    assert np.abs(tile - exact_area_mean(part, size, size)).max() <= 1
 
 
 # --- By name --------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """prep predict: new pictures and a model -> a table of labels, and drawings in predictions/."""
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ def predict(
     inputs = {Path(plain_name(file.source)).resolve() for file in files}
     found: list[Predicted] = []
     unused: list[str] = []
-    for row, scan in read_pages(track(files, "predicting", len(files))):
+    scans = read_pages(track(files, "predicting", len(files)), params.limits.pixels)
+    for row, scan in scans:
         try:
             if isinstance(scan, DataError):
                 raise scan
@@ -114,10 +116,27 @@ def find_model(project: Project, params: Params, wanted: str) -> Path:
 
 def load_model(path: Path, params: Params) -> Any:
     """Read a model; raises DataError when it is made for other tiles or classes."""
+    refuse_other_classes(path, params.classes)
     model = network.load(path)
     side, channels = params.tile.size, params.tile.channels
     network.check_fit(model, (side, side, channels), len(params.classes), str(path))
     return model
+
+
+def refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
+    """Raise DataError when the run.json beside a model names other classes, or another order."""
+    try:
+        run = json.loads(path.with_name("run.json").read_text(encoding="utf-8"))
+        trained = run.get("classes", list(classes))  # an older prep did not write them
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{path.with_name('run.json')} is damaged ({error})") from error
+    if trained != list(classes):
+        raise DataError(
+            f"{path} was trained on the classes {', '.join(map(str, trained))}; params.yaml has "
+            f"{', '.join(classes)}. Train again with: dvc repro"
+        )
 
 
 def choose_folder(project: Project, out: Path | None) -> Path:
@@ -141,14 +160,16 @@ def find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
         yield from inside or [PictureFile(named.source, trouble="there is no picture in it")]
 
 
-def read_pages(files: Iterable[PictureFile]) -> Iterator[tuple[Row, Pixels | DataError]]:
+def read_pages(
+    files: Iterable[PictureFile], most_pixels: int
+) -> Iterator[tuple[Row, Pixels | DataError]]:
     """Yield each page of each file; what can't be read comes as the error that says why."""
     for file in files:
         row = {"source": file.source, "member": file.member, "page": "0"}
         try:
             data = file.read(Path())
             row["sha256"] = hashlib.sha256(data).hexdigest()
-            for page, scan in enumerate(images.decode_pages(data)):
+            for page, scan in enumerate(images.decode_pages(data, max_pixels=most_pixels)):
                 row["page"] = str(page)
                 yield row.copy(), scan
         except DataError as error:

@@ -1,30 +1,38 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline import contact, images, tiles
 from pipeline.atomic import whole_folder
-from pipeline.boxes import scan_of
+from pipeline.boxes import Box, scan_of
 from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
 from pipeline.errors import DataError
+from pipeline.images import ReducedPicture
 from pipeline.parallel import map_in_order
 from pipeline.params import Params, Tile
 from pipeline.project import Project, class_file_name
-from pipeline.scans import group_by_file, read_catalogue, read_scans
+from pipeline.scans import group_by_file, read_catalogue, read_photos
 from pipeline.store import Rows, create_dataset, open_dataset, read_glyphs
 from pipeline.tables import COLUMNS, Row, read_table
 
 WINDOW = 256  # tiles that are in memory at once
 SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well under 1 MB
 
+BATCH = 16  # files that a process is sent at once
+
+Item = TypeVar("Item")
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
+FileWork = tuple[list[Row], list[list[Row]]]  # a file's scans, and the boxes on each
 
 
 def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
@@ -44,7 +52,7 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
         classes=params.classes,
         made_by={"stage": "normalise", "parameters": params.tile.model_dump()},
     ) as out:
-        for window in in_windows(track(made, "normalising", total=len(boxes))):
+        for window in in_windows(track(made, "normalising", total=len(boxes)), WINDOW):
             out.append(to_rows(window, index))
     write_contact_sheets(project, params)
     labelled = sum(row["label"] != "" for row in boxes)
@@ -73,26 +81,54 @@ def photo_tiles(
     for row in boxes:
         on_scan[scan_of(row["id"])].append(row)
     files = group_by_file(row for row in read_catalogue(project) if scan_id_of(row) in on_scan)
-    cut = partial(cut_file, project.root, tile)
-    work = [(rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files]
-    for tiles_of_file in map_in_order(cut, work, jobs):
-        yield from tiles_of_file
+    cut = partial(cut_files, project.root, tile)
+    work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
+    for tiles_of_files in map_in_order(cut, in_windows(work, BATCH), jobs):
+        yield from tiles_of_files
 
 
-def cut_file(root: Path, tile: Tile, work: tuple[list[Row], list[list[Row]]]) -> list[NamedTile]:
+def cut_files(root: Path, tile: Tile, files: list[FileWork]) -> list[NamedTile]:
+    """Return the tiles of several files."""
+    return [named for file in files for named in cut_file(root, tile, file)]
+
+
+def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
     """Return the tiles of one file, given its scans' rows and the boxes on each."""
-    scans, boxes = work
+    scans, boxes = file
     on_scan = dict(zip(map(scan_id_of, scans), boxes, strict=True))
+    at_least = max(side_needed(scan, on_scan[scan_id_of(scan)], tile) for scan in scans)
     made = []
-    for scan, photo in read_scans(root, scans):
+    for scan, photo in read_photos(root, scans, at_least):
         if isinstance(photo, DataError):
             raise DataError(
                 f"{name_of(scan)} can't be read any more ({photo}). Start over with: dvc repro"
             )
-        for row in on_scan[scan_id_of(scan)]:
-            x0, y0, x1, y1 = (int(row[side]) for side in ("x0", "y0", "x1", "y1"))
-            made.append((row, to_tile(photo[y0:y1, x0:x1], tile)))
+        made += [(row, cut_tile(photo, box_of(row), tile)) for row in on_scan[scan_id_of(scan)]]
     return made
+
+
+def side_needed(scan: Row, boxes: list[Row], tile: Tile) -> int:
+    """Return how many pixels a photo's short side must keep for the tiles of its boxes."""
+    share = max(tiles.share_needed(box_of(row), tile.size, tile.fit) for row in boxes)
+    return math.ceil(share * min(int(scan["width"]), int(scan["height"])))
+
+
+def cut_tile(photo: ReducedPicture, box: Box, tile: Tile) -> npt.NDArray[np.uint8]:
+    """Return the tile of a box, which stands in pixels of the full photo."""
+    return tiles.cut_photo(
+        photo.pixels,
+        box,
+        tile.size,
+        tile.channels,
+        tile.fit,
+        factor=photo.factor,
+        corner=(photo.left, photo.top),
+    )
+
+
+def box_of(row: Row) -> Box:
+    """Return the box that a row of boxes.csv names."""
+    return int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])
 
 
 def to_tile(pixels: npt.NDArray[np.uint8], tile: Tile) -> npt.NDArray[np.uint8]:
@@ -135,13 +171,8 @@ def write_contact_sheets(project: Project, params: Params) -> None:
                 (folder / f"{class_file_name(name)}.jpg").write_bytes(picture)
 
 
-def in_windows(made: Iterable[NamedTile]) -> Iterator[list[NamedTile]]:
-    """Yield lists of up to WINDOW tiles."""
-    window: list[NamedTile] = []
-    for tile in made:
-        window.append(tile)
-        if len(window) == WINDOW:
-            yield window
-            window = []
-    if window:
+def in_windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of up to `size` items."""
+    remaining = iter(items)
+    while window := list(islice(remaining, size)):
         yield window
