@@ -3,8 +3,9 @@
 Tiles are rows; `labels` (N,) are class names, `groups` (N,) what must not be torn apart.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ import numpy.typing as npt
 from pipeline.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
+
+FEW_BITS = 8  # at more, parts of the bits are too short to tell hashes apart
+COMPARED_AT_ONCE = 1 << 22  # pairs of hashes
 
 
 def undersample(labels: npt.NDArray[np.object_], to: int | None, seed: int) -> Mask:
@@ -38,25 +42,42 @@ def find_near_duplicates(hashes: npt.NDArray[np.uint64], distance: int) -> npt.N
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    first, second = find_close_pairs(hashes, distance)
-    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(hashes),) * 2)
-    return connected_components(links, directed=False)[1]
+    distinct, number = np.unique(hashes, return_inverse=True)
+    first, second = find_close_pairs(distinct, distance).T
+    links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(distinct),) * 2)
+    return connected_components(links, directed=False)[1][number]
 
 
-def find_close_pairs(
-    hashes: npt.NDArray[np.uint64], distance: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the rows of all pairs that differ in at most `distance` bits (each with itself too).
+def find_close_pairs(hashes: npt.NDArray[np.uint64], distance: int) -> npt.NDArray[np.intp]:
+    """Return the rows (M, 2) of all pairs that differ in at most `distance` bits; some come twice.
 
-    Works through blocks of rows, so that memory grows with N and not with its square.
+    Of distance + 1 parts that the bits are divided into, such a pair agrees in one at least: only
+    hashes that have a part in common are compared. Of many parts each is short, and most hashes
+    have one in common; then all are compared.
     """
-    first, second = [np.empty(0, np.intp)], [np.empty(0, np.intp)]
-    for start in range(0, len(hashes), 256):
-        block = np.bitwise_count(hashes[start : start + 256, None] ^ hashes) <= distance
-        rows, columns = np.nonzero(block)
-        first.append(rows + start)
-        second.append(columns)
-    return np.concatenate(first), np.concatenate(second)
+    parts = distance + 1 if distance <= FEW_BITS else 0
+    masks = [sum(1 << bit for bit in range(part, 64, parts)) for part in range(parts)] or [0]
+    pairs = [np.empty((0, 2), np.intp)]
+    for mask in masks:
+        part = hashes & np.uint64(mask)
+        order = np.argsort(part)
+        for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+            if len(rows) > 1:
+                pairs.extend(_compare_all(hashes, rows, distance))
+    return np.concatenate(pairs)
+
+
+def _compare_all(
+    hashes: npt.NDArray[np.uint64], rows: npt.NDArray[np.intp], distance: int
+) -> Iterator[npt.NDArray[np.intp]]:
+    """Yield the pairs among some rows; memory does not grow with the square of their number."""
+    step = max(1, COMPARED_AT_ONCE // len(rows))
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        others = rows[start + 1 :]
+        close = np.bitwise_count(hashes[block, None] ^ hashes[others]) <= distance
+        first, second = np.nonzero(close)
+        yield np.stack([block[first], others[second]], axis=1)
 
 
 def merge_groups(groups: Sequence[str], clusters: npt.NDArray[np.intp]) -> npt.NDArray[np.object_]:
@@ -125,6 +146,41 @@ def split_folds(
         parts[_draw_part(labels, groups, parts == "train", val * len(labels), seed + 1)] = "val"
         result.append(parts)
     return result
+
+
+def choose_share(
+    labels: npt.NDArray[np.object_], groups: npt.NDArray[np.object_], share: float, seed: int
+) -> Mask:
+    """Return which rows belong to a share of all: stratified by label, groups kept whole.
+
+    A smaller share lies within a larger one. Nothing but the seed, the groups' names and their
+    labels decides, whatever the order of the rows. The share is met as nearly as whole groups can;
+    at least one is taken.
+    """
+    names, index, sizes = np.unique(groups.astype(str), return_inverse=True, return_counts=True)
+    strata = _find_commonest(labels, index)
+    dice = np.array([hashlib.sha256(f"{seed} {name}".encode()).hexdigest() for name in names])
+    place = np.empty(len(names))  # how much of its stratum comes before a group
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        members = members[np.argsort(dice[members])]
+        before = np.cumsum(sizes[members]) - sizes[members]
+        place[members] = before / sizes[members].sum()
+    order = np.lexsort((dice, place))  # so that each stratum comes evenly
+    taken = np.argmin(np.abs(np.cumsum(sizes[order]) - share * len(labels))) + 1
+    return np.isin(index, order[:taken])
+
+
+def _find_commonest(
+    labels: npt.NDArray[np.object_], index: npt.NDArray[np.intp]
+) -> npt.NDArray[np.intp]:
+    """Return the label, as a number, that most rows of each group have; `index` (N,) is theirs."""
+    kinds, numbers = np.unique(labels.astype(str), return_inverse=True)
+    pairs, counts = np.unique(index * len(kinds) + numbers, return_counts=True)
+    group, label = np.divmod(pairs, len(kinds))
+    order = np.lexsort((counts, group))
+    last = np.append(np.diff(group[order]) > 0, True)
+    return label[order][last]
 
 
 def check_parts(

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse.csgraph import connected_components
 
 from pipeline.errors import DataError
 from pipeline.splits import (
     check_parts,
+    choose_share,
     find_near_duplicates,
     merge_groups,
     split_folds,
@@ -161,3 +163,55 @@ def test_groups_that_share_a_near_duplicate_are_merged():
     groups = ["tom", "tom", "kitty", "rex", "rex"]
     merged = merge_groups(groups, np.array([0, 1, 1, 2, 3]))
     assert list(merged) == ["kitty", "kitty", "kitty", "rex", "rex"]
+
+
+def test_a_share_is_met_in_every_class():
+    labels = text(["cat"] * 120 + ["dog"] * 80)
+    chosen = choose_share(labels, text(range(200)), 0.25, seed=1)
+    assert Counter(labels[chosen]) == {"cat": 30, "dog": 20}
+
+
+@given(seed=st.integers(0, 1000), shares=st.tuples(st.floats(0.02, 1), st.floats(0.02, 1)))
+@settings(max_examples=25, deadline=None)
+def test_a_smaller_share_lies_within_a_larger_one_and_groups_are_never_torn(seed, shares):
+    labels, groups = make_pages(seed=seed)
+    small, large = (choose_share(labels, groups, share, seed) for share in sorted(shares))
+    assert not (small & ~large).any()
+    for share, chosen in zip(sorted(shares), (small, large), strict=True):
+        assert not set(groups[chosen]) & set(groups[~chosen])
+        assert chosen.any()
+        assert abs(chosen.mean() - share) < 0.02  # a page is a sixtieth
+    assert choose_share(labels, groups, 1.0, seed).all()
+
+
+def test_a_share_is_drawn_by_the_seed_and_the_groups_alone():
+    labels, groups = make_pages()
+    chosen = set(groups[choose_share(labels, groups, 0.3, seed=1)])
+    order = np.random.default_rng(0).permutation(len(labels))
+    shuffled = choose_share(labels[order], groups[order], 0.3, seed=1)
+    assert set(groups[order][shuffled]) == chosen
+    assert set(groups[choose_share(labels, groups, 0.3, seed=2)]) != chosen
+
+
+def test_a_rare_class_keeps_some_of_its_tiles():
+    labels = text(["common"] * 300 + ["rare"] * 4)
+    assert Counter(labels[choose_share(labels, text(range(304)), 0.1, seed=1)])["rare"] == 1
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    distance=st.sampled_from([0, 1, 4, 8, 9, 32]),
+    count=st.integers(3, 60),
+)
+@settings(max_examples=40, deadline=None)
+def test_clusters_are_those_of_comparing_all_with_all(seed, distance, count):
+    dice = np.random.default_rng(seed)
+    hashes = dice.integers(0, 2**64, count, dtype=np.uint64)
+    for row in range(count // 3, count):  # most are another one with some bits turned
+        turned = dice.choice(64, dice.integers(0, distance + 3), replace=False)
+        hashes[row] = hashes[dice.integers(row)] ^ np.uint64(sum(1 << int(bit) for bit in turned))
+    clusters = find_near_duplicates(hashes, distance)
+    graph = np.bitwise_count(hashes[:, None] ^ hashes) <= distance
+    _, expected = connected_components(graph, directed=False)
+    same = clusters[:, None] == clusters
+    np.testing.assert_array_equal(same, expected[:, None] == expected)

@@ -1,5 +1,7 @@
 """Datasets in HDF5: what is written comes back, the same bytes every time, or an error."""
 
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from pipeline import store
 from pipeline.errors import DataError
 from pipeline.store import Rows, create_dataset, open_dataset, read_glyphs, write_glyphs
 
@@ -80,6 +83,14 @@ def test_rows_come_in_the_order_asked_for(tmp_path_factory, rows, draws):
     with open_dataset(path) as dataset:
         expected = Rows(**{name: column[np.array(rows, int)] for name, column in columns.items()})
         assert_same(dataset.read(np.array(rows, int)), expected)
+
+
+def test_texts_can_be_read_a_few_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "TEXTS", 3)
+    rows = make_rows(10, draws=1)
+    with open_dataset(write(tmp_path / "a.h5", rows, draw_names=["x"])) as dataset:
+        for name in ("ids", "groups", "parents"):
+            assert list(dataset.scan(name)) == list(getattr(rows, name))
 
 
 def test_a_dataset_without_rows_is_whole(tmp_path):
@@ -160,3 +171,24 @@ def test_glyphs_are_read_across_windows(tmp_path):
     ):
         assert name == found_name
         np.testing.assert_array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_images_are_filled_in_out_of_order(tmp_path, compress, monkeypatch):
+    monkeypatch.setattr(store, "CHUNK_BYTES", 4 * 45)  # four tiles
+    rows = make_rows(10, draws=1)
+    columns = {name: column for name, column in vars(rows).items() if name != "images"}
+    with create_dataset(
+        tmp_path / "a.h5", tile_shape=(5, 3, 3), classes=CLASSES, made_by={}, draw_names=["x"]
+    ) as out:
+        room = pickle.loads(pickle.dumps(out.reserve(10, compress)))
+        late = room.fill(8, rows.images[8:])
+        early = room.fill(0, rows.images[:8])
+        out.append_columns(columns)
+        out.append_chunks(early + late)
+    assert len(early + late) == (3 if compress else 0)
+    with open_dataset(tmp_path / "a.h5") as dataset:
+        assert dataset.compressed == compress
+        assert_same(dataset.read(), rows)
+    with h5py.File(tmp_path / "a.h5") as file:  # as anyone else reads it
+        np.testing.assert_array_equal(file["images"][3:], rows.images[3:])

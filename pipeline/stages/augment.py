@@ -1,6 +1,17 @@
-"""prep augment: split.csv, tiles.h5 -> augmented/<op>/<class>.h5."""
+"""prep augment: split.csv, tiles.h5 -> augmented/<op>/<class>.h5.
 
-from collections.abc import Iterable, Mapping
+All that stands in these files is known before the first image is made, and where in them each image
+goes. So they are written but for their images, and these are made window by window, by several
+processes, which fill them in.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,81 +21,167 @@ from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.experiments import open_tiles
 from pipeline.ops import Op
+from pipeline.parallel import map_in_order
 from pipeline.params import Params, choose
 from pipeline.project import Project
-from pipeline.store import DatasetFile, DatasetWriter, Rows, create_dataset
-from pipeline.tables import COLUMNS, read_table
+from pipeline.store import DatasetFile, DatasetWriter, Room, create_dataset, open_dataset
+from pipeline.tables import COLUMNS, scan_table
 
-WINDOW = 512  # tiles that are in memory at once
+WINDOW = 32  # chunks of images that a process makes at once: 8 MB
+
+
+@dataclass(frozen=True)
+class Parents:
+    """The tiles of one class that some run trains on."""
+
+    class_name: str
+    label: int
+    rows: npt.NDArray[np.int64]  # of tiles.h5, increasing
+    ids: npt.NDArray[np.object_]
+    groups: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some parents of one class, what was drawn for their variants, and where these go."""
+
+    rows: npt.NDArray[np.int64]
+    draws: npt.NDArray[np.float64]
+    room: Room
+    start: int
 
 
 def augment(
-    project: Project, params: Params, only: str | None = None, class_name: str | None = None
+    project: Project,
+    params: Params,
+    only: str | None = None,
+    class_name: str | None = None,
+    jobs: int | None = None,
 ) -> str:
     """Write the variants of each op (or `only` one) of each class (or one)."""
     chosen_ops = choose(only, params.augment, "op", "augment")
-    chosen_classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
+    classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
     groups = training_groups(project)
-    count = 0
     with open_tiles(project, params) as tiles:
-        refuse_strangers(groups, tiles)
-        jobs = [(op, name) for op in chosen_ops for name in chosen_classes]
-        for op, name in track(jobs, "augmenting"):
-            count += write_variants(project, tiles, op, name, groups)
-    files = f"{len(jobs)} file{'s' * (len(jobs) != 1)}"
-    return f"{count:,} variants in {files} under processed/augmented, from {len(groups):,} tiles"
-
-
-def refuse_strangers(groups: Mapping[str, str], tiles: DatasetFile) -> None:
-    """Raise DataError when the split names a tile that there is not."""
-    strangers = groups.keys() - set(tiles.ids)
-    if strangers:
-        raise DataError(
-            f"processed/split.csv names {min(strangers)}, which is not in tiles.h5. Bring all up "
-            "to date with: dvc repro split"
-        )
+        parents = find_parents(tiles, groups, classes)
+        for op in chosen_ops:
+            # Classes may lie in any order in tiles.h5: as many as go into a window are read as one.
+            together = max(1, WINDOW // op.copies)
+            for first in range(0, len(parents), together):
+                write_variants(project, tiles, op, parents[first : first + together], jobs)
+    used, files = sum(map(len, parents)), len(chosen_ops) * len(parents)
+    count = used * sum(op.copies for op in chosen_ops)
+    where = f"{files} file{'s' * (files != 1)} under processed/augmented"
+    return f"{count:,} variants in {where}, from {used:,} tiles"
 
 
 def training_groups(project: Project) -> dict[str, str]:
     """Return the group of each tile that some run trains on, by id."""
-    rows = read_table(project.input("split.csv"), COLUMNS["split"])
+    rows = scan_table(project.input("split.csv"), COLUMNS["split"])
     return {row["id"]: row["group"] for row in rows if row["split"] == "train"}
 
 
+def find_parents(
+    tiles: DatasetFile, groups: Mapping[str, str], classes: Sequence[str]
+) -> list[Parents]:
+    """Return the tiles of each class that have a group; DataError when one is not there."""
+    ids, labels = tiles.ids, tiles.labels
+    trained = np.array([tile_id in groups for tile_id in ids], bool)
+    if strangers := groups.keys() - set(ids[trained]):
+        raise DataError(
+            f"processed/split.csv names {min(strangers)}, which is not in tiles.h5. Bring all up "
+            "to date with: dvc repro split"
+        )
+    found = []
+    for name in classes:
+        label = tiles.classes.index(name)
+        rows = np.flatnonzero(trained & (labels == label))
+        group = np.array([groups[tile_id] for tile_id in ids[rows]], object)
+        found.append(Parents(name, label, rows, ids[rows], group))
+    return found
+
+
 def write_variants(
-    project: Project, tiles: DatasetFile, op: Op, class_name: str, groups: Mapping[str, str]
-) -> int:
-    """Write one op's variants of one class and return how many there are."""
-    of_class = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
-    rows = of_class[[tile_id in groups for tile_id in tiles.ids[of_class]]]
-    with create_dataset(
-        project.variants_file(op.name, class_name),
+    project: Project, tiles: DatasetFile, op: Op, parents: Sequence[Parents], jobs: int | None
+) -> None:
+    """Write one op's variants of some classes."""
+    paths = [project.variants_file(op.name, some.class_name) for some in parents]
+    with ExitStack() as stack:
+        stack.callback(remove_if_empty, paths[0].parent)
+        files = [stack.enter_context(create_file(path, tiles, op)) for path in paths]
+        rooms = [
+            file.reserve(len(some) * op.copies, tiles.compressed)
+            for file, some in zip(files, parents, strict=True)
+        ]
+        wholes = [
+            Part(some.rows, draw(op, some), room, 0)
+            for some, room in zip(parents, rooms, strict=True)
+        ]
+        windows = list(divide(wholes, op.copies))
+        images = map_in_order(partial(make_images, op, tiles.path), windows, jobs)
+        images = track(images, f"augmenting: {op.name}", len(windows))
+        begun = list(islice(images, 1))  # the other processes go on while this one writes the rest
+        for file, some, whole in zip(files, parents, wholes, strict=True):
+            file.append_columns(describe(op, some) | {"draws": whole.draws})
+        for chunks in chain(begun, images):
+            for file, own in zip(files, chunks, strict=True):
+                file.append_chunks(own)
+
+
+def create_file(path: Path, tiles: DatasetFile, op: Op) -> AbstractContextManager[DatasetWriter]:
+    """Return the context in which a file of variants is written."""
+    return create_dataset(
+        path,
         tile_shape=tiles.tile_shape,
         classes=tiles.classes,
         made_by={"stage": "augment", "op": op.name, "parameters": op.describe(), "seed": op.seed},
         draw_names=op.draw_names,
-    ) as out:
-        for start in range(0, len(rows), WINDOW):
-            append_variants(out, tiles.read(rows[start : start + WINDOW]), op, groups)
-    return len(rows) * op.copies
+    )
 
 
-def append_variants(out: DatasetWriter, originals: Rows, op: Op, groups: Mapping[str, str]) -> None:
-    """Append every copy of a window of originals."""
-    for copy in range(op.copies):
-        draws = ops.draw(op, op.seed, list(originals.ids), copy)
-        out.append(
-            Rows(
-                images=ops.apply(op, originals.images, draws),
-                labels=originals.labels,
-                ids=as_text(f"{tile_id}-{op.name}-{copy}" for tile_id in originals.ids),
-                groups=as_text(groups[tile_id] for tile_id in originals.ids),
-                parents=originals.ids,
-                draws=draws,
-            )
-        )
+def draw(op: Op, parents: Parents) -> npt.NDArray[np.float64]:
+    """Return the numbers (N x copies, k) of all variants; those of one parent stand together."""
+    drawn = [ops.draw(op, op.seed, list(parents.ids), copy) for copy in range(op.copies)]
+    return np.stack(drawn, axis=1).reshape(len(parents) * op.copies, len(op.draw_names))
 
 
-def as_text(names: Iterable[str]) -> npt.NDArray[np.object_]:
-    """Return the names as a column of the store."""
-    return np.array(list(names), object)
+def describe(op: Op, parents: Parents) -> dict[str, npt.NDArray[Any]]:
+    """Return the columns of all variants but images and draws."""
+    names = [f"{name}-{op.name}-{copy}" for name in parents.ids for copy in range(op.copies)]
+    return {
+        "labels": np.full(len(names), parents.label, np.int16),
+        "ids": np.array(names, object),
+        "groups": parents.groups.repeat(op.copies),
+        "parents": parents.ids.repeat(op.copies),
+    }
+
+
+def divide(wholes: Sequence[Part], copies: int) -> Iterator[list[Part]]:
+    """Yield windows: of each class as many parents as make whole chunks of variants."""
+    step = wholes[0].room.chunk_rows * max(1, WINDOW // (copies * len(wholes)))
+    for start in range(0, max(len(whole.rows) for whole in wholes), step):
+        taken, made = slice(start, start + step), slice(start * copies, (start + step) * copies)
+        yield [
+            Part(whole.rows[taken], whole.draws[made], whole.room, made.start) for whole in wholes
+        ]
+
+
+def make_images(op: Op, tiles_path: Path, parts: Sequence[Part]) -> list[list[bytes]]:
+    """Make the variants of a window; return the chunks of each part that are to be appended."""
+    rows = np.concatenate([part.rows for part in parts]).repeat(op.copies)
+    with open_dataset(tiles_path) as tiles:
+        originals = tiles.read_images(rows)
+    ends = np.cumsum([len(part.draws) for part in parts])
+    return [
+        part.room.fill(part.start, ops.apply(op, images, part.draws))
+        for part, images in zip(parts, np.split(originals, ends[:-1]), strict=True)
+    ]
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder, unless there is something in it."""
+    with suppress(OSError):
+        folder.rmdir()

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from pipeline import images
 from pipeline.boxes import scan_of
 from pipeline.catalogue import scan_id_of
 from pipeline.errors import DataError
+from pipeline.parallel import map_in_order
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.scans import read_catalogue
@@ -25,9 +27,10 @@ from pipeline.splits import (
 from pipeline.store import open_dataset
 from pipeline.tables import COLUMNS, Row, read_table, write_table
 
-WINDOW = 512  # tiles that are in memory at once
+WINDOW = 512  # tiles that a process reads at once
 
 Column = npt.NDArray[np.object_]
+Pixels = npt.NDArray[np.uint8]
 
 
 def split(project: Project, params: Params) -> str:
@@ -105,32 +108,42 @@ def tie_near_duplicates(
     """
     settings = params.split
     near = params.tile.method == "photo" and settings.near_duplicates is not None
+    places = find_places(project, rows)
+    windows = [places[start : start + WINDOW] for start in range(0, len(places), WINDOW)]
     hash_tile = images.perceptual_hash if near else hash_pixels
-    hashes = np.array([hash_tile(tile) for tile in read_in_order(project, rows)], np.uint64)
+    hash_window = partial(hash_tiles, hash_tile, project.input("tiles.h5"))
+    none = np.empty(0, np.uint64)
+    hashes = np.concatenate([none, *map_in_order(hash_window, windows)])
     distance = settings.near_duplicates if near else 0
     clusters = find_near_duplicates(hashes, distance or 0)
     sizes = np.bincount(clusters)
     return merge_groups(groups, clusters), int(sizes[sizes > 1].sum())
 
 
-def hash_pixels(tile: npt.NDArray[np.uint8]) -> np.uint64:
+def hash_pixels(tile: Pixels) -> np.uint64:
     """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
     return np.frombuffer(hashlib.sha256(tile.tobytes()).digest()[:8], np.uint64)[0]
 
 
-def read_in_order(project: Project, rows: list[Row]) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the tiles of balanced.csv's rows."""
+def find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
+    """Return where in tiles.h5 the tiles of balanced.csv's rows are."""
     with open_dataset(project.input("tiles.h5")) as tiles:
         place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
-        stale = [row["id"] for row in rows if row["id"] not in place]
-        if stale:
-            raise DataError(
-                f"processed/balanced.csv names {stale[0]}, which is not in tiles.h5. Make it again "
-                "with: prep balance"
-            )
-        wanted = np.array([place[row["id"]] for row in rows])
-        for start in range(0, len(wanted), WINDOW):
-            yield from tiles.read(wanted[start : start + WINDOW]).images
+    stale = [row["id"] for row in rows if row["id"] not in place]
+    if stale:
+        raise DataError(
+            f"processed/balanced.csv names {stale[0]}, which is not in tiles.h5. Make it again "
+            "with: prep balance"
+        )
+    return np.array([place[row["id"]] for row in rows], np.intp)
+
+
+def hash_tiles(
+    hash_tile: Callable[[Pixels], np.uint64], tiles_path: Path, places: npt.NDArray[np.intp]
+) -> npt.NDArray[np.uint64]:
+    """Return the hashes (n,) of some tiles."""
+    with open_dataset(tiles_path) as tiles:
+        return np.array([hash_tile(tile) for tile in tiles.read_images(places)], np.uint64)
 
 
 def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
