@@ -1,10 +1,20 @@
-"""Outputs that appear whole or not at all: written beside their place, then renamed."""
+"""Outputs that appear whole or not at all: written beside their place, then renamed.
 
+What is unfinished is called `.part-<process>-<name>`. A process that is killed leaves it behind;
+the next one that writes into the same folder throws it away.
+"""
+
+import errno
 import os
+import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from pipeline.errors import NO_ROOM
+
+_written_to: set[Path] = set()  # the folders in which this process has begun something
 
 
 @contextmanager
@@ -13,25 +23,103 @@ def whole_file(path: Path) -> Iterator[Path]:
 
     The temporary name keeps the suffix (Keras insists on `.keras`).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    try:
+    with _part_beside(path) as part:
         yield part
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder; it replaces the folder `path` only if the block succeeds."""
+    with _part_beside(path) as part:
+        part.mkdir()
+        yield part
+        _rename_folder(part, path)
+
+
+def remove_at_once(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it: there is never half of it."""
+    aside = _part_of(path.with_name(f"old-{path.name}"))
+    with suppress(FileNotFoundError):
+        path.replace(aside)
+    _remove(aside)
+
+
+def remove_left_over(folder: Path) -> None:
+    """Remove what processes that are no more have left unfinished in a folder."""
+    _sweep(folder, _is_gone)
+
+
+def remove_unfinished() -> None:
+    """Remove all that this process has begun and not finished, because it will never be."""
+    for folder in list(_written_to):
+        _sweep(folder, _is_own)
+
+
+@contextmanager
+def _part_beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
+    remove_left_over(path.parent)
+    # From here on what bears this process's number is its own. Until now it was another's, of
+    # the same number: in a fresh container every process may get the same.
+    if path.parent not in _written_to:
+        _sweep(path.parent, _is_own)
+        _written_to.add(path.parent)
+    part = _part_of(path)
     try:
         yield part
-        shutil.rmtree(path, ignore_errors=True)
-        part.replace(path)
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:  # a write does not say where
+            error.filename = str(path)
+        raise
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        _remove(part)
+
+
+def _part_of(path: Path) -> Path:
+    return path.with_name(f".part-{os.getpid()}-{path.name}")
+
+
+def _rename_folder(part: Path, path: Path) -> None:
+    """Rename a folder over another, which the system does only over an empty one."""
+    while True:
+        remove_at_once(path)
+        try:
+            part.replace(path)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return  # otherwise another process has just put its own there: the last one stays
+
+
+def _sweep(folder: Path, unwanted: Callable[[int], bool]) -> None:
+    """Remove the parts in a folder whose process is unwanted."""
+    for part in folder.glob(".part-*"):
+        process = re.match(r"\.part-(\d{1,9})-", part.name)
+        if process and unwanted(int(process[1])):
+            _remove(part)
+
+
+def _is_own(process: int) -> bool:
+    return process == os.getpid()
+
+
+def _is_gone(process: int) -> bool:
+    if os.name == "nt":
+        return False  # what only asks elsewhere, kills there
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # it is somebody else's
+    return False
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):  # there is none, or it is somebody else's
+            path.unlink()

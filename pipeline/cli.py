@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pipeline import __version__
-from pipeline.errors import DataError
+from pipeline.errors import DataError, explain
 
 app = typer.Typer(
     name="prep",
@@ -147,6 +147,7 @@ def augment(
     class_: Annotated[
         str | None, typer.Option("--class", metavar="CLASS", help="Only this class.")
     ] = None,
+    jobs: Jobs = None,
     quiet: Quiet = False,
 ) -> None:
     """Make the variants of the training tiles.
@@ -156,7 +157,7 @@ def augment(
 
     Example: `prep augment --only flip --class cat`
     """
-    run_stage("augment", quiet, {"only": only, "class_name": class_})
+    run_stage("augment", quiet, {"only": only, "class_name": class_, "jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -387,6 +388,20 @@ def show(
 
 
 @app.command(rich_help_panel=BY_HAND)
+def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
+    """Say what an op is worth in training pictures, and what would settle a "cannot tell".
+
+    Reads the scores that are there. The worth needs a training-size curve, experiments without ops
+    on a `share` of the training tiles; without one it prints the lines to add to params.yaml.
+    Then, for each "cannot tell", roughly how many seeds or test pictures would settle it. Writes
+    nothing.
+
+    Example: `prep advise --experiment flip`
+    """
+    run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
+
+
+@app.command(rich_help_panel=BY_HAND)
 def pretrain(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
@@ -437,6 +452,19 @@ def lineage(quiet: Quiet = False) -> None:
 
 
 @check.command()
+def files(quiet: Quiet = False) -> None:
+    """Verify every file under processed/: its bytes, what it says, and that all agree.
+
+    Reads every byte and compares it with the digests that DVC wrote into dvc.lock; then columns,
+    types, labels, ids, counts, parents, the split and its leaks, plans and runs. Names each faulty
+    file, its row and how to make it again, and exits with 1 if there are any. Changes nothing.
+
+    Example: `prep check files`
+    """
+    run("commands.check", "check_files", "check files", quiet)
+
+
+@check.command()
 def labels(
     only: Annotated[str | None, typer.Option(metavar="OP", help="Only this op.")] = None,
     quiet: Quiet = False,
@@ -469,14 +497,14 @@ def root(
 
 
 def main() -> None:
-    """Run `prep`; a DataError becomes a line and exit code 1, Ctrl-C a line and 130."""
+    """Run `prep`; what goes wrong becomes a line and exit code 1, Ctrl-C a line and 130."""
+    from pipeline.stopping import ending_at_once
+
     try:
-        app()
-    except DataError as error:
+        with ending_at_once():
+            app()
+    except (DataError, OSError) as error:
         from pipeline import console
 
-        console.fail(str(error))
+        console.fail(explain(error) if isinstance(error, OSError) else str(error))
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped.\n")
-        sys.exit(130)

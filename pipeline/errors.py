@@ -1,6 +1,8 @@
 """The one exception that users see as a sentence instead of a traceback."""
 
 import difflib
+import errno
+import re
 from collections.abc import Iterable
 
 
@@ -17,3 +19,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
     return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def explain(error: OSError) -> str:
+    """Return in a sentence what the system refused to do, with which file, and what to do."""
+    reason = error.strerror or str(error)
+    # A file is written beside its place, under another name (atomic.py).
+    path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
+    if error.errno in NO_ROOM:
+        return f"there is no room for {path or 'the output'} ({reason}). Make room and try again."
+    if error.errno in NOT_ALLOWED:
+        return (
+            f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "
+            "read and write in your project's folder, and try again."
+        )
+    if error.errno == errno.ENOENT:
+        return f"{path} is not there any more. Bring all up to date with: dvc repro"
+    return f"{path or 'something'} can't be read or written ({reason})"

@@ -1,8 +1,14 @@
 """Files and folders appear whole or not at all."""
 
+import errno
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
-from pipeline.atomic import whole_file, whole_folder
+from pipeline.atomic import remove_at_once, remove_unfinished, whole_file, whole_folder
+from pipeline.errors import explain
 
 
 def listing(folder):
@@ -42,3 +48,65 @@ def test_a_folder_that_fails_leaves_the_old_one(tmp_path):
         (part / "new.txt").write_text("half")
         raise RuntimeError
     assert listing(tmp_path) == ["f", "f/old.txt"]
+
+
+NOBODY = 999_999_999  # no system numbers its processes so high
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_into_its_folder(tmp_path):
+    (tmp_path / f".part-{NOBODY}-b.txt").write_text("half")
+    (tmp_path / f".part-{NOBODY}-f").mkdir()
+    (tmp_path / f".part-{NOBODY}-f/page.jpg").write_text("half")
+    (tmp_path / f".part-{os.getpid()}-c.txt").write_text("of an earlier process of this number")
+    with whole_file(tmp_path / "a.txt") as part:
+        part.write_text("new")
+    assert listing(tmp_path) == ["a.txt"]
+
+
+def test_what_others_are_writing_and_what_only_looks_like_it_stays(tmp_path):
+    for name in (f".part-{os.getppid()}-b.txt", ".part-mine", ".part-12x-b.txt"):
+        (tmp_path / name).touch()
+    with whole_folder(tmp_path / "f"), whole_file(tmp_path / "a.txt") as part:
+        part.write_text("new")
+    assert len(listing(tmp_path)) == 5
+
+
+def test_all_that_is_unfinished_can_be_thrown_away_at_once(tmp_path):
+    with whole_folder(tmp_path / "f"), whole_file(tmp_path / "deep/a.txt") as part:
+        part.write_text("half")
+        remove_unfinished()
+        assert listing(tmp_path) == ["deep"]
+        part.write_text("so that the rest of this test can go on")
+        (tmp_path / f".part-{os.getpid()}-f").mkdir()
+
+
+def test_a_folder_goes_at_once_or_stays_as_it_was(tmp_path, monkeypatch):
+    (tmp_path / "f").mkdir()
+    (tmp_path / "f/old.txt").touch()
+    seen = []
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: seen.append(path.parent / "f"))
+    remove_at_once(tmp_path / "f")
+    assert [path.exists() for path in seen] == [False]
+    remove_at_once(tmp_path / "none")
+
+
+def test_of_two_that_write_a_folder_at_once_the_last_one_stays(tmp_path, monkeypatch):
+    replace, others = Path.replace, iter([tmp_path / "f/of-another.txt"])
+
+    def replace_too_late(part, path):
+        for file in others if path == tmp_path / "f" else ():
+            file.parent.mkdir()
+            file.touch()
+        return replace(part, path)
+
+    monkeypatch.setattr(Path, "replace", replace_too_late)
+    with whole_folder(tmp_path / "f") as part:
+        (part / "mine.txt").touch()
+    assert listing(tmp_path) == ["f", "f/mine.txt"]
+
+
+def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
+    with pytest.raises(OSError, match="a.txt") as caught, whole_file(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert "no room for" in explain(caught.value)
+    assert ".part-" not in explain(OSError(errno.EACCES, "No", f"{tmp_path}/.part-12-a.txt"))

@@ -1,0 +1,41 @@
+"""Ctrl-C and SIGTERM end the program at once, with one line and nothing unfinished left behind."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.atomic import remove_unfinished
+
+SHOW_CURSOR = b"\x1b[?25h"  # a progress bar has hidden it
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let SIGINT end the program with exit code 130 and SIGTERM with 143, while the block runs."""
+    # joblib's own process clears up after us then, and would say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = [(number, signal.signal(number, end_at_once)) for number in wanted]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+def end_at_once(number: int, frame: object) -> None:
+    """Remove what is unfinished, stop the worker processes, say so, and exit.
+
+    A signal is no exception here: raised inside `import tensorflow` or a callback of HDF5, one is
+    lost, or comes out as another. And nothing that is whole needs to be closed.
+    """
+    for repeated in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(repeated, signal.SIG_IGN)
+    if "multiprocessing" in sys.modules:
+        for worker in sys.modules["multiprocessing"].active_children():
+            worker.terminate()
+    remove_unfinished()
+    os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
+    os._exit(128 + number)
