@@ -1,11 +1,23 @@
 """prep check: is the project what it says it is?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from pipeline.audit import find_leaks
+from pipeline.checks.agreement import examine
+from pipeline.checks.faults import Fault, stage_of, tell_faults
+from pipeline.checks.records import (
+    Lock,
+    digest_md5,
+    find_changed,
+    find_stale,
+    list_files,
+    read_lock,
+)
+from pipeline.checks.road import tell_differences
 from pipeline.console import show, track, warn
 from pipeline.errors import DataError, nearest
 from pipeline.label_safety import (
@@ -16,13 +28,15 @@ from pipeline.label_safety import (
     map_originals,
 )
 from pipeline.params import Params
-from pipeline.project import Project
+from pipeline.project import MADE_BY, Project
 from pipeline.store import Rows, open_dataset
 from pipeline.tables import COLUMNS, read_table
 
 # How many tiles are compared, so that an op takes seconds with any number of classes.
 MOST_OF_A_CLASS = 300
 MOST_OF_ALL = 3000
+
+LAST_STEP = "Then bring all that follows up to date with: dvc repro"
 
 SHOWN = 3  # examples in a row of the table, pairs in a warning
 
@@ -33,6 +47,83 @@ def check_lineage(project: Project, params: Params) -> str:
     if leaks:
         raise DataError("\n".join(["the split leaks:", *leaks]))
     return "no tile, group, picture or variant's parent crosses the split"
+
+
+def check_files(project: Project, params: Params) -> str:
+    """Verify every processed file; raises DataError with a line for each that is faulty."""
+    for sentence in tell_differences(project.root):
+        warn(sentence)
+    lock = read_lock(project.root)
+    recorded = [record.path for record in [*lock.outputs, *lock.inputs]] if lock else []
+    names = list_files(project.root, dict.fromkeys([*recorded, *list_outputs(params)]))
+    files = {name: digest_md5(project.root / name) for name in track(names, "reading files")}
+    faults: list[Fault] = []
+    stale: set[str] = set()
+    if lock and files:
+        lock = forget_dropped(lock, params, files)
+        settings = yaml.safe_load(project.params_file.read_text(encoding="utf-8"))
+        stale = find_stale(lock, files, settings)
+        faults += find_changed(project.root, lock.outputs, files)
+    # What is out of date may well disagree with what is not.
+    faults += [fault for fault in examine(project, params) if stage_of(fault.file) not in stale]
+    tell_missing(project, params, lock if files else None)
+    if not lock:
+        warn("there is no dvc.lock, so no file's bytes could be checked, only what they say")
+    if stale and not faults:
+        warn(f"not up to date: {', '.join(sorted(stale))}. Bring them up to date with: dvc repro")
+    if faults:
+        lines = tell_faults(project.root, dict.fromkeys(faults))
+        raise DataError(
+            "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
+        )
+    checked = sum(any(is_at(name, path) for path in recorded) for name in files)
+    whole = f"{len(files):,} files" if files else "no file"
+    return f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests"
+
+
+def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock:
+    """Return the lock without what is gone of ops and experiments that params.yaml dropped."""
+    known = {
+        *(f"augment@{op}" for op in params.augment),
+        *(f"{verb}@{name}" for verb in ("train", "evaluate") for name in params.experiments),
+    }
+
+    def counts(stage: str, path: str) -> bool:
+        there = any(is_at(name, path) for name in files)
+        return stage in known or "@" not in stage or there
+
+    outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
+    stages = {record.stage for record in outputs}
+    inputs = [record for record in lock.inputs if record.stage in stages]
+    return Lock(outputs, inputs, {s: values for s, values in lock.params.items() if s in stages})
+
+
+def is_at(name: str, path: str) -> bool:
+    """Return whether a file is the path itself or lies under it."""
+    return f"{name}/".startswith(f"{path}/")
+
+
+def list_outputs(params: Params) -> Iterator[str]:
+    """Yield what the road makes under processed/, in its order."""
+    for name, stage in MADE_BY.items():
+        if name == "augmented":
+            yield from (f"processed/{name}/{op}" for op in params.augment)
+        elif stage in {"train", "evaluate"}:
+            yield from (f"processed/{name}/{experiment}" for experiment in params.experiments)
+        else:
+            yield f"processed/{name}"
+
+
+def tell_missing(project: Project, params: Params, lock: Lock | None) -> None:
+    """Say which outputs are not there, unless they were and are gone, which is a fault."""
+    recorded = {record.path for record in lock.outputs} if lock else set()
+    missing = [
+        path
+        for path in list_outputs(params)
+        if path not in recorded and not (project.root / path).exists()
+    ]
+    if missing:
+        warn(f"not made yet: {', '.join(missing)}. Make them with: dvc repro")
 
 
 def check_labels(project: Project, params: Params, only: str | None = None) -> str:

@@ -63,8 +63,9 @@ def set_up_dvc(folder: Path) -> None:
     if not (folder / ".dvc").exists():
         root = run(folder, "git", "rev-parse", "--show-toplevel").stdout.strip()
         below = [] if Path(root).resolve() == folder.resolve() else ["--subdir"]
-        run(folder, sys.executable, "-m", "dvc", "init", "--quiet", *below)
-        run(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
+        # -P: a dvc.py that lies in the folder is not DVC
+        run(folder, sys.executable, "-P", "-m", "dvc", "init", "--quiet", *below)
+        run(folder, sys.executable, "-P", "-m", "dvc", "config", "core.analytics", "false")
         run(folder, "git", "add", ".dvc/config")
 
 

@@ -1,0 +1,58 @@
+"""What is wrong with a file under processed/, and how it is made again."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pipeline.project import MADE_BY
+
+MOST_FILES = 20  # that are told one by one
+MOST_OF_A_FILE = 3
+FOREACH = {"augment", "train", "evaluate"}  # DVC has one of these stages for each op or experiment
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong; `file` is its path from the project's root, with '/'."""
+
+    file: str
+    what: str
+
+
+def stage_of(file: str) -> str:
+    """Return the DVC stage that makes a file or folder under processed/, '' if none does."""
+    parts = PurePosixPath(file).parts[1:]
+    stage = MADE_BY.get(parts[0], "") if parts else ""
+    return f"{stage}@{parts[1]}" if stage in FOREACH and len(parts) > 1 else stage
+
+
+def tell_remedy(root: Path, file: str) -> str:
+    """Return how a faulty file is made again.
+
+    DVC may not see the damage itself: it takes a file for unchanged whose size and time are the
+    same, and `prep train` keeps a run whose run.json is right. Hence what is wrong has to go first.
+    """
+    stage, parts = stage_of(file), PurePosixPath(file).parts
+    if not stage:
+        return "Make it again with: dvc repro"
+    if stage.startswith("train@") and len(parts) > 5:  # a run is made as a whole
+        folder = "/".join(parts[:5])
+        return f"Delete the folder {folder}, then: dvc repro {stage}"
+    if not (root / file).exists():
+        return f"Make it again with: dvc repro {stage}"
+    it = f"the folder {file}" if (root / file).is_dir() else "it"
+    return f"Delete {it}, then: dvc repro {stage}"
+
+
+def tell_faults(root: Path, faults: Iterable[Fault]) -> Iterator[str]:
+    """Yield a line for each faulty file, up to MOST_FILES, and one for how many more there are."""
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for fault in faults:
+        by_file[fault.file].append(fault.what)
+    for file, found in [*by_file.items()][:MOST_FILES]:
+        more = f"; and {len(found) - MOST_OF_A_FILE} more" if len(found) > MOST_OF_A_FILE else ""
+        said = "; ".join(found[:MOST_OF_A_FILE])
+        yield f"{file}: {said}{more}. {tell_remedy(root, file)}"
+    if len(by_file) > MOST_FILES:
+        yield f"and {len(by_file) - MOST_FILES:,} more files"

@@ -1,0 +1,195 @@
+"""What DVC recorded of the project's files in dvc.lock, and what is not so any more.
+
+A file is recorded by its MD5; a folder by the MD5 of a listing of its files, with '.dir' at the
+end. The listing itself lies in DVC's cache. `files` are the MD5s of what is there now, by path
+from the root, with '/'. DVC looks at a file's size and time first; here every byte is read.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.checks.faults import Fault
+from pipeline.errors import DataError
+
+Files = Mapping[str, str]
+
+FOLDER = ".dir"
+UNREADABLE = (
+    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError,
+)  # fmt: skip
+CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by hand since"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A file or folder of a stage, as DVC recorded it."""
+
+    stage: str
+    path: str
+    md5: str
+
+
+@dataclass(frozen=True)
+class Lock:
+    """dvc.lock: what the stages made, of what, and with which settings of params.yaml."""
+
+    outputs: list[Record]
+    inputs: list[Record]
+    params: dict[str, dict[str, Any]]
+
+
+def read_lock(root: Path) -> Lock | None:
+    """Return what dvc.lock says of processed/, None where there is none; DataError if damaged."""
+    path = root / "dvc.lock"
+    if not path.exists():
+        return None
+    try:
+        stages = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+        return Lock(
+            list(_list_records(stages, "outs")),
+            list(_list_records(stages, "deps")),
+            {name: dict(stage.get("params", {}).get("params.yaml", {})) for name, stage in
+             stages.items()},
+        )  # fmt: skip
+    except UNREADABLE as error:
+        raise DataError(
+            f"dvc.lock can't be read ({error}). Take it back from git (git checkout dvc.lock), or "
+            "delete it and run: dvc repro"
+        ) from error
+
+
+def _list_records(stages: Mapping[str, Any], kind: str) -> Iterator[Record]:
+    for stage, content in stages.items():
+        for entry in content.get(kind, ()):
+            # Of an entry without this, DVC 2 has taken the digest of text in another way.
+            if entry["path"].startswith("processed/") and entry.get("hash") == "md5":
+                yield Record(stage, entry["path"], entry["md5"])
+
+
+def list_files(root: Path, paths: Iterable[str]) -> list[str]:
+    """Return the files at and under the given paths, each once."""
+    found = dict.fromkeys(
+        file.relative_to(root).as_posix()
+        for path in paths
+        for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
+        if file.is_file()
+    )
+    return sorted(found)
+
+
+def digest_md5(path: Path) -> str:
+    """Return the MD5 of a file, '' when it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "md5").hexdigest()
+    except OSError:
+        return ""
+
+
+def digest_listing(listing: Mapping[str, str]) -> str:
+    """Return DVC's digest of a folder, given the MD5 of each file by its path from there."""
+    entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing)]
+    text = json.dumps(entries, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + FOLDER
+
+
+def list_folder(files: Files, folder: str) -> dict[str, str]:
+    """Return the MD5s of the files in a folder, by their paths from there."""
+    inside = f"{folder}/"
+    return {
+        path.removeprefix(inside): md5 for path, md5 in files.items() if path.startswith(inside)
+    }
+
+
+def find_changed(root: Path, records: Iterable[Record], files: Files) -> Iterator[Fault]:
+    """Yield what is not as DVC recorded it: changed, gone or added."""
+    for record in records:
+        if not record.md5.endswith(FOLDER):
+            if record.path not in files:
+                yield Fault(record.path, "it is gone")
+            elif files[record.path] != record.md5:
+                yield Fault(record.path, CHANGED)
+        else:
+            yield from _compare_folder(root, record, list_folder(files, record.path))
+
+
+def _compare_folder(root: Path, record: Record, found: dict[str, str]) -> Iterator[Fault]:
+    if digest_listing(found) == record.md5:
+        return
+    listing = read_listing(root, record.md5)
+    if listing is None:
+        yield Fault(record.path, "something in this folder is not as dvc.lock recorded it")
+        return
+    for name in sorted(listing.keys() | found.keys()):
+        file = f"{record.path}/{name}"
+        if name not in found:
+            yield Fault(file, "it is gone")
+        elif name not in listing:
+            yield Fault(file, "it was not there when dvc.lock was written")
+        elif found[name] != listing[name]:
+            yield Fault(file, CHANGED)
+
+
+def read_listing(root: Path, md5: str) -> dict[str, str] | None:
+    """Return the MD5s of a recorded folder's files, None when DVC's cache has no such listing."""
+    place = Path("files", "md5", md5[:2], md5[2:])
+    path = root / ".dvc" / "cache" / place
+    try:
+        if not path.exists():
+            path = _find_cache(root) / place
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        listing = {entry["relpath"]: entry["md5"] for entry in entries}
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return listing if digest_listing(listing) == md5 else None
+
+
+def _find_cache(root: Path) -> Path:
+    # -P: else Python would take a dvc.py of the project's for DVC, and run it.
+    words = [sys.executable, "-P", "-m", "dvc", "cache", "dir"]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    return Path(done.stdout.strip() or root / ".dvc" / "cache")
+
+
+def find_stale(lock: Lock, files: Files, params: Mapping[str, Any]) -> set[str]:
+    """Return the stages whose settings or inputs are not what they were, and all after these."""
+    stale = {
+        stage
+        for stage, recorded in lock.params.items()
+        if any(_look_up(params, key) != value for key, value in recorded.items())
+    }
+    stale |= {
+        record.stage for record in lock.inputs if _digest_now(files, record.path) != record.md5
+    }
+    while True:
+        made = [record.path for record in lock.outputs if record.stage in stale]
+        after = {
+            record.stage
+            for record in lock.inputs
+            if any(_overlap(record.path, path) for path in made)
+        }
+        if after <= stale:
+            return stale
+        stale |= after
+
+
+def _digest_now(files: Files, path: str) -> str:
+    return files.get(path) or digest_listing(list_folder(files, path))
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _look_up(params: Any, key: str) -> Any:
+    for part in key.split("."):
+        params = params.get(part) if isinstance(params, dict) else None
+    return params
