@@ -314,11 +314,16 @@ def judge_family(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
     if margin < 0:
         raise ValueError(f"margin {margin} is below 0")
     adjusted = adjust_holm([estimate.p for estimate in estimates])
-    open_tests = sum(p is not None and p >= FAMILY_SIGNIFICANCE for p in adjusted)
-    level = FAMILY_SIGNIFICANCE / max(open_tests, 1)
+    level = find_level(adjusted)
     return [
         _judge(estimate, p, level, margin) for estimate, p in zip(estimates, adjusted, strict=True)
     ]
+
+
+def find_level(adjusted_p: Sequence[float | None]) -> float:
+    """Return the significance that Holm's correction reached: the next claim's p must be below."""
+    open_tests = sum(p is not None and p >= FAMILY_SIGNIFICANCE for p in adjusted_p)
+    return FAMILY_SIGNIFICANCE / max(open_tests, 1)
 
 
 def adjust_holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.atomic import whole_folder
 from pipeline.console import warn
 from pipeline.errors import DataError
-from pipeline.experiments import describe_file, open_tiles
+from pipeline.experiments import Plan, describe_file, open_tiles, read_folds
 from pipeline.params import Params
 from pipeline.project import Project
 
@@ -25,7 +25,7 @@ def plan(project: Project, params: Params) -> str:
         classes = tiles.classes
     with whole_folder(project.output("experiments")) as folder:
         for name in params.experiments:
-            content = {
+            content: Plan = {
                 "experiment": name,
                 "classes": classes,
                 "variants_are": params.experiments[name].variants,
@@ -39,6 +39,10 @@ def plan(project: Project, params: Params) -> str:
                     for op, class_name in choose_variants(params, name)
                 ],
             }
+            share = params.experiments[name].share
+            if share < 1:
+                content |= {"share": share, "split_seed": params.split.seed}
+                read_folds(project, content)  # is the share large enough?
             text = json.dumps(content, indent=2, ensure_ascii=False)
             (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     count = len(params.experiments)

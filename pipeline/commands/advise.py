@@ -1,0 +1,244 @@
+"""prep advise: what an op is worth in training pictures, and what would settle a "cannot tell"."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.ablation import Arm, Result
+from pipeline.console import say, show
+from pipeline.experiments import choose_experiments
+from pipeline.params import Params, write_plain
+from pipeline.project import Project
+from pipeline.results import Ablation, load_ablation, read_groups
+from pipeline.verdicts import CANNOT_TELL, NO_VERDICT, find_level
+from pipeline.worth import (
+    MOST_SEEDS,
+    REACH,
+    Curve,
+    Fall,
+    estimate_worth,
+    find_need,
+    measure_fall,
+    say_numbers,
+    say_worth,
+)
+
+SHARES = (1.0, 0.5, 0.25)  # of the training tiles: the sizes of a curve
+
+
+@dataclass(frozen=True)
+class Point:
+    """One experiment of the training-size curve."""
+
+    arm: Arm
+    share: float
+    pictures: float  # training tiles, the mean over folds
+
+
+def advise(project: Project, params: Params, experiment: str | None = None) -> str:
+    """Print the training-size curve, what each op is worth, and what would settle what is open."""
+    names = choose_experiments(params, experiment)
+    ablation = load_ablation(project, params)
+    group_of = read_groups(project)
+    groups = np.unique([group_of[name] for name in ablation.ids], return_inverse=True)[1]
+    points = find_points(params, ablation.arms)
+    show_curve(points)
+    if len(points) > 1 and points[-1].share == 1:
+        say("\n".join(tell_worths(params, ablation, points, names, groups)) + "\n")
+    else:
+        say(tell_missing_curve(params, points))
+    if show_needs(params, ablation, names):
+        say(tell_folds(params, len(ablation.ids), len(group_of)))
+    return "nothing written"
+
+
+# --- the curve and the worth ----------------------------------------------------------------
+
+
+def find_points(params: Params, arms: Sequence[Arm]) -> list[Point]:
+    """Return the experiments that differ from `none` in nothing but their share, by size.
+
+    Of two with as many pictures (groups stay whole) it is the one with the larger share.
+    """
+    points: dict[float, Point] = {}
+    for arm in sorted(arms, key=lambda arm: -params.experiments[arm.name].share):
+        experiment = params.experiments[arm.name]
+        if not experiment.ops and experiment.balance == "none":
+            pictures = float(np.mean([run["originals"] for run in arm.runs]))
+            points.setdefault(pictures, Point(arm, experiment.share, pictures))
+    return [points[pictures] for pictures in sorted(points)]
+
+
+def show_curve(points: Sequence[Point]) -> None:
+    """Print the accuracy at each size, mean and standard deviation over the runs."""
+    rows = []
+    for point in points:
+        scores = 100 * np.array([run["accuracy"] for run in point.arm.runs])
+        spread = f" ± {scores.std(ddof=1):.1f}" if len(scores) > 1 else ""
+        numbers = f"{100 * point.share:g}", f"{point.pictures:,.0f}", f"{scores.mean():.1f}{spread}"
+        rows.append([point.arm.name, *numbers])
+    if rows:
+        columns = ["experiment", "share (%)", "training pictures", "accuracy (%)"]
+        show("Training-size curve", columns, rows)
+
+
+def tell_worths(
+    params: Params,
+    ablation: Ablation,
+    points: Sequence[Point],
+    names: Sequence[str],
+    groups: npt.NDArray[np.intp],
+) -> Iterator[str]:
+    """Yield a sentence on the curve, one on each experiment, and how it was measured."""
+    arms = {arm.name: arm for arm in ablation.arms}
+    verdicts = {
+        r.experiment: r.verdict.verdict if r.verdict else NO_VERDICT
+        for r in ablation.results
+        if r.metric == "accuracy"
+    }
+    curve_arms = [point.arm for point in points]
+    sizes = np.array([point.pictures for point in points])
+    seeds = share_seeds(curve_arms)
+    if not seeds:
+        yield "The sizes of the curve have no seed in common: train them with the same seeds."
+        return
+    curve = Curve(sizes, mark_wrong(curve_arms, seeds, ablation.labels))
+    fall = measure_fall(curve, groups)
+    yield tell_fall(fall, curve)
+    if fall.reason:
+        return
+    for name in names:
+        control = params.control_of(name)
+        if control is None or params.experiments[name].share < 1 or params.is_baseline(name):
+            continue
+        pair = [arms[control], arms[name]]
+        seeds = share_seeds([*curve_arms, *pair])
+        if not seeds:
+            yield f"{name}: cannot tell what it is worth: it has no seed in common with the curve."
+            continue
+        wrong = mark_wrong([*curve_arms, *pair], seeds, ablation.labels)
+        worth = estimate_worth(Curve(sizes, wrong[:-2]), wrong[-2], wrong[-1], groups)
+        beyond = "" if control == points[-1].arm.name else f" (beyond {control})"
+        yield say_worth(f"{name}{beyond}", worth, points[-1].pictures, verdicts[name])
+    yield tell_method(params, curve, fall)
+
+
+def share_seeds(arms: Sequence[Arm]) -> list[int]:
+    """Return the seeds that all of the arms have."""
+    return [seed for seed in arms[0].seeds if all(seed in arm.seeds for arm in arms)]
+
+
+def mark_wrong(
+    arms: Sequence[Arm], seeds: Sequence[int], labels: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float64]:
+    """Return which test pictures each arm got wrong with each seed: (arms, S, N), 1 or 0."""
+    rows = [arm.predicted[[arm.seeds.index(seed) for seed in seeds]] for arm in arms]
+    return (np.array(rows) != labels).astype(np.float64)
+
+
+def tell_fall(fall: Fall, curve: Curve) -> str:
+    """Say what more pictures would bring."""
+    if fall.low is None or fall.high is None:
+        return f"What more pictures would bring can't be told: {fall.reason}."
+    share = f"{100 * fall.share:.0f} % of the errors"
+    if not fall.reason:
+        errors = float(curve.wrong[-1].mean())
+        before, after = 100 * (1 - errors), 100 * (1 - errors * (1 - fall.share))
+        return (
+            f"Twice the training pictures take off {share} (between {100 * fall.low:.0f} and "
+            f"{100 * fall.high:.0f} %): from {before:.1f} % accuracy to about {after:.1f} %."
+        )
+    if fall.share <= 0:
+        return "More training pictures made no fewer errors, so no op can be held against them."
+    enough = f"; roughly {fall.seeds:.0f} seeds could tell" if fall.seeds <= MOST_SEEDS else ""
+    return (
+        f"Twice the training pictures took off {share}, which can't be told from none{enough}. "
+        "So no op can be held against more pictures yet."
+    )
+
+
+def tell_method(params: Params, curve: Curve, fall: Fall) -> str:
+    """Say what the worths rest on."""
+    points, seeds, pictures = curve.wrong.shape
+    sizes = f"{'the last' if fall.points < points else 'these'} {fall.points} sizes"
+    bent = ", before which the curve bends" if fall.bent else ""
+    epochs = params.train.budget == "epochs"
+    budget = " The runs had equal epochs: fewer pictures also meant fewer steps." if epochs else ""
+    return (
+        f"Measured with {seeds} seeds on {pictures:,} test pictures, 95 % intervals. Errors are "
+        f"taken to fall by the same factor with each doubling, as they do through {sizes}{bent}; "
+        f"nothing is read off beyond {2**REACH:.0f} times the pictures or a quarter of "
+        f"them.{budget}"
+    )
+
+
+def tell_missing_curve(params: Params, points: Sequence[Point]) -> str:
+    """Say which lines to add for a training-size curve, and what to run."""
+    there = {point.share for point in points}
+    shares = [share for share in SHARES if share not in there]
+    lines = "\n".join(f"  {write_plain(share)}" for share in shares)
+    return (
+        "What an op is worth in training pictures needs a training-size curve: what training "
+        "without it scores on less. Add these lines to experiments in params.yaml\n\n"
+        f"{lines}\n\nand run: dvc repro, then again: prep advise\n"
+    )
+
+
+# --- what would settle it -------------------------------------------------------------------
+
+
+def show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool:
+    """Print what would settle each "cannot tell" of the chosen experiments; was there any?"""
+    level = find_level([r.verdict.adjusted_p for r in ablation.results if r.verdict])
+    unclear = [r for r in ablation.results if r.experiment in names and is_unclear(r)]
+    if not unclear:
+        say('There is no "cannot tell" to settle.\n')
+        return False
+    margin = params.compare.margin / 100
+    columns = [
+        "experiment",
+        "on",
+        "difference",
+        "seeds",
+        "or test pictures",
+        "or seeds and pictures",
+    ]
+    rows = [tell_need(result, level, margin) for result in unclear]
+    show('What would settle each "cannot tell"', columns, rows)
+    points = "1 point" if params.compare.margin == 1 else f"{params.compare.margin:g} points"
+    say(
+        f"So many in all would settle a line (helps, hurts, or no effect beyond {points}) 4 times "
+        "in 5, if the true difference is the measured one. That is not known, so take the numbers "
+        "as rough. For a recall only pictures of its class count. never: however many, the noise "
+        "of the others stays.\n"
+    )
+    return True
+
+
+def is_unclear(result: Result) -> bool:
+    """Return whether nothing can be told of a line that has a verdict."""
+    return result.verdict is not None and result.verdict.verdict == CANNOT_TELL
+
+
+def tell_need(result: Result, level: float, margin: float) -> list[str]:
+    """Return a row: which line, its difference, and what would settle it."""
+    estimate = result.estimate
+    assert estimate is not None
+    on = "accuracy" if result.metric == "accuracy" else f"{result.metric} of {result.label}"
+    need = find_need(estimate, level, margin)
+    difference = f"{100 * estimate.difference:+.1f}".replace("-", "−")
+    numbers = say_numbers(need, estimate.seeds, estimate.pictures)
+    return [result.experiment, on, difference, *numbers]
+
+
+def tell_folds(params: Params, tested: int, tiles: int) -> str:
+    """Say how the pictures that there are could all be test pictures, if they are not yet."""
+    if params.split.folds > 1 or any(source.split == "test" for source in params.sources):
+        return ""
+    folds = max(round(tiles / tested), 2)
+    return (
+        f"More test pictures without new ones: with split.folds: {folds} in params.yaml all "
+        f"{tiles:,} tiles are tested instead of {tested:,}, in {folds} times as many trainings.\n"
+    )
