@@ -1,12 +1,14 @@
 """An experiment's inputs read back: its plan, the folds, and what each fold trains and tests on.
 
-Tiles are uint8 (N, S, S, C); labels are int16 (N,), indices into the classes.
+Tiles are uint8 (N, S, S, C), in memory or on the disk (pipeline.streams); labels are int16 (N,),
+indices into the classes.
 """
 
 import hashlib
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,8 +23,10 @@ from pipeline.network import Batch
 from pipeline.ops import Op
 from pipeline.params import Params, Train, choose
 from pipeline.project import Project
+from pipeline.splits import choose_share
 from pipeline.store import DatasetFile, open_dataset
-from pipeline.tables import COLUMNS, read_table
+from pipeline.streams import ImageSource, Part, count_bytes, open_images
+from pipeline.tables import COLUMNS, scan_table
 
 Plan = dict[str, Any]
 
@@ -31,9 +35,9 @@ MANY_PASSES = 1_000_000  # more than any run has
 
 @dataclass(frozen=True)
 class Tiles:
-    """Tiles with their labels and ids, in one order."""
+    """Tiles with their labels and the ids of the originals that they are or were made from."""
 
-    images: npt.NDArray[np.uint8]
+    images: ImageSource
     labels: npt.NDArray[np.int16]
     ids: npt.NDArray[np.object_]
 
@@ -47,7 +51,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Fold:
-    """The parts of one fold. The test set is named only; `read_tiles` reads it."""
+    """The parts of one fold, named only: `open_pool` and `open_set` read them."""
 
     number: int
     ids: dict[str, set[str]]  # of train, val and test
@@ -55,10 +59,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Fresh:
-    """What makes the online variants among the tiles: each is drawn anew in every pass."""
+    """What makes the online variants among the items: each is drawn anew in every pass."""
 
     ops: tuple[Op, ...]
-    op_of: npt.NDArray[np.int64]  # (N,) which of the ops makes a tile; -1: it is an original
+    op_of: npt.NDArray[np.int64]  # (N,) which of the ops makes an item; -1: it is an original
     copies: npt.NDArray[np.int64]  # (N,) which of the op's copies it is
 
 
@@ -66,7 +70,7 @@ class Fresh:
 class Pool:
     """What one fold of an experiment trains on: the originals, then the variants and repeats.
 
-    Online variants stand there as their parents, image and id.
+    These are its items. Each shows a tile; an online variant shows its parent.
     """
 
     fold: int
@@ -74,20 +78,30 @@ class Pool:
     tiles: Tiles
     originals: int
     validation: Tiles | None
-    repeats: int = 0  # the last tiles: earlier ones once more, to balance the classes
+    repeats: int = 0  # the last items: earlier ones once more, to balance the classes
     weights: npt.NDArray[np.float32] | None = None  # of each class in the loss
     fresh: Fresh | None = None
+    shown: npt.NDArray[np.int64] | None = None  # (N,) the tile of each item; None: each one once
+
+    def __len__(self) -> int:
+        return len(self.tiles) if self.shown is None else len(self.shown)
 
     @property
     def variants(self) -> int:
-        """How many of the tiles are variants."""
-        return len(self.tiles) - self.originals - self.repeats
+        """How many of the items are variants."""
+        return len(self) - self.originals - self.repeats
+
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        """(N,) the label of each item."""
+        return self.tiles.labels if self.shown is None else self.tiles.labels[self.shown]
 
     def take(self, rows: npt.NDArray[np.int64], passes: npt.NDArray[np.int64], seed: int) -> Batch:
-        """Return images, labels and perhaps weights of some tiles, as in these passes of a run."""
-        images, labels = self.tiles.images[rows], self.tiles.labels[rows]
+        """Return images, labels and perhaps weights of some items, as in these passes of a run."""
+        shown = rows if self.shown is None else self.shown[rows]
+        images, labels = self.tiles.images[shown], self.tiles.labels[shown]
         if self.fresh:
-            images = draw_fresh(self.fresh, images, self.tiles.ids[rows], rows, passes, seed)
+            images = draw_fresh(self.fresh, images, self.tiles.ids[shown], rows, passes, seed)
         return (images, labels) if self.weights is None else (images, labels, self.weights[labels])
 
 
@@ -171,48 +185,136 @@ def is_as_planned(project: Project, file: Plan) -> bool:
 
 def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
     """Return a digest of everything that decides how a run ends, other than the machine."""
-    budget = settings.model_dump(exclude={"seeds"})
+    budget = describe_budget(settings)
     return hashlib.sha256(
         json.dumps([__version__, plan, budget, fold, seed], sort_keys=True).encode()
     ).hexdigest()
 
 
+def describe_budget(settings: Train) -> dict[str, object]:
+    """Return the settings that change a run's numbers.
+
+    A precision of float32 goes unsaid, as it did before there was another one.
+    """
+    unsaid = {"precision"} if settings.precision == "float32" else set()
+    return settings.model_dump(exclude={"seeds", "memory_mb"} | unsaid)
+
+
 def read_folds(project: Project, plan: Plan) -> list[Fold]:
-    """Return the folds of the split that the plan names."""
-    rows = read_table(project.root / plan["split"]["file"], COLUMNS["split"])
+    """Return the folds of the split that the plan names, thinned to its share if it has one."""
     folds: dict[int, Fold] = {}
-    for row in rows:
-        number = int(row["fold"])
+    groups: dict[str, str] = {}
+    for row in scan_table(project.root / plan["split"]["file"], COLUMNS["split"]):
+        number, name = int(row["fold"]), sys.intern(row["id"])  # one text for all folds
         fold = folds.setdefault(number, Fold(number, {"train": set(), "val": set(), "test": set()}))
-        fold.ids[row["split"]].add(row["id"])
+        fold.ids[row["split"]].add(name)
+        if "share" in plan:
+            groups[name] = sys.intern(row["group"])
+    if "share" in plan:
+        thin_training(project, plan, folds.values(), groups)
     return [folds[number] for number in sorted(folds)]
 
 
-def read_tiles(project: Project, plan: Plan, ids: set[str]) -> Tiles:
-    """Return the tiles with the given ids, in the order of tiles.h5."""
+def thin_training(
+    project: Project, plan: Plan, folds: Iterable[Fold], groups: Mapping[str, str]
+) -> None:
+    """Leave only the plan's share of each fold's training ids; the other parts stay as they are.
+
+    Raises DataError when a class would lose its last training tile.
+    """
     with open_dataset(project.root / plan["tiles"]["file"]) as tiles:
-        return _take(tiles, tiles.ids, ids)
+        label_of = dict(zip(tiles.ids, tiles.labels, strict=True))
+    for fold in folds:
+        ids = sorted(fold.ids["train"])
+        labels = np.array([plan["classes"][label_of[name]] for name in ids], object)
+        group = np.array([groups[name] for name in ids], object)
+        chosen = choose_share(labels, group, plan["share"], plan["split_seed"])
+        lost = sorted(set(labels) - set(labels[chosen]))
+        if lost:
+            raise DataError(
+                f"experiments.{plan['experiment']}.share: {plan['share']:g} leaves no training "
+                f"tile of class '{lost[0]}'; give a larger share"
+            )
+        fold.ids["train"] = {name for name, stays in zip(ids, chosen, strict=True) if stays}
 
 
-def read_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Pool:
-    """Return what a fold trains on; a variant belongs to it when its parent does."""
-    originals = read_tiles(project, plan, fold.ids["train"])
-    with open_dataset(project.root / plan["tiles"]["file"]) as tiles:
-        classes = tiles.classes
-    fresh = None
+@contextmanager
+def open_set(project: Project, plan: Plan, ids: set[str], memory_mb: int) -> Iterator[Tiles]:
+    """Yield the tiles with the given ids, in the order of tiles.h5, from the disk if they are many.
+
+    They are many when they take more than `memory_mb`.
+    """
+    part, labels, names = find_tiles(project, plan, ids)
+    fits = count_bytes([part]) <= memory_mb * 10**6
+    with open_images([part], in_memory=fits, scratch=project.output()) as images:
+        yield Tiles(images, labels, names)
+
+
+@contextmanager
+def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Iterator[Pool]:
+    """Yield what a fold trains on; a variant belongs to it when its parent does.
+
+    If training and validation set together take more than `train.memory_mb`, both stay on the disk.
+    """
+    part, labels, ids = find_tiles(project, plan, fold.ids["train"])
+    held, held_labels, held_ids = find_tiles(project, plan, fold.ids["val"])
+    variants = find_variants(project, plan, ids)
     if plan["variants_are"] == "online":
-        variants, fresh = _prepare_online(project, params, plan, originals)
+        parts, fresh = [part], prepare_online(params, plan, variants, len(ids))
     else:
-        variants = list(_read_variants(project.root, plan, fold))
-    pool = Pool(
-        fold=fold.number,
-        classes=classes,
-        tiles=_join([originals, *variants]),
-        originals=len(originals),
-        validation=read_tiles(project, plan, fold.ids["val"]) if fold.ids["val"] else None,
-        fresh=fresh,
-    )
-    return balance_pool(pool, plan["balance"])
+        parts, fresh = [part, *(one.part for one in variants)], None
+    shown = np.concatenate([np.arange(len(ids)), *(one.parents for one in variants)])
+    fits = count_bytes([*parts, held]) <= params.train.memory_mb * 10**6
+    with (
+        open_images(parts, in_memory=fits, scratch=project.output()) as images,
+        open_images([held], in_memory=fits, scratch=project.output()) as held_images,
+    ):
+        pool = Pool(
+            fold=fold.number,
+            classes=plan["classes"],
+            tiles=Tiles(images, labels, ids) if fresh else Tiles(images, labels[shown], ids[shown]),
+            originals=len(ids),
+            validation=Tiles(held_images, held_labels, held_ids) if len(held_ids) else None,
+            fresh=fresh,
+            shown=shown if fresh else None,
+        )
+        yield balance_pool(pool, plan["balance"])
+
+
+def find_tiles(
+    project: Project, plan: Plan, ids: set[str]
+) -> tuple[Part, npt.NDArray[np.int16], npt.NDArray[np.object_]]:
+    """Return where the tiles with the given ids are in tiles.h5, their labels and their ids."""
+    path = project.root / plan["tiles"]["file"]
+    with open_dataset(path) as tiles:
+        found = {name: row for row, name in enumerate(tiles.scan("ids")) if name in ids}
+        rows = np.fromiter(found.values(), np.int64, len(found))
+        names = np.array(list(map(sys.intern, found)), object)  # the texts that the fold has
+        return Part(path, rows), tiles.labels[rows], names
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Those variants of one file whose parents are trained on."""
+
+    part: Part
+    parents: npt.NDArray[np.int64]  # (N,) which of the originals each was made from
+    parameters: object  # of the op, as they were when the file was made
+
+
+def find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) -> list[Variants]:
+    """Return the variants of the originals with the given ids, a file at a time."""
+    row_of = {name: row for row, name in enumerate(ids)}
+    found = []
+    for file in plan["variants"]:
+        path = project.root / file["file"]
+        with open_dataset(path) as variants:
+            names = variants.scan("parents")
+            parents = np.fromiter((row_of.get(name, -1) for name in names), np.int64)
+            rows = np.flatnonzero(parents >= 0)
+            parameters = variants.made_by["parameters"]
+        found.append(Variants(Part(path, rows), parents[rows], parameters))
+    return found
 
 
 def balance_pool(pool: Pool, method: str) -> Pool:
@@ -220,7 +322,7 @@ def balance_pool(pool: Pool, method: str) -> Pool:
 
     A class's weight is N / (K x its tiles): over the pool the weights have a mean of 1.
     """
-    labels = pool.tiles.labels
+    labels = pool.labels
     counts = np.bincount(labels, minlength=len(pool.classes))
     if method == "weights":
         present = np.count_nonzero(counts)
@@ -238,60 +340,36 @@ def balance_pool(pool: Pool, method: str) -> Pool:
 
 
 def _repeat(pool: Pool, rows: npt.NDArray[np.int64]) -> Pool:
-    every = np.concatenate([np.arange(len(pool.tiles)), rows])
+    every = np.concatenate([np.arange(len(pool)), rows])
     fresh = pool.fresh and replace(
         pool.fresh, op_of=pool.fresh.op_of[every], copies=pool.fresh.copies[every]
     )
-    return replace(pool, tiles=pool.tiles.take(every), repeats=len(rows), fresh=fresh)
+    shown = every if pool.shown is None else pool.shown[every]
+    return replace(pool, shown=shown, repeats=len(rows), fresh=fresh)
 
 
-def _prepare_online(
-    project: Project, params: Params, plan: Plan, originals: Tiles
-) -> tuple[list[Tiles], Fresh]:
-    """Return the parents of the stored variants, in their order, and what to draw of each."""
-    row_of = {tile_id: row for row, tile_id in enumerate(originals.ids)}
+def prepare_online(params: Params, plan: Plan, variants: list[Variants], originals: int) -> Fresh:
+    """Return what to draw for each item; DataError where an op is no longer what was planned."""
     names = list(dict.fromkeys(file["op"] for file in plan["variants"]))
-    parts, op_of, copies = [], [np.full(len(originals), -1)], [np.zeros(len(originals), np.int64)]
-    for file in plan["variants"]:
+    op_of, copies = [np.full(originals, -1)], [np.zeros(originals, np.int64)]
+    for file, found in zip(plan["variants"], variants, strict=True):
         op = params.augment[file["op"]]
-        with open_dataset(project.root / file["file"]) as variants:
-            if variants.made_by["parameters"] != json.loads(json.dumps(op.describe())):
-                raise DataError(
-                    f"augment.{op.name} has changed since {file['file']} was made. Make it again "
-                    f"with: prep augment --only {op.name}"
-                )
-            parents = [name for name in variants.parents if name in row_of]
-        parts.append(originals.take(np.array([row_of[name] for name in parents], np.int64)))
-        op_of.append(np.full(len(parents), names.index(op.name)))
-        copies.append(_count_up(parents))
+        if found.parameters != json.loads(json.dumps(op.describe())):
+            raise DataError(
+                f"augment.{op.name} has changed since {file['file']} was made. Make it again "
+                f"with: prep augment --only {op.name}"
+            )
+        op_of.append(np.full(len(found.parents), names.index(op.name)))
+        copies.append(_count_up(found.parents))
     recipes = tuple(params.augment[name] for name in names)
-    return parts, Fresh(recipes, np.concatenate(op_of), np.concatenate(copies))
+    return Fresh(recipes, np.concatenate(op_of), np.concatenate(copies))
 
 
-def _count_up(names: list[str]) -> npt.NDArray[np.int64]:
-    """Return how often each name came before: (N,)."""
-    seen: Counter[str] = Counter()
+def _count_up(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how often each number came before: (N,)."""
+    seen: Counter[int] = Counter()
     counts = []
-    for name in names:
-        counts.append(seen[name])
-        seen[name] += 1
+    for number in numbers.tolist():
+        counts.append(seen[number])
+        seen[number] += 1
     return np.array(counts, np.int64)
-
-
-def _join(parts: list[Tiles]) -> Tiles:
-    return Tiles(
-        images=np.concatenate([part.images for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        ids=np.concatenate([part.ids for part in parts]),
-    )
-
-
-def _read_variants(root: Path, plan: Plan, fold: Fold) -> Iterator[Tiles]:
-    for file in plan["variants"]:
-        with open_dataset(root / file["file"]) as variants:
-            yield _take(variants, variants.parents, fold.ids["train"])
-
-
-def _take(dataset: DatasetFile, names: npt.NDArray[np.object_], wanted: set[str]) -> Tiles:
-    rows = dataset.read(np.flatnonzero([name in wanted for name in names]))
-    return Tiles(rows.images, rows.labels, rows.ids)

@@ -4,8 +4,7 @@ Every check returns sentences that name the offenders; no sentence means no leak
 tile's id to 'train', 'val' or 'test' of one fold.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 SHOWN = 3  # offenders that a sentence names
 
@@ -15,21 +14,26 @@ def find_torn(parts: Iterable[tuple[str, str]], what: str) -> Iterator[str]:
 
     `parts` are (thing, part) pairs, where a thing is an id, a group or a picture's digest.
     """
-    found: dict[str, set[str]] = defaultdict(set)
+    first: dict[str, str] = {}
+    found: dict[str, set[str]] = {}  # of the torn ones only: there may be millions of others
     for thing, part in parts:
-        found[thing].add(part)
-    torn = sorted(thing for thing, where in found.items() if len(where) > 1)
+        if first.setdefault(thing, part) != part:
+            found.setdefault(thing, {first[thing]}).add(part)
+    torn = sorted(found)
     if torn:
-        first = " and ".join(sorted(found[torn[0]]))
-        yield f"{_count(torn, what)} on both sides of the split ({first}): {_name(torn)}"
+        where = " and ".join(sorted(found[torn[0]]))
+        yield f"{_count(torn, what)} on both sides of the split ({where}): {_name(torn)}"
 
 
-def find_same_pictures(digests: Mapping[str, str], parts: Mapping[str, str]) -> Iterator[str]:
+def find_same_pictures(digests: Mapping[str, Hashable], parts: Mapping[str, str]) -> Iterator[str]:
     """Yield a sentence for tiles with the same pixels in different parts, named by their ids."""
-    ids: dict[str, list[str]] = defaultdict(list)
+    first: dict[Hashable, str] = {}
+    twins: dict[Hashable, list[str]] = {}
     for tile_id in parts:
-        ids[digests[tile_id]].append(tile_id)
-    for same in ids.values():
+        one = first.setdefault(digests[tile_id], tile_id)
+        if one != tile_id:
+            twins.setdefault(digests[tile_id], [one]).append(tile_id)
+    for same in twins.values():
         if len({parts[tile_id] for tile_id in same}) > 1:
             where = ", ".join(f"{tile_id} ({parts[tile_id]})" for tile_id in sorted(same))
             yield f"the same picture on both sides of the split: {where}"

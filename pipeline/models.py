@@ -17,7 +17,7 @@ def build_model(
     root: Path, settings: Train, shape: tuple[int, int, int], class_count: int
 ) -> Built:
     """Return the compiled model and its trained weights, both for `network.restart`."""
-    rate = settings.learning_rate
+    rate, precision = settings.learning_rate, settings.precision
     if settings.init is not None:
         return network.build_on(
             network.load(root / settings.init),
@@ -26,12 +26,19 @@ def build_model(
             class_count,
             learning_rate=rate,
             freeze=settings.freeze,
+            precision=precision,
         )
     if settings.own_model is None:
-        return network.build(settings.model, shape, class_count, seed=0, learning_rate=rate), []
+        model = network.build(
+            settings.model, shape, class_count, seed=0, learning_rate=rate, precision=precision
+        )
+        return model, []
     function = load_function(root, *settings.own_model)
     name = f"train.model {settings.model}"
-    return network.build_own(function, name, shape, class_count, learning_rate=rate), []
+    model = network.build_own(
+        function, name, shape, class_count, learning_rate=rate, precision=precision
+    )
+    return model, []
 
 
 def load_function(root: Path, file: str, name: str) -> Callable[..., Any]:

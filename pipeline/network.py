@@ -19,12 +19,14 @@ import time
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +41,18 @@ Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer[Any]]
 Weights = npt.NDArray[np.float32]
 Batch = tuple[Images, Labels] | tuple[Images, Labels, Weights]
+
+
+class ImageSource(Protocol):
+    """Tiles: an array, or something that reads windows of them when they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, S, S, C)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Images: ...
 
 
 # --- The models ----------------------------------------------------------------------------
@@ -140,11 +154,12 @@ def build(
     *,
     seed: int,
     learning_rate: float | None = None,
+    precision: str = "float32",
 ) -> "keras.Model":
     """Make the named model for tiles of `shape` (S, S, C), compiled and ready for a first run.
 
-    Without a `learning_rate` the model's own is used. For the seed see `restart`. Raises DataError
-    for an unknown name and for tiles too small for the model.
+    Without a `learning_rate` the model's own is used. For the seed see `restart`, for the precision
+    `set_precision`. Raises DataError for an unknown name and for tiles too small for the model.
     """
     recipe = find_recipe(name, shape)
     keras = import_keras()
@@ -160,7 +175,7 @@ def build(
     )
     optimiser = keras.optimizers.get(recipe.optimiser)
     optimiser.learning_rate = recipe.learning_rate
-    return _compile(model, optimiser, learning_rate, seed)
+    return _compile(set_precision(model, precision), optimiser, learning_rate, seed)
 
 
 def build_own(
@@ -170,6 +185,7 @@ def build_own(
     class_count: int,
     *,
     learning_rate: float | None = None,
+    precision: str = "float32",
 ) -> "keras.Model":
     """Make a model by the user's own function(shape, class count), compiled and ready for a run.
 
@@ -200,6 +216,8 @@ def build_own(
     if not np.allclose(sums, 1, atol=1e-3):
         raise DataError(f"{name} does not give probabilities: end it with a softmax")
     optimiser = model.optimizer if model.compiled else keras.optimizers.Adam()
+    if precision != "float32":  # else it stays as its author made it
+        model = set_precision(model, precision)
     return _compile(model, optimiser, learning_rate, seed=0)
 
 
@@ -212,6 +230,7 @@ def build_on(
     optimiser: Any = "adam",
     learning_rate: float | None = None,
     freeze: int = 0,
+    precision: str = "float32",
 ) -> tuple["keras.Model", list[Weights]]:
     """Make a model that goes on from a trained one; return it and the weights that it starts with.
 
@@ -237,8 +256,30 @@ def build_on(
         )
     for layer in learning[:freeze]:
         layer.trainable = False
-    compiled = _compile(model, keras.optimizers.get(optimiser), learning_rate, seed=0)
-    return compiled, start
+    model = set_precision(model, precision)
+    return _compile(model, keras.optimizers.get(optimiser), learning_rate, seed=0), start
+
+
+def set_precision(model: "keras.Model", precision: str) -> "keras.Model":
+    """Return the model, to be computed in float32 or, all but its last layer, in bfloat16.
+
+    In bfloat16 it is a new one, with weights of its own. These, their gradients' sums and the
+    optimiser stay float32 (Keras's policy mixed_bfloat16; Micikevicius et al., arXiv 1710.03740).
+    """
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    *inner, last = _flatten(model)
+    wanted = [*((layer, policy) for layer in inner), (last, "float32")]
+    if all(layer.dtype_policy.name == name for layer, name in wanted):
+        return model
+    for layer, name in wanted:
+        layer.dtype_policy = name
+    return type(model).from_config(model.get_config())
+
+
+def _flatten(model: "keras.Model") -> list[Any]:
+    """Return the layers of a model, and those of the models among them."""
+    parts = [_flatten(layer) if hasattr(layer, "layers") else [layer] for layer in model.layers]
+    return [layer for part in parts for layer in part]
 
 
 def _compile(
@@ -313,6 +354,9 @@ def find_recipe(name: str, shape: tuple[int, int, int]) -> Recipe:
 # --- Training ------------------------------------------------------------------------------
 
 
+AHEAD = 2  # batches that are ready before they are needed
+
+
 class Row(NamedTuple):
     """What one interval of a training measured; nan where there is no validation set."""
 
@@ -339,7 +383,7 @@ def fit(
     *,
     steps: int,
     validate_every: int,
-    validation: tuple[Images, Labels] | None = None,
+    validation: tuple[ImageSource, Labels] | None = None,
     on_step: Callable[[int], None] | None = None,
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
@@ -352,6 +396,7 @@ def fit(
     set the last weights stay. A loss that is no finite number ends the training, and the history
     says at which step. `on_checkpoint` is given the training's state after each interval but the
     last; a training with the same arguments that starts with one to `resume` ends like this one.
+    A thread calls get_batch while a step computes; it ends with the training, however that ends.
     """
     if steps < 1 or validate_every < 1:
         raise ValueError(f"steps and validate_every must be at least 1: {steps}, {validate_every}")
@@ -360,20 +405,21 @@ def fit(
         _assign(resume.state, _state(model))
     started = time.perf_counter() - now.seconds
     failed_step = None
-    for first in range(now.step, steps, validate_every):
-        last = min(first + validate_every, steps)
-        row = _train_interval(model, get_batch, first, last, validation, on_step)
-        score = row.val_loss if validation else -row.step  # without validation the last is best
-        now = replace(now, rows=(*now.rows, row))
-        known = [row.val_loss] if validation else model.get_weights()
-        if not (math.isfinite(row.loss) and all(np.isfinite(one).all() for one in known)):
-            failed_step = row.step
-            break
-        if score < now.best_score:
-            now = replace(now, best_step=row.step, best_score=score, best=model.get_weights())
-        if on_checkpoint and last < steps:
-            now = replace(now, seconds=time.perf_counter() - started)
-            on_checkpoint(replace(now, state=[one.numpy() for one in _state(model)]))
+    with closing(_read_ahead(get_batch, range(now.step, steps))) as batches:
+        for first in range(now.step, steps, validate_every):
+            last = min(first + validate_every, steps)
+            row = _train_interval(model, batches, range(first, last), validation, on_step)
+            score = row.val_loss if validation else -row.step  # without validation the last is best
+            now = replace(now, rows=(*now.rows, row))
+            known = [row.val_loss] if validation else model.get_weights()
+            if not (math.isfinite(row.loss) and all(np.isfinite(one).all() for one in known)):
+                failed_step = row.step
+                break
+            if score < now.best_score:
+                now = replace(now, best_step=row.step, best_score=score, best=model.get_weights())
+            if on_checkpoint and last < steps:
+                now = replace(now, seconds=time.perf_counter() - started)
+                on_checkpoint(replace(now, state=[one.numpy() for one in _state(model)]))
     model.set_weights(now.best)
     rows = tuple(Row(int(step), *numbers) for step, *numbers in now.rows)
     return History(rows, now.best_step, failed_step, time.perf_counter() - started)
@@ -384,40 +430,69 @@ def _state(model: "keras.Model") -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
+def _read_ahead(
+    get_batch: Callable[[int], Batch], numbers: Iterable[int]
+) -> Generator[Batch, None, None]:
+    """Yield the batches of these numbers, while a thread already gets the next ones."""
+    worker = ThreadPoolExecutor(1)
+    ahead: deque[Future[Batch]] = deque()
+    try:
+        for number in numbers:
+            ahead.append(worker.submit(get_batch, number))
+            if len(ahead) > AHEAD:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        worker.shutdown(cancel_futures=True)
+
+
 def _train_interval(
     model: "keras.Model",
-    get_batch: Callable[[int], Batch],
-    first: int,
-    last: int,
-    validation: tuple[Images, Labels] | None,
+    batches: Iterator[Batch],
+    numbers: range,
+    validation: tuple[ImageSource, Labels] | None,
     on_step: Callable[[int], None] | None,
 ) -> Row:
-    """Train on batches first .. last-1, fewer if the loss stops being a number; then validate."""
-    met = []
-    for batch in range(first, last):
-        # One call a batch takes no longer than model.fit on arrays, and every step's loss is seen.
-        logs = model.train_on_batch(*get_batch(batch), return_dict=True)
-        met.append((logs["loss"], logs["accuracy"]))
-        if not math.isfinite(logs["loss"]):
-            break
-        if on_step:
-            on_step(batch + 1)
-    loss, accuracy = np.mean(met, axis=0)
+    """Train on the next batches, fewer if the loss stops being a number; then validate."""
+    with _averaging(model):
+        for number, batch in zip(numbers, batches, strict=False):  # the others are for later
+            # One call a batch takes no longer than model.fit on arrays, and shows every step's loss
+            # (once it is no number, the mean is none).
+            logs = model.train_on_batch(*batch, return_dict=True)
+            if not math.isfinite(logs["loss"]):
+                break
+            if on_step:
+                on_step(number + 1)
     scores = measure(model, *validation) if validation else (math.nan, math.nan)
-    return Row(first + len(met), float(loss), float(accuracy), *scores)
+    return Row(number + 1, float(logs["loss"]), float(logs["accuracy"]), *scores)
+
+
+@contextmanager
+def _averaging(model: "keras.Model") -> Iterator[None]:
+    """Make loss and accuracy means over all steps in the block.
+
+    train_on_batch sets them to 0 before each step, which takes a third of a millisecond.
+    """
+    model.reset_metrics()
+    model.reset_metrics = lambda: None
+    try:
+        yield
+    finally:
+        del model.reset_metrics
 
 
 # --- Asking --------------------------------------------------------------------------------
 
 
 def predict(
-    model: "keras.Model", images: Images | Iterable[Images], batch_size: int = 128
+    model: "keras.Model", images: ImageSource | Iterable[Images], batch_size: int = 128
 ) -> npt.NDArray[np.float32]:
     """Return the probability of every class for every tile: float32 (N, classes).
 
-    `images` is one array (N, S, S, C) or windows of it, one after the other.
+    `images` is one source (N, S, S, C) or windows of it, one after the other.
     """
-    windows = [images] if isinstance(images, np.ndarray) else images
+    windows: Iterable[Any] = [images] if hasattr(images, "shape") else images
     parts = [
         model.predict_on_batch(window[start : start + batch_size])
         for window in windows
@@ -427,7 +502,7 @@ def predict(
     return np.concatenate([nothing, *parts]).astype(np.float32, copy=False)
 
 
-def measure(model: "keras.Model", images: Images, labels: Labels) -> tuple[float, float]:
+def measure(model: "keras.Model", images: ImageSource, labels: Labels) -> tuple[float, float]:
     """Return cross-entropy and accuracy of a model on tiles (N, S, S, C) with labels (N,)."""
     probabilities = predict(model, images)
     own = probabilities[np.arange(len(labels)), labels]
@@ -461,10 +536,12 @@ def explain(
     with tensorflow.GradientTape() as tape:
         features, before = parts(tensorflow.constant(images), training=False)
         # Before the softmax: its gradient vanishes where the model is sure.
+        before = keras.ops.cast(before, "float32")
         scores = before @ last.kernel + last.bias if hasattr(last, "kernel") else before
         own = tensorflow.gather(scores, classes, axis=1, batch_dims=1)
     spoke = keras.ops.relu(keras.ops.sum(tape.gradient(own, features) * features, axis=-1))
-    maps = np.asarray(keras.ops.image.resize(spoke[..., None], images.shape[1:3]))[..., 0]
+    spoke = keras.ops.cast(spoke, "float32")[..., None]
+    maps = np.asarray(keras.ops.image.resize(spoke, images.shape[1:3]))[..., 0]
     most = maps.max(axis=(1, 2), keepdims=True)
     return np.divide(maps, most, out=np.zeros_like(maps), where=most > 0)
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 
 import numpy as np
@@ -229,6 +230,65 @@ def test_an_own_model_that_cannot_be_built_again_is_refused():
         network.build_own(lambda shape, classes: Mine(print), "mine", SHAPE, 2)
 
 
+# --- Precision -----------------------------------------------------------------------------
+
+
+def nested(shape, classes):
+    keras = network.import_keras()
+    inner = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, activation="relu")])
+    inputs = keras.Input(shape)
+    last = keras.layers.Dense(classes, activation="softmax")
+    return keras.Model(inputs, last(inner(keras.layers.Rescaling(1 / 255)(inputs))))
+
+
+def check_precision(model, computed):
+    """All but the last layer compute in the given type; what is kept and comes out is float32."""
+    *inner, last = network._flatten(model)
+    assert {layer.compute_dtype for layer in inner if "input" not in layer.name} == {computed}
+    assert last.compute_dtype == "float32"
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    assert model.predict_on_batch(bright_side(3)[0]).dtype == np.float32
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_model_computes_in_its_precision_and_keeps_float32(precision, tmp_path):
+    named = network.build("cnn", SHAPE, 2, seed=0, precision=precision)
+    own = network.build_own(nested, "mine", SHAPE, 2, precision=precision)
+    for model in (named, own):
+        check_precision(model, precision)
+    network.restart(named, seed=3)
+    images, labels = bright_side(200, seed=3)
+    train(named, steps=40, every=20)
+    assert network.measure(named, images, labels)[1] > 0.95
+    network.save(named, tmp_path / "m.keras")
+    loaded = network.load(tmp_path / "m.keras")
+    check_precision(loaded, precision)
+    assert np.array_equal(network.predict(loaded, images), network.predict(named, images))
+    if network.import_keras().config.backend() == "tensorflow":
+        assert np.isfinite(network.explain(loaded, images[:4], labels[:4])).all()
+    other = {"float32": "bfloat16", "bfloat16": "float32"}[precision]
+    check_precision(network.build_on(loaded, "m.keras", SHAPE, 2, precision=other)[0], other)
+
+
+def test_float32_leaves_an_own_model_as_it_is():
+    def build(shape, classes):
+        layers = network.import_keras().layers
+        last = layers.Dense(classes, activation="softmax")
+        return network.import_keras().Sequential([layers.Flatten(dtype="bfloat16"), last])
+
+    model = network.build_own(build, "mine", SHAPE, 2)
+    assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "float32"]
+
+
+def test_both_precisions_start_from_the_same_weights():
+    one, two = (
+        network.build("cnn", SHAPE, 2, seed=1, precision=precision)
+        for precision in ("float32", "bfloat16")
+    )
+    assert all(map(np.array_equal, one.get_weights(), two.get_weights()))
+    assert train(one).rows != train(two).rows
+
+
 # --- Training ------------------------------------------------------------------------------
 
 
@@ -381,6 +441,70 @@ def test_a_training_that_goes_on_from_a_checkpoint_ends_like_one_never_stopped(o
     assert digest(model) == expected
     assert (again.rows, again.best_step) == (whole.rows, whole.best_step)
     assert again.seconds >= taken[stop].seconds
+
+
+class Windows:
+    """Tiles that can be had in windows only."""
+
+    def __init__(self, images):
+        self.images, self.shape, self.largest = images, images.shape, 0
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, rows):
+        self.largest = max(self.largest, rows.stop - rows.start)
+        return self.images[rows]
+
+
+def test_tiles_that_are_read_in_windows_give_the_same_numbers():
+    images, labels = bright_side(300, seed=1)
+    windows = Windows(images)
+    one, two = (network.build("cnn", SHAPE, 2, seed=0) for _ in range(2))
+    whole = train(one, validation=(images, labels))
+    assert train(two, validation=(windows, labels)).rows == whole.rows
+    assert np.array_equal(network.predict(one, images), network.predict(two, windows))
+    assert windows.largest <= 128
+
+
+def test_the_next_batches_are_got_by_a_thread_and_few_of_them():
+    get_batch = batches_of(*bright_side(64))
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    asked, done, ahead = [], [], []
+
+    def get(number):
+        asked.append((number, threading.current_thread()))
+        ahead.append(number - len(done))
+        return get_batch(number)
+
+    network.fit(model, get, steps=20, validate_every=6, on_step=done.append)
+    assert [number for number, _ in asked] == list(range(20))
+    (thread,) = {thread for _, thread in asked}
+    assert thread is not threading.main_thread()
+    assert not thread.is_alive()
+    assert max(ahead) <= network.AHEAD + 1
+
+
+@pytest.mark.parametrize("error", [OSError("disk"), KeyboardInterrupt()])
+@pytest.mark.parametrize("where", ["get_batch", "on_step"])
+def test_what_goes_wrong_while_training_comes_through_and_no_thread_stays(error, where):
+    get_batch = batches_of(*bright_side(64))
+    model = network.build("dense16", SHAPE, 2, seed=0)
+    before = threading.active_count()
+
+    def fail(number):
+        if number == 5:
+            raise error
+
+    with pytest.raises(type(error)):
+        network.fit(
+            model,
+            lambda k: (where == "get_batch" and fail(k)) or get_batch(k),
+            steps=20,
+            validate_every=20,
+            on_step=fail if where == "on_step" else None,
+        )
+    assert threading.active_count() == before
 
 
 def test_steps_and_intervals_below_one_are_a_callers_mistake():

@@ -179,6 +179,40 @@ def test_online_variants_and_balanced_classes_train_and_say_so(planned, prep):
     assert "rotate and weights: trained on stored variants" in printed
 
 
+# --- Memory, precision ---------------------------------------------------------------------
+
+
+def test_a_run_from_the_disk_ends_like_one_from_memory_and_is_the_same_run(planned, prep):
+    write_params(planned, train=BUDGET | {"model": "cnn", "seeds": 1})
+    for name in ("none", "flip"):
+        train(prep, name)
+    near = what_was_learned(run_file(planned, 0, "flip").parent)
+    scores = score(planned, prep)
+    write_params(planned, train=BUDGET | {"model": "cnn", "seeds": 1, "memory_mb": 0})
+    assert "(1 finished before)" in train(prep, "flip")
+    run_file(planned, 0, "flip").unlink()
+    assert "(1 finished before)" not in train(prep, "flip")
+    assert what_was_learned(run_file(planned, 0, "flip").parent) == near
+    assert score(planned, prep) == scores
+
+
+def score(project, prep):
+    assert prep("evaluate", "--experiment", "flip")[0] == 0
+    return (project / "processed/scores/flip/predictions.csv").read_bytes()
+
+
+def test_another_precision_trains_again_and_says_so(planned, prep):
+    train(prep)
+    near = what_was_learned(run_file(planned, 0).parent)
+    write_params(planned, train=BUDGET | {"precision": "float32"})
+    assert "(2 finished before)" in train(prep)
+    assert "precision" not in json.loads(run_file(planned, 0).read_text())["budget"]
+    write_params(planned, train=BUDGET | {"precision": "bfloat16"})
+    assert "finished before" not in train(prep)
+    assert json.loads(run_file(planned, 0).read_text())["budget"]["precision"] == "bfloat16"
+    assert what_was_learned(run_file(planned, 0).parent) != near
+
+
 # --- Failed runs ---------------------------------------------------------------------------
 
 
@@ -276,9 +310,9 @@ def test_a_checkpoint_of_other_inputs_is_thrown_away(planned, prep, monkeypatch)
 def test_what_a_killed_training_left_behind_is_removed(planned, prep):
     train(prep)
     fold = run_file(planned, 0).parents[1]
-    (fold / ".part-123-seed-0").mkdir()
-    (fold / ".part-123-seed-0/model.keras").touch()
-    (fold / ".part-123-.seed-0.npz").touch()
+    (fold / ".part-999999999-seed-0").mkdir()
+    (fold / ".part-999999999-seed-0/model.keras").touch()
+    (fold / ".part-999999999-.seed-0.npz").touch()
     (fold / ".seed-0.npz").touch()
     train(prep)
     assert sorted(path.name for path in fold.iterdir()) == ["seed-0", "seed-1"]

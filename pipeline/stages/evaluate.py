@@ -13,14 +13,13 @@ from pipeline.atomic import whole_file
 from pipeline.console import track
 from pipeline.errors import DataError
 from pipeline.experiments import (
-    Fold,
     Plan,
     Tiles,
     choose_experiments,
     digest_inputs,
     load_plan,
+    open_set,
     read_folds,
-    read_tiles,
 )
 from pipeline.outside import Outside, read_outside, rename_classes
 from pipeline.params import Params
@@ -33,9 +32,8 @@ from pipeline.tables import COLUMNS, write_table
 class Tested:
     """What one run said of its fold's test set."""
 
-    fold: int
-    seed: int
-    test: Tiles
+    ids: npt.NDArray[np.object_]  # (N,)
+    labels: npt.NDArray[np.int16]  # (N,)
     probabilities: npt.NDArray[np.float32]  # (N, K)
     run: dict[str, object]  # run.json
 
@@ -70,20 +68,18 @@ def evaluate(
 def predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[Tested]:
     """Yield what each run of an experiment says of its fold's test set."""
     for fold in track(read_folds(project, plan), f"evaluating {name}"):
-        test = read_tiles(project, plan, fold.ids["test"])
-        for seed in params.train.seeds:
-            inputs = digest_inputs(plan, params.train, fold.number, seed)
-            yield predict_run(project, name, fold, seed, test, inputs)
+        with open_set(project, plan, fold.ids["test"], params.train.memory_mb) as test:
+            for seed in params.train.seeds:
+                folder = project.require(project.run_folder(name, fold.number, seed))
+                inputs = digest_inputs(plan, params.train, fold.number, seed)
+                yield predict_run(project, name, folder, test, inputs)
 
 
-def predict_run(
-    project: Project, name: str, fold: Fold, seed: int, test: Tiles, inputs: str
-) -> Tested:
+def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: str) -> Tested:
     """Let one run's model predict the test tiles; DataError when it had other inputs than these.
 
     A run of another split may have been trained on what is now the test set.
     """
-    folder = project.require(project.run_folder(name, fold.number, seed))
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     if run.get("inputs") != inputs:
         raise DataError(
@@ -95,7 +91,7 @@ def predict_run(
     # A model that diverged may have no number for some picture: it tells no class from another.
     unknown = ~np.isfinite(probabilities).all(axis=1)
     probabilities[unknown] = 1 / probabilities.shape[1]
-    return Tested(fold.number, seed, test, probabilities, run)
+    return Tested(test.ids, test.labels, probabilities, run)
 
 
 def evaluate_elsewhere(
@@ -159,12 +155,12 @@ def write_predictions(
 def prediction_rows(run: Tested, classes: tuple[str, ...]) -> Iterator[dict[str, object]]:
     """Yield the rows of predictions.csv of one run."""
     predicted = choose_classes(run.probabilities)
-    for row, tile_id in enumerate(run.test.ids):
+    for row, tile_id in enumerate(run.ids):
         yield {
             "id": tile_id,
-            "fold": run.fold,
-            "seed": run.seed,
-            "label": classes[run.test.labels[row]],
+            "fold": run.run["fold"],
+            "seed": run.run["seed"],
+            "label": classes[run.labels[row]],
             "predicted": classes[predicted[row]],
             **{f"p{number}": f"{p:.6f}" for number, p in enumerate(run.probabilities[row])},
         }
@@ -184,8 +180,7 @@ def write_metrics(
         "split": split_digest,
         "budget": tested[0].run["budget"],
         "runs": [
-            run.run
-            | asdict(score_run(run.test.labels, choose_classes(run.probabilities), len(classes)))
+            run.run | asdict(score_run(run.labels, choose_classes(run.probabilities), len(classes)))
             for run in tested
         ],
     }

@@ -2,26 +2,29 @@
 
 import json
 import math
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from pipeline import network
-from pipeline.atomic import whole_folder
+from pipeline.atomic import remove_at_once, remove_left_over, whole_folder
 from pipeline.audit import find_leaks
 from pipeline.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.console import progress, warn
 from pipeline.errors import DataError
 from pipeline.experiments import (
+    Fold,
+    Plan,
     Pool,
     choose_experiments,
+    describe_budget,
     digest_inputs,
     load_plan,
+    open_pool,
     read_folds,
-    read_pool,
 )
 from pipeline.models import build_model
 from pipeline.params import Params, Train
@@ -55,13 +58,21 @@ def train_experiment(
     folds, seeds = read_folds(project, plan), params.train.seeds
     remove_other_runs(project, name, [fold.number for fold in folds], seeds)
     for fold in folds:
+        yield from train_fold(project, params, plan, fold, build)
+
+
+def train_fold(
+    project: Project, params: Params, plan: Plan, fold: Fold, build: Callable[..., Any]
+) -> Iterator[bool]:
+    """Bring each run of a fold up to date; yield for each whether it was finished before."""
+    with ExitStack() as stack:
         pool: Pool | None = None
-        for seed in seeds:
-            folder = project.run_folder(name, fold.number, seed)
+        for seed in params.train.seeds:
+            folder = project.run_folder(plan["experiment"], fold.number, seed)
             inputs = digest_inputs(plan, params.train, fold.number, seed)
             kept = is_finished(folder, inputs)
             if not kept:
-                pool = pool or read_pool(project, params, plan, fold)
+                pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
                 network.restart(model, seed, start)
                 train_run(folder, model, params.train, pool, seed, inputs)
@@ -86,11 +97,11 @@ def remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequ
     """Throw away the runs that are no longer asked for, and what a killed training left behind."""
     wanted = [project.run_folder(name, fold, seed) for fold in folds for seed in seeds]
     kept = {*wanted, *map(checkpoint_file, wanted)}
-    for path in project.output("runs", name).glob("fold-*/*"):
-        if path not in kept and path.is_dir():
-            shutil.rmtree(path)
-        elif path not in kept:
-            path.unlink()
+    for fold in project.output("runs", name).glob("fold-*"):
+        remove_left_over(fold)
+        for path in fold.iterdir():
+            if path not in kept and not path.name.startswith(".part-"):  # another training's
+                remove_at_once(path)
 
 
 def refuse_leaks(project: Project, params: Params) -> None:
@@ -126,10 +137,11 @@ def describe_run(
     """Return run.json: what was trained, for how long, by which versions."""
     return {
         "inputs": inputs,
+        "classes": pool.classes,
         "fold": pool.fold,
         "seed": seed,
         "steps": count_steps(settings, pool),
-        "budget": settings.model_dump(exclude={"seeds"}),
+        "budget": describe_budget(settings),
         "originals": pool.originals,
         "variants": pool.variants,
         "repeats": pool.repeats,
@@ -147,7 +159,7 @@ def fit_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
 ) -> network.History:
     """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
-    added = len(pool.tiles) - pool.originals
+    added = len(pool) - pool.originals
     steps = count_steps(settings, pool)
     order = Schedule(seed, pool.originals, added, steps, settings.batch_size)
     place = checkpoint_file(folder)
@@ -171,7 +183,7 @@ def count_steps(settings: Train, pool: Pool) -> int:
     """Return how many steps a run takes: the same for all, or as many epochs (then rounded up)."""
     if settings.epochs is None:
         return settings.steps
-    return math.ceil(settings.epochs * len(pool.tiles) / settings.batch_size)
+    return math.ceil(settings.epochs * len(pool) / settings.batch_size)
 
 
 def vars_of(row: network.Row) -> dict[str, object]:
