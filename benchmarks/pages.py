@@ -102,7 +102,7 @@ def measure_scan(folder: Path, data: bytes, seconds: dict[str, list[float]]) -> 
     (folder / "raw" / "page.jpg").write_bytes(data)
     row = {
         "source": "raw/page.jpg", "member": "", "page": "0", "layout": "free",
-        "label": "0", "group": "",
+        "label": "0", "group": "", "width": "0", "height": "0",
     }  # fmt: skip
     start = time.process_time()
     [(_, searched, _)] = search_file(folder, PARAMS, [row])

@@ -583,6 +583,8 @@ _UNREADABLE = (
     LookupError,
     AttributeError,
     RuntimeError,
+    ImportError,
+    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -593,6 +595,8 @@ def load(path: Path) -> "keras.Model":
     keras = import_keras()
     if not path.is_file():
         raise DataError(f"There is no model file {path}.")
+    if path.suffix != ".keras":  # Keras would read older kinds, which safe mode does not cover
+        raise DataError(f"{path} is no .keras file")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except _UNREADABLE as error:

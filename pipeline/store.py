@@ -465,10 +465,22 @@ def _check_parts(file: h5py.File) -> None:
 
 def _check_texts(path: Path, file: h5py.File) -> None:
     """Raise ValueError when texts are damaged: HDF5 might never come back from reading them."""
-    start = (file["images"].id.get_offset() if "images" in file else None) or 0
-    end = start + (file["images"].id.get_storage_size() if start else 0)
+    pictures = [file[name] for name in ("images", "pixels") if name in file]
+    spans = sorted(span for column in pictures for span in _list_spans(column))
     state = path.stat()
-    check_heaps(path, state.st_size, state.st_mtime_ns, start, end)
+    check_heaps(path, state.st_size, state.st_mtime_ns, tuple(spans))
+
+
+def _list_spans(column: h5py.Dataset) -> list[tuple[int, int]]:
+    """Return from where to where in the file the values of a column lie, in bytes."""
+    spans: list[tuple[int, int]] = []
+    if column.chunks is None:
+        start = column.id.get_offset()
+        return spans if start is None else [(start, start + column.id.get_storage_size())]
+    column.id.chunk_iter(
+        lambda stored: spans.append((stored.byte_offset, stored.byte_offset + stored.size))
+    )
+    return spans
 
 
 def _check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> None:

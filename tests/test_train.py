@@ -339,3 +339,16 @@ def test_classes_in_another_order_are_not_taken_for_the_same(planned, prep):
         code, _, errors = prep(stage)
         assert code == 1
         assert "classes" in errors
+
+
+def test_a_run_whose_weights_are_damaged_is_not_scored_but_trained_again(project, prep):
+    run_to(prep, "plan")
+    assert prep("train", "--experiment", "none")[0] == 0
+    weights = project / "processed/runs/none/fold-0/seed-1/model.keras"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    code, _, errors = prep("evaluate", "--experiment", "none")
+    assert (code, "seed-1 is damaged. Train again" in errors) == (1, True)
+    assert "(1 finished before)" in prep("train", "--experiment", "none")[1]
+    assert prep("evaluate", "--experiment", "none")[0] == 0

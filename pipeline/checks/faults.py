@@ -31,7 +31,7 @@ def tell_remedy(root: Path, file: str) -> str:
     """Return how a faulty file is made again.
 
     DVC may not see the damage itself: it takes a file for unchanged whose size and time are the
-    same, and `prep train` keeps a run whose run.json is right. Hence what is wrong has to go first.
+    same. Hence what is wrong has to go first.
     """
     stage, parts = stage_of(file), PurePosixPath(file).parts
     if not stage:

@@ -20,6 +20,7 @@ from pipeline.experiments import (
     load_plan,
     open_set,
     read_folds,
+    read_run,
 )
 from pipeline.outside import Outside, read_outside, rename_classes
 from pipeline.params import Params
@@ -80,11 +81,11 @@ def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: 
 
     A run of another split may have been trained on what is now the test set.
     """
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    run = read_run(folder)
     if run.get("inputs") != inputs:
+        what = "was trained on other data or with other settings" if run else "is damaged"
         raise DataError(
-            f"{project.relative(folder)} was trained on other data or with other settings. Train "
-            f"again with: prep train --experiment {name}"
+            f"{project.relative(folder)} {what}. Train again with: prep train --experiment {name}"
         )
     model = network.load(folder / "model.keras")
     probabilities = network.predict(model, test.images)

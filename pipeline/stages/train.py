@@ -21,10 +21,12 @@ from pipeline.experiments import (
     Pool,
     choose_experiments,
     describe_budget,
+    digest_files,
     digest_inputs,
     load_plan,
     open_pool,
     read_folds,
+    read_run,
 )
 from pipeline.models import build_model
 from pipeline.params import Params, Train
@@ -70,7 +72,7 @@ def train_fold(
         for seed in params.train.seeds:
             folder = project.run_folder(plan["experiment"], fold.number, seed)
             inputs = digest_inputs(plan, params.train, fold.number, seed)
-            kept = is_finished(folder, inputs)
+            kept = read_run(folder).get("inputs") == inputs
             if not kept:
                 pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
@@ -78,14 +80,6 @@ def train_fold(
                 train_run(folder, model, params.train, pool, seed, inputs)
             checkpoint_file(folder).unlink(missing_ok=True)
             yield kept
-
-
-def is_finished(folder: Path, inputs: str) -> bool:
-    """Return whether a run folder holds what these inputs make; it appears whole or not at all."""
-    try:
-        return json.loads((folder / "run.json").read_text(encoding="utf-8"))["inputs"] == inputs
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def checkpoint_file(folder: Path) -> Path:
@@ -125,9 +119,8 @@ def train_run(
     with whole_folder(folder) as part:
         network.save(model, part / "model.keras")
         write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
-        text = json.dumps(
-            describe_run(model, settings, pool, seed, inputs, history), indent=2, ensure_ascii=False
-        )
+        run = describe_run(model, settings, pool, seed, inputs, history)
+        text = json.dumps(run | {"files": digest_files(part)}, indent=2, ensure_ascii=False)
         (part / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
