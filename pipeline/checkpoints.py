@@ -5,7 +5,9 @@ exactly, and the digest of the inputs that it belongs to: under other inputs it 
 """
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,12 @@ class Checkpoint:
         return int(self.rows[-1][0]) if self.rows else 0
 
 
+# What numpy and zipfile were seen to raise for files cut short or with wrong bytes.
+UNREADABLE = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError,
+    MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+
 NUMBERS = ("rows", "best_step", "best_score", "seconds")
 ARRAYS = ("best", "state")
 
@@ -62,10 +70,10 @@ def read_checkpoint(path: Path, inputs: str) -> Checkpoint | None:
             if numbers.pop("inputs") != inputs:
                 return None
             numbers |= {name: _read_arrays(file, name) for name in ARRAYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # none, or cut short: the training begins again
-    rows = tuple(map(tuple, numbers.pop("rows")))
-    return Checkpoint(rows=rows, **numbers)
+        rows = tuple(map(tuple, numbers.pop("rows")))
+        return Checkpoint(rows=rows, **numbers)
+    except UNREADABLE:
+        return None  # none, or damaged: the training begins again
 
 
 def _read_arrays(file: Any, name: str) -> list[npt.NDArray[Any]]:

@@ -49,6 +49,8 @@ class IdxPair:
                 f"{_name(self.images)}: pictures must be unsigned bytes in 3 dimensions, "
                 f"not {pictures.dtype} in {pictures.ndim}"
             )
+        if 0 in pictures.shape[1:]:
+            raise DataError(f"{_name(self.images)}: its pictures have no pixels")
         if labels.dtype.kind not in "ui" or labels.ndim != 1:
             raise DataError(
                 f"{_name(self.labels)}: labels must be whole numbers in 1 dimension, "

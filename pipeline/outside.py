@@ -18,6 +18,8 @@ from pipeline.tables import COLUMNS, read_table
 
 Part = Literal["train", "test"]
 
+MOST_LABEL = 32_767  # that a dataset has room for
+
 
 @dataclass(frozen=True)
 class Outside:
@@ -45,6 +47,8 @@ def read_outside(path: Path, part: Part) -> Outside:
             wanted = {row["id"] for row in rows if (row["split"], row["fold"]) == (part, "0")}
             chosen &= np.array([tile_id in wanted for tile_id in tiles.ids], bool)
         found = tiles.read(np.flatnonzero(chosen))
+        if (found.labels >= len(tiles.classes)).any():
+            raise DataError(f"{path}: a label is none of its {len(tiles.classes)} classes")
         return Outside(found.images, found.labels.astype(np.int64), tiles.classes)
 
 
@@ -57,6 +61,12 @@ def read_idx_folder(folder: Path, part: Part) -> Outside:
     chosen = [pair for pair in pairs if is_test(pair) == (part == "test")] or pairs
     images, labels, _ = zip(*(pair.read(folder) for pair in chosen), strict=True)
     every = np.concatenate(labels)
+    if not len(every) or every.min() < 0 or every.max() > MOST_LABEL:
+        raise DataError(f"{folder}: labels have to be numbers from 0 to {MOST_LABEL:,}")
+    sizes = {pictures.shape[1:] for pictures in images}
+    if len(sizes) > 1:
+        told = " and ".join(f"{height} x {width}" for height, width in sorted(sizes))
+        raise DataError(f"{folder}: its pictures have different sizes, {told}")
     classes = [str(number) for number in range(int(every.max()) + 1)]
     return Outside(np.concatenate(images)[..., None], every.astype(np.int64), classes)
 
@@ -68,11 +78,12 @@ def is_test(pair: IdxPair) -> bool:
 
 def rename_classes(outside: Outside, classes: tuple[str, ...], where: Path) -> Outside:
     """Return the tiles with their labels counted in the given classes."""
+    places = {name: number for number, name in enumerate(classes)}
     for name in outside.classes:
-        if name not in classes:
+        if name not in places:
             raise DataError(
                 f"{where} has the class '{name}', which is not in params.yaml."
                 f"{nearest(name, classes)}"
             )
-    order = np.array([classes.index(name) for name in outside.classes], np.int64)
+    order = np.array([places[name] for name in outside.classes], np.int64)
     return Outside(outside.images, order[outside.labels], list(classes))

@@ -119,7 +119,8 @@ def test_only_jpegs_are_reduced(tmp_path):
 
     digits = np.random.default_rng(1).integers(0, 256, (2, 90, 70)).astype(np.uint8)
     (tmp_path / "idx").write_bytes(struct.pack(">4i", 0x803, 2, 90, 70) + digits.tobytes())
-    rows = [{"source": "idx", "member": "", "page": page, "layout": "idx"} for page in ("0", "1")]
+    about = {"source": "idx", "member": "", "layout": "idx", "width": "70", "height": "90"}
+    rows = [about | {"page": page} for page in ("0", "1")]
     for (_, photo), pixels in zip(scans.read_photos(tmp_path, rows, 1), digits, strict=True):
         assert photo.factor == 1
         assert np.array_equal(photo.pixels, pixels)
