@@ -6,6 +6,7 @@ exactly, and the digest of the inputs that it belongs to: under other inputs it 
 
 import json
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ class Checkpoint:
 # What numpy and zipfile were seen to raise for files cut short or with wrong bytes.
 UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError,
-    MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error, struct.error,
+    MemoryError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error, struct.error,
 )  # fmt: skip
 
 NUMBERS = ("rows", "best_step", "best_score", "seconds")

@@ -4,6 +4,7 @@ import difflib
 import errno
 import re
 from collections.abc import Iterable
+from pathlib import PurePath
 
 
 class DataError(Exception):
@@ -38,5 +39,6 @@ def explain(error: OSError) -> str:
             "read and write in your project's folder, and try again."
         )
     if error.errno == errno.ENOENT:
-        return f"{path} is not there any more. Bring all up to date with: dvc repro"
+        made = "processed" in PurePath(path).parts
+        return f"there is no {path}" + " any more. Bring all up to date with: dvc repro" * made
     return f"{path or 'something'} can't be read or written ({reason})"

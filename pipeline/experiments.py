@@ -44,10 +44,6 @@ class Tiles:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> "Tiles":
-        """Return some of the tiles."""
-        return Tiles(self.images[rows], self.labels[rows], self.ids[rows])
-
 
 @dataclass(frozen=True)
 class Fold:

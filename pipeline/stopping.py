@@ -33,9 +33,11 @@ def end_at_once(number: int, frame: object) -> None:
     """
     for repeated in (signal.SIGINT, signal.SIGTERM):
         signal.signal(repeated, signal.SIG_IGN)
-    if "multiprocessing" in sys.modules:
-        for worker in sys.modules["multiprocessing"].active_children():
-            worker.terminate()
-    remove_unfinished()
-    os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
-    os._exit(128 + number)
+    try:
+        if "multiprocessing" in sys.modules:
+            for worker in sys.modules["multiprocessing"].active_children():
+                worker.terminate()
+        remove_unfinished()
+        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
+    finally:
+        os._exit(128 + number)  # also when nobody is left to read the line

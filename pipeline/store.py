@@ -343,11 +343,12 @@ def create_dataset(
 def open_dataset(path: Path) -> Iterator[DatasetFile]:
     """Open a dataset file for reading.
 
-    Raises DataError when it is no dataset file, is damaged, or has a newer schema.
+    Raises DataError when it is no dataset file, is damaged, or has another schema.
     """
     with _open(path) as file:
         try:
-            _check_columns(file, DATASET_COLUMNS | (VARIANT_COLUMNS if "draws" in file else {}))
+            variants = "draws" in file or "draws" in file.attrs
+            _check_columns(file, DATASET_COLUMNS | (VARIANT_COLUMNS if variants else {}))
             dataset = DatasetFile(file, path)
             _check_widths(file, dataset)
         except _UNREADABLE as error:
@@ -432,7 +433,7 @@ def _open(path: Path) -> Iterator[h5py.File]:
 def _telling_damage(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, LookupError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
 
 

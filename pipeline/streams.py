@@ -21,7 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.integer]
 
 WINDOW_BYTES = 1 << 22  # of images that are unpacked at once
-MOST_FILES = 200  # that are held open: systems allow a process 256 or more
+MOST_OPEN_FILES = 200  # that are held open: systems allow a process 256 or more
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class StoredImages:
             file = self._files[files[number]]
             file.seek(offsets[number])
             if file.readinto(images[number]) < images[number].nbytes:
-                raise DataError(f"{file.name} is shorter than it was. Make it again: dvc repro")
+                name = "a scratch file" if isinstance(file.name, int) else file.name
+                raise DataError(f"{name} is shorter than it was. Make it again: dvc repro")
         return images
 
 
@@ -90,7 +91,7 @@ def open_images(parts: Sequence[Part], *, in_memory: bool, scratch: Path) -> Ite
         for part in parts:
             with open_dataset(part.path) as dataset:
                 offsets = dataset.locate_images()
-                if offsets is None or len(places) >= MOST_FILES:
+                if offsets is None or len(places) >= MOST_OPEN_FILES:
                     places.append(Places(loose, _unpack(dataset, part.rows, loose)))
                 else:
                     file = stack.enter_context(part.path.open("rb", buffering=0))
@@ -118,7 +119,9 @@ def _unpack(dataset: DatasetFile, rows: Numbers, file: Any) -> npt.NDArray[np.in
     """Append images to a file and return where they begin."""
     start = file.tell()
     for window in read_windows(dataset, rows):
-        window.tofile(file)
+        left = memoryview(window.data).cast("B")
+        while left:
+            left = left[file.write(left) :]
     return start + np.arange(len(rows)) * int(np.prod(dataset.tile_shape))
 
 

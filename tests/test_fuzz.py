@@ -148,6 +148,15 @@ def test_a_checkpoint_that_says_it_is_encrypted_is_none(tmp_path):
     assert read_checkpoint(path, INPUTS) is None
 
 
+def test_a_checkpoint_whose_header_is_no_python_is_none(tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    whole = (CORPUS / "datasets/checkpoint.npz").read_bytes()
+    broken = whole.replace(b"'shape': (), }    ", b"'shape': (), }   )", 1)
+    assert broken != whole
+    path.write_bytes(broken)
+    assert read_checkpoint(path, INPUTS) is None
+
+
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [

@@ -89,7 +89,7 @@ def test_rows_and_slices_are_taken_as_numpy_takes_them(files, rows, ends):
 
 def test_more_files_than_a_process_may_hold_open_are_read_all_the_same(files, monkeypatch):
     parts, expected, folder = files
-    monkeypatch.setattr(streams, "MOST_FILES", 1)
+    monkeypatch.setattr(streams, "MOST_OPEN_FILES", 1)
     with open_images(parts, in_memory=False, scratch=folder) as far:
         assert np.array_equal(far[:], expected)
 

@@ -21,7 +21,7 @@ from pipeline.checks import contents
 from pipeline.checks.contents import find_repeats, judge_lines, read_object
 from pipeline.checks.faults import Fault
 from pipeline.errors import DataError
-from pipeline.experiments import digest_file
+from pipeline.experiments import digest_file, digest_files
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.store import open_dataset, read_glyph_ids
@@ -424,7 +424,7 @@ def examine_runs(
         for file in ("run.json", "history.csv", "model.keras"):
             if not (folder / file).is_file():
                 faults.append(Fault(f"processed/{part}/{file}", "it is gone"))
-        read_part(project, faults, f"{part}/run.json", read_run)
+        read_part(project, faults, f"{part}/run.json", check_run)
         read_part(project, faults, f"{part}/history.csv", read_history)
         read_part(
             project, faults, f"{part}/model.keras", lambda path, said: contents.check_model(path)
@@ -436,12 +436,15 @@ def examine_runs(
                 faults.append(Fault(project.relative(folder), "this run is missing"))
 
 
-def read_run(path: Path, faults: list[str]) -> None:
-    """Read run.json, which says where it lies."""
+def check_run(path: Path, faults: list[str]) -> None:
+    """Read run.json, which says where it lies, and what lies beside it."""
     run = read_object(path, contents.RUN_KEYS)
     place = f"fold-{run['fold']}/seed-{run['seed']}"
     if f"{path.parent.parent.name}/{path.parent.name}" != place:
         faults.append(f"it is of {place}")
+    there = all((path.parent / name).is_file() for name in ("model.keras", "history.csv"))
+    if there and run["files"] != digest_files(path.parent):
+        faults.append("the files beside it are not those that it was written with")
 
 
 def read_history(path: Path, faults: list[str]) -> None:

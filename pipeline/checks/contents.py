@@ -29,7 +29,7 @@ PLAN_KEYS = (
 )  # fmt: skip
 RUN_KEYS = (
     "inputs", "fold", "seed", "steps", "budget", "originals", "variants", "repeats", "best_step",
-    "failed_step", "seconds", "parameters", "summary", "versions",
+    "failed_step", "seconds", "parameters", "summary", "versions", "files",
 )  # fmt: skip
 METRICS_KEYS = ("experiment", "classes", "split", "budget", "runs")
 

@@ -7,11 +7,10 @@ from the root, with '/'. DVC looks at a file's size and time first; here every b
 
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -132,9 +131,9 @@ def _compare_folder(root: Path, record: Record, found: dict[str, str]) -> Iterat
         file = f"{record.path}/{name}"
         if name not in found:
             yield Fault(file, "it is gone")
-        elif name not in listing:
+        elif name not in listing and not PurePosixPath(name).name.startswith("."):  # unfinished
             yield Fault(file, "it was not there when dvc.lock was written")
-        elif found[name] != listing[name]:
+        elif found[name] != listing.get(name, found[name]):
             yield Fault(file, CHANGED)
 
 
@@ -143,8 +142,6 @@ def read_listing(root: Path, md5: str) -> dict[str, str] | None:
     place = Path("files", "md5", md5[:2], md5[2:])
     path = root / ".dvc" / "cache" / place
     try:
-        if not path.exists():
-            path = _find_cache(root) / place
         entries = json.loads(path.read_text(encoding="utf-8"))
         listing = {entry["relpath"]: entry["md5"] for entry in entries}
     except (OSError, ValueError, LookupError, TypeError):
@@ -152,19 +149,15 @@ def read_listing(root: Path, md5: str) -> dict[str, str] | None:
     return listing if digest_listing(listing) == md5 else None
 
 
-def _find_cache(root: Path) -> Path:
-    # -P: else Python would take a dvc.py of the project's for DVC, and run it.
-    words = [sys.executable, "-P", "-m", "dvc", "cache", "dir"]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
-    return Path(done.stdout.strip() or root / ".dvc" / "cache")
-
-
 def find_stale(lock: Lock, files: Files, params: Mapping[str, Any]) -> set[str]:
     """Return the stages whose settings or inputs are not what they were, and all after these."""
     stale = {
         stage
         for stage, recorded in lock.params.items()
-        if any(_look_up(params, key) != value for key, value in recorded.items())
+        if any(
+            _read_numbers(_look_up(params, key)) != _read_numbers(value)
+            for key, value in recorded.items()
+        )
     }
     stale |= {
         record.stage for record in lock.inputs if _digest_now(files, record.path) != record.md5
@@ -187,6 +180,20 @@ def _digest_now(files: Files, path: str) -> str:
 
 def _overlap(one: str, other: str) -> bool:
     return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _read_numbers(value: Any) -> Any:
+    """Return a setting with its numbers as such.
+
+    DVC writes YAML 1.2, in which 1e-05 is a number; to PyYAML it is text.
+    """
+    if isinstance(value, dict):
+        return {key: _read_numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_read_numbers(one) for one in value]
+    with suppress(ValueError):
+        return float(value) if isinstance(value, str) else value
+    return value
 
 
 def _look_up(params: Any, key: str) -> Any:
