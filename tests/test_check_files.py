@@ -18,7 +18,7 @@ from conftest import DATA_STAGES, write_params, write_pictures
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import stage_of, tell_faults
-from pipeline.checks.records import digest_listing, read_listing, read_lock
+from pipeline.checks.records import Lock, digest_listing, find_stale, read_listing, read_lock
 from pipeline.commands.check import check_files
 from pipeline.commands.init import init_project
 from pipeline.errors import DataError
@@ -494,3 +494,10 @@ def test_pixels_that_cannot_be_unpacked_are_a_sentence_in_every_stage(bare, monk
         assert code == 1, words
         assert "tiles.h5" in errors
         assert "damaged" in errors
+
+
+def test_small_numbers_in_dvc_lock_are_the_same_numbers():
+    """DVC writes 1e-05, which PyYAML takes for text."""
+    lock = Lock([], [], {"train@none": yaml.safe_load("train: {learning_rate: 1e-05, seeds: 3}")})
+    assert not find_stale(lock, {}, {"train": {"learning_rate": 0.00001, "seeds": 3}})
+    assert find_stale(lock, {}, {"train": {"learning_rate": 0.0001, "seeds": 3}}) == {"train@none"}

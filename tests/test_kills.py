@@ -125,3 +125,15 @@ def test_a_signal_ends_all_at_once_with_one_line_and_leaves_nothing(project, num
     assert (process.returncode, errors) == (code, "Stopped.\n")
     assert time.monotonic() - start < 2
     assert digests(project / "processed") == {}
+
+
+def test_a_stop_ends_it_even_when_nobody_is_left_to_read_the_line():
+    """As with Ctrl-C in `prep ... 2>&1 | tee log`, where tee is gone first."""
+    code = (
+        "import os, signal, time; from pipeline.stopping import ending_at_once\n"
+        "with ending_at_once():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)"
+    )
+    read, write = os.pipe()
+    os.close(read)
+    assert subprocess.run([sys.executable, "-c", code], stderr=write, check=False).returncode == 130
+    os.close(write)
