@@ -247,7 +247,13 @@ def run_command(storm: Storm, command: list[str]) -> None:
     if command[0] == "dvc":
         os._exit(dvc.cli.main(command[1:]))
     sys.argv = command
-    pipeline.__main__.main()
+    code = 0
+    try:
+        pipeline.__main__.main()
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    sys.stdout.flush()
+    os._exit(code)  # a fork of multiprocessing's would wait for joblib's processes: five minutes
 
 
 def command_of(stage: str, way: str) -> list[str]:

@@ -184,8 +184,8 @@ def to_lines(results: Sequence[Result]) -> WideTable:
     return WideTable(
         "Ablation (%, differences in points)",
         (
-            "experiment", "class", "metric", "mean", "control", "difference", "95 % interval", "p",
-            "verdict", "visible effect", "runs",
+            "experiment", "class", "metric", "mean", "control", "difference", "95 % interval",
+            "p (Holm)", "verdict", "visible effect", "runs",
         ),
         tuple(
             (

@@ -61,12 +61,16 @@ def check_labels(rows: Iterable[Row], classes: Sequence[str]) -> None:
 
 
 def settle_duplicates(rows: Iterable[Row]) -> None:
-    """Mark all but the first of the same bytes as duplicates; quarantine them if labels differ."""
+    """Mark all but the first of the same bytes as duplicates; quarantine them if labels differ.
+
+    A picture of a test set as given comes first: it stays, and the others leave the training set.
+    """
     same: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "ok":
             same[row["sha256"], row["page"]].append(row)
-    for copies in same.values():
+    for found in same.values():
+        copies = sorted(found, key=lambda row: row["split"] != "test")
         if len({row["label"] for row in copies}) > 1:
             _quarantine_conflict(copies)
         for row in copies[1:]:

@@ -243,8 +243,7 @@ def _careful(kind: str, max_pixels: int) -> Iterator[None]:
         try:
             yield
         except Image.DecompressionBombError as error:
-            limit = _in_millions(max_pixels)
-            raise PictureError(f"too large: more pixels than the limit of {limit}") from error
+            raise PictureError(f"too large: more than {max_pixels:,} pixels") from error
         except MemoryError as error:
             raise PictureError("too large for the memory that it may take") from error
         except _DECODER_ERRORS as error:
@@ -285,10 +284,6 @@ def _quiet_libtiff() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _in_millions(pixels: int) -> str:
-    return f"{pixels / 1e6:g} million"
-
-
 def _open(kind: str, data: bytes, max_pixels: int) -> Image.Image:
     """Read a file's header; pixels are decoded later, but those of a HEIC."""
     if kind == "HEIC":
@@ -319,8 +314,7 @@ def _open_heic(data: bytes, max_pixels: int) -> Image.Image:
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        limit = _in_millions(max_pixels)
-        raise PictureError(f"too large: {width} x {height} pixels, the limit is {limit}")
+        raise PictureError(f"too large: {width} x {height} pixels, more than {max_pixels:,}")
 
 
 def _seek_pages(image: Image.Image) -> Iterator[int]:

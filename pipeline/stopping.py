@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pipeline.atomic import remove_unfinished
 
@@ -14,15 +15,20 @@ SHOW_CURSOR = b"\x1b[?25h"  # a progress bar has hidden it
 @contextmanager
 def ending_at_once() -> Iterator[None]:
     """Let SIGINT end the program with exit code 130 and SIGTERM with 143, while the block runs."""
-    # joblib's own process clears up after us then, and would say so.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = [(number, signal.signal(number, end_at_once)) for number in wanted]
+    before = end_at_once_from_now_on()
     try:
         yield
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def end_at_once_from_now_on() -> list[tuple[int, Any]]:
+    """Let SIGINT and SIGTERM end the program; return what they did before."""
+    # joblib's own process clears up after us then, and would say so.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    return [(number, signal.signal(number, end_at_once)) for number in wanted]
 
 
 def end_at_once(number: int, frame: object) -> None:
@@ -34,9 +40,9 @@ def end_at_once(number: int, frame: object) -> None:
     for repeated in (signal.SIGINT, signal.SIGTERM):
         signal.signal(repeated, signal.SIG_IGN)
     try:
-        if "multiprocessing" in sys.modules:
-            for worker in sys.modules["multiprocessing"].active_children():
-                worker.terminate()
+        # It may be in the middle of being imported.
+        for worker in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
+            worker.terminate()
         remove_unfinished()
         os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
     finally:

@@ -7,7 +7,7 @@ from pipeline.errors import DataError
 
 
 def scan(source, label="", sha256="", **more):
-    row = {"source": source, "member": "", "page": "0", "label": label, "group": ""}
+    row = {"source": source, "member": "", "page": "0", "label": label, "group": "", "split": ""}
     return row | {"sha256": sha256 or source, "status": "ok", "reason": ""} | more
 
 
@@ -16,6 +16,13 @@ def test_the_same_bytes_are_used_once():
     settle_duplicates(rows)
     assert [row["status"] for row in rows] == ["ok", "ok", "duplicate"]
     assert rows[2]["reason"] == "same as a.jpg"
+
+
+def test_of_the_same_bytes_the_one_of_a_given_test_set_stays():
+    rows = [scan("a.jpg", "cat", "1", split="train"), scan("b.jpg", "cat", "1", split="test")]
+    settle_duplicates(rows)
+    assert [row["status"] for row in rows] == ["duplicate", "ok"]
+    assert rows[0]["reason"] == "same as b.jpg"
 
 
 def test_the_same_bytes_under_two_labels_are_all_quarantined():

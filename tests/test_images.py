@@ -536,7 +536,7 @@ def bombs():
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=kind) for kind, data in bombs()])
 def test_a_decompression_bomb_is_refused_by_its_header(data):
-    with pytest.raises(PictureError, match=r"too large: .*limit (is|of) 200 million"):
+    with pytest.raises(PictureError, match=r"too large: .*more than 200,000,000"):
         decode_page(data)
 
 
@@ -545,10 +545,10 @@ def test_the_refusal_names_the_size_and_the_limit():
     assert decode_page(data, max_pixels=2000).shape == (40, 50)
     with pytest.raises(PictureError) as refusal:
         decode_page(data, max_pixels=1999)
-    assert str(refusal.value) == "too large: 50 x 40 pixels, the limit is 0.001999 million"
+    assert str(refusal.value) == "too large: 50 x 40 pixels, more than 1,999"
     bomb = dict(bombs())["PNG"]
     with pytest.raises(
-        PictureError, match="too large: 50000 x 50000 pixels, the limit is 200 mill"
+        PictureError, match="too large: 50000 x 50000 pixels, more than 200,000,000"
     ):
         decode_page(bomb)
 

@@ -239,6 +239,6 @@ def tell_folds(params: Params, tested: int, tiles: int) -> str:
         return ""
     folds = max(round(tiles / tested), 2)
     return (
-        f"More test pictures without new ones: with split.folds: {folds} in params.yaml all "
+        f"Where test pictures help, there are more: with split.folds: {folds} in params.yaml all "
         f"{tiles:,} tiles are tested instead of {tested:,}, in {folds} times as many trainings.\n"
     )

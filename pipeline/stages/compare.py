@@ -68,7 +68,8 @@ def print_chosen(
         return ""  # nothing else may stand in what another program reads
     table = to_lines(results)
     console.show(table.title, table.columns, table.rows)
-    return f"{len(results)} lines, nothing written"
+    console.say("p is corrected for all comparisons (Holm), each interval is a plain 95 % one.\n")
+    return f"{len(results)} line{'s' * (len(results) != 1)}, nothing written"
 
 
 def print_pairs(project: Project, params: Params, name: str) -> str:
@@ -83,7 +84,14 @@ def print_pairs(project: Project, params: Params, name: str) -> str:
     for seed in (seed for seed in arm.seeds if seed in other.seeds):
         right = [a.predicted[a.seeds.index(seed)] == ablation.labels for a in (other, arm)]
         pair = compare_two_runs(right[0], right[1])
-        rows.append([str(seed), str(pair.gained), str(pair.lost), f"{pair.p:.3f}"])
+        rows.append(
+            [
+                str(seed),
+                str(pair.gained),
+                str(pair.lost),
+                f"{pair.p:.3f}" if pair.p >= 0.0005 else "< 0.001",
+            ]
+        )
     columns = ["seed", f"right only in {name}", f"right only in {control}", "McNemar's exact p"]
     console.show(f"{name} beside {control}, run by run", columns, rows)
     console.say("Each line describes two trainings; another seed is another pair.\n")

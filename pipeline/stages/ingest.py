@@ -27,10 +27,25 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
     write_table(project.output("catalogue.csv"), COLUMNS["catalogue"], rows)
+    return describe(rows)
+
+
+def describe(rows: list[Row]) -> str:
+    """Return how many scans there are of each status, and what has no label and should."""
     counts = Counter(row["status"] for row in rows)
+    ok, twice, broken = (counts[status] for status in ("ok", "duplicate", "quarantined"))
+    loose = [
+        row
+        for row in rows
+        if row["status"] == "ok" and row["layout"] in {"free", "whole"} and not row["label"]
+    ]
+    where = " (its column `reason` says why)" if broken else ""
+    note = (
+        f"; {len(loose):,} without a label, such as {catalogue.name_of(loose[0])}" if loose else ""
+    )
     return (
-        f"{counts['ok']:,} scans in processed/catalogue.csv, "
-        f"{counts['duplicate']:,} duplicates, {counts['quarantined']:,} quarantined"
+        f"{ok:,} scan{'s' * (ok != 1)} in processed/catalogue.csv, "
+        f"{twice:,} duplicate{'s' * (twice != 1)}, {broken:,} quarantined{where}{note}"
     )
 
 
