@@ -162,7 +162,19 @@ def read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
         best=max(accuracy, key=lambda name: accuracy[name]),
     )
     controls = filter(None, map(params.explain_missing_control, accuracy))
-    return "\n".join([paragraph, *tell_failures(arms), *controls])
+    return "\n".join([paragraph, *tell_failures(arms), *tell_unpaired(arms), *controls])
+
+
+def tell_unpaired(arms: list[Arm]) -> Iterator[str]:
+    """Yield a sentence for each experiment whose seeds are not all those of its control."""
+    by_name = {arm.name: arm for arm in arms}
+    for arm in arms:
+        control = by_name.get(arm.control or "")
+        if control and (alone := sorted(set(arm.seeds) ^ set(control.seeds))):
+            yield (
+                f"{arm.name} is compared with {control.name} on the seeds that both have; only one "
+                f"of them has {', '.join(map(str, alone))}."
+            )
 
 
 def tell_failures(arms: list[Arm]) -> Iterator[str]:

@@ -46,6 +46,17 @@ def test_a_view_to_read_is_in_per_cent_like_the_table(scored, prep):
     assert line.split()[3:6] == [mean, "±", sd]
 
 
+def test_a_seed_that_only_one_arm_has_is_left_out_and_named(scored, prep):
+    path = scored / "processed/scores/flip/predictions.csv"
+    header, *lines = path.read_text().splitlines()
+    seed = header.split(",").index("seed")
+    kept = [line for line in lines if line.split(",")[seed] != "2"]
+    path.write_text("\n".join([header, *kept]) + "\n")
+    code, printed, _ = prep("compare")
+    told = "flip is compared with none on the seeds that both have; only one of them has 2."
+    assert (code, told in " ".join(printed.split())) == (0, True)
+
+
 def test_mcnemar_is_told_for_each_pair_of_runs(scored, prep):
     code, printed, _ = prep("compare", "--mcnemar", "flip")
     rows = [line.split() for line in printed.splitlines() if line[:1].isdigit()]
