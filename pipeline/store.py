@@ -29,7 +29,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -61,6 +61,7 @@ _UNREADABLE = (
 )  # fmt: skip
 
 Pixels = npt.NDArray[np.uint8]
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -363,7 +364,7 @@ def write_glyphs(path: Path, glyphs: Iterable[tuple[str, Pixels]]) -> int:
         _create_column(file, "pixels", (), np.uint8, chunk_rows=CHUNK_BYTES, compress=True)
         _create_column(file, "shapes", (2,), np.int32, chunk_rows=1024)
         _create_column(file, "ids", (), TEXT, chunk_rows=1024)
-        for window in _windows(glyphs, 256):
+        for window in in_windows(glyphs, 256):
             ids, pictures = zip(*window, strict=True)
             _append(file["pixels"], np.concatenate([picture.ravel() for picture in pictures]))
             _append(file["shapes"], np.array([picture.shape for picture in pictures], np.int32))
@@ -574,7 +575,8 @@ def _worth_compressing(images: Pixels) -> bool:
     return len(zlib.compress(sample, 1)) < 0.7 * len(sample)
 
 
-def _windows(glyphs: Iterable[tuple[str, Pixels]], size: int) -> Iterator[list[tuple[str, Pixels]]]:
-    remaining = iter(glyphs)
+def in_windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield lists of up to `size` items."""
+    remaining = iter(items)
     while window := list(itertools.islice(remaining, size)):
         yield window

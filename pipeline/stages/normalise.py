@@ -2,11 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +20,7 @@ from pipeline.parallel import map_in_order
 from pipeline.params import Params, Tile
 from pipeline.project import Project, class_file_name
 from pipeline.scans import group_by_file, read_catalogue, read_photos
-from pipeline.store import Rows, create_dataset, open_dataset, read_glyphs
+from pipeline.store import Rows, create_dataset, in_windows, open_dataset, read_glyphs
 from pipeline.tables import COLUMNS, Row, read_table
 
 WINDOW = 256  # tiles that are in memory at once
@@ -30,7 +28,6 @@ SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well unde
 
 BATCH = 16  # files that a process is sent at once
 
-Item = TypeVar("Item")
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
 FileWork = tuple[list[Row], list[list[Row]]]  # a file's scans, and the boxes on each
 
@@ -169,10 +166,3 @@ def write_contact_sheets(project: Project, params: Params) -> None:
                 sheet = contact.lay_out(shown, columns=contact.square_columns(len(shown)))
                 picture = images.encode_jpeg(sheet, quality=80)
                 (folder / f"{class_file_name(name)}.jpg").write_bytes(picture)
-
-
-def in_windows(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield lists of up to `size` items."""
-    remaining = iter(items)
-    while window := list(islice(remaining, size)):
-        yield window
