@@ -4,7 +4,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache, partial
 from threading import Thread
 from typing import TypeVar
 
@@ -37,26 +36,24 @@ def map_in_order(
                 break
         else:
             return
-    alone = partial(_work_alone, work, os.getpid())
-    yield from Parallel(count, return_as="generator")(delayed(alone)(item) for item in remaining)
+    parallel = Parallel(
+        count, return_as="generator", initializer=_settle_in, initargs=(os.getpid(),)
+    )
+    yield from parallel(delayed(work)(item) for item in remaining)
 
 
-def _work_alone(work: Callable[[Item], Result], parent: int, item: Item) -> Result:
+def _settle_in(parent: int) -> None:
+    """Make a process one of several: they share the processors, and end when their parent does.
+
+    When that is killed, joblib's own would wait five minutes for more to do.
+    """
     import cv2
 
-    _end_with(parent)
-    cv2.setNumThreads(1)  # the processes share the processors already
-    return work(item)
+    cv2.setNumThreads(1)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-@cache
 def _end_with(parent: int) -> None:
-    """Let this process end when the one that started it is killed: joblib's waits five minutes."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    if os.getppid() == parent:
-        Thread(target=watch, daemon=True).start()
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
