@@ -13,8 +13,9 @@ Times are medians; ratios are medians of the ratios within a round, to fit. "Pro
 for the seconds that all cores worked, which other work on the machine changes less.
 
 `--precision-study FOLDER_OR_TILES [--model cnn --seeds 8 --steps 500]` judges the accuracy instead:
-bfloat16 against float32, run by run with the same seed, start and batches, as `prep compare` does.
-The pictures are MNIST's IDX files, or another project's tiles.h5.
+bfloat16 against float32, run by run with the same seed, start and batches, as `prep compare` does;
+and so a bfloat16 that does not spare the last layer, as Keras's global policy has it. The pictures
+are MNIST's IDX files, or another project's tiles.h5.
 """
 
 import argparse
@@ -22,15 +23,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from pipeline import network
 from pipeline.experiments import Pool, Tiles
-from pipeline.outside import read_outside
+from pipeline.outside import Outside, read_outside
 from pipeline.schedule import Schedule
 from pipeline.scores import choose_classes
 from pipeline.store import Rows, create_dataset
@@ -134,43 +138,79 @@ def time_setting(setting: Setting, rounds: int) -> None:
 # --- Accuracy --------------------------------------------------------------------------------
 
 
-def study_precision(source: Path, name: str, seeds: int, steps: int, margin: float) -> None:
-    """Train runs in pairs and print what the verdict on bfloat16 is."""
-    pictures, test = read_outside(source, "train"), read_outside(source, "test")
-    held = len(pictures.labels) // 10
-    shape = pictures.images.shape[1:]
+def build_to_the_end(name: str, shape: tuple[int, int, int], class_count: int) -> Any:
+    """Make a model that computes its last layer in bfloat16 too, as Keras's global policy does."""
+    model = network.build(name, shape, class_count, seed=0, precision="bfloat16")
+    model.layers[-1].dtype_policy = "mixed_bfloat16"
+    lower = type(model).from_config(model.get_config())
+    lower.compile(
+        optimizer=type(model.optimizer).from_config(model.optimizer.get_config()),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    return lower
+
+
+def enlarge(pictures: Outside, side: int | None) -> Outside:
+    if side is None:
+        return pictures
+    larger = [cv2.resize(image, (side, side)) for image in pictures.images]
+    return replace(pictures, images=np.stack(larger).reshape(len(larger), side, side, -1))
+
+
+def take(pictures: Outside, used: np.ndarray, order: Schedule, step: int) -> network.Batch:
+    rows = used[order[step]]
+    return pictures.images[rows], pictures.labels[rows]
+
+
+def study_precision(source: Path, chosen: argparse.Namespace) -> None:
+    """Train runs in pairs and print what the verdicts on bfloat16 are."""
+    pictures, test = (
+        enlarge(read_outside(source, part), chosen.side) for part in ("train", "test")
+    )
+    wanted = chosen.model, pictures.images.shape[1:], len(pictures.classes)
     models = {
-        precision: network.build(name, shape, len(pictures.classes), seed=0, precision=precision)
-        for precision in ("float32", "bfloat16")
+        "float32": network.build(*wanted, seed=0),
+        "bfloat16": network.build(*wanted, seed=0, precision="bfloat16"),
+        "bfloat16 to the end": build_to_the_end(*wanted),
     }
     right: dict[str, list[np.ndarray]] = {precision: [] for precision in models}
-    for seed in range(seeds):
-        shuffled = np.random.default_rng(seed).permutation(len(pictures.labels))
-        used, chosen = shuffled[held:], shuffled[: min(held, 2000)]
-        order = Schedule(seed, len(used), 0, steps, 64)
+    for seed in range(chosen.seeds):
+        drawn = np.random.default_rng(seed).permutation(len(pictures.labels))[: chosen.pictures]
+        held, used = np.split(drawn, [min(len(drawn) // 10, 2000)])
+        order = Schedule(seed, len(used), 0, chosen.steps, chosen.batch_size)
         for precision, model in models.items():
             network.restart(model, seed)
             network.fit(
                 model,
-                lambda k, o=order, u=used: (pictures.images[u[o[k]]], pictures.labels[u[o[k]]]),
-                steps=steps,
-                validate_every=max(1, steps // 5),
-                validation=(pictures.images[chosen], pictures.labels[chosen]),
+                partial(take, pictures, used, order),
+                steps=chosen.steps,
+                validate_every=max(1, chosen.steps // 5),
+                validation=(pictures.images[held], pictures.labels[held]),
             )
             said = choose_classes(network.predict(model, test.images))
             right[precision].append(said == test.labels)
         scores = [f"{precision} {100 * runs[-1].mean():.2f}" for precision, runs in right.items()]
         print(f"seed {seed}: {', '.join(scores)}", flush=True)
-    runs = {precision: np.stack(each).astype(float) for precision, each in right.items()}
-    nobody = np.full(len(test.labels), "", object)
-    estimate = estimate_difference(runs["bfloat16"] - runs["float32"], nobody)
-    verdict = judge_family([estimate], margin)[0].verdict
-    print(
-        f"{name}, {steps} steps, {seeds} seeds: float32 {100 * runs['float32'].mean():.2f} %, "
-        f"bfloat16 {100 * estimate.difference:+.2f} points "
-        f"(95 % interval {100 * estimate.low:+.2f} to {100 * estimate.high:+.2f}); "
-        f"within +-{100 * margin:g}: {verdict}"
+    tell_differences(
+        {precision: np.stack(runs) for precision, runs in right.items()}, chosen.margin
     )
+
+
+def tell_differences(right: dict[str, np.ndarray], margin: float) -> None:
+    full = right.pop("float32").astype(float)
+    print(
+        f"float32 {100 * full.mean():.2f} % (sd of runs {100 * full.mean(axis=1).std(ddof=1):.2f})"
+    )
+    for precision, runs in right.items():
+        estimate = estimate_difference(runs - full, np.full(full.shape[1], "", object))
+        assert estimate.low is not None and estimate.high is not None  # there are several seeds
+        verdict = judge_family([estimate], margin / 100)[0].verdict
+        print(
+            f"{precision} {100 * estimate.difference:+.2f} points (95 % interval "
+            f"{100 * estimate.low:+.2f} to {100 * estimate.high:+.2f}); +-{margin:g}: {verdict}"
+        )
 
 
 def main() -> None:
@@ -180,12 +220,13 @@ def main() -> None:
     parser.add_argument("--model", default="cnn")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--pictures", type=int, help="to train on and to validate (default: all)")
+    parser.add_argument("--side", type=int, help="enlarge the pictures to so many pixels")
     parser.add_argument("--margin", type=float, default=0.3, help="points")
     chosen = parser.parse_args()
     if chosen.precision_study:
-        study_precision(
-            chosen.precision_study, chosen.model, chosen.seeds, chosen.steps, chosen.margin / 100
-        )
+        study_precision(chosen.precision_study, chosen)
         return
     print("| model | peer | ms a step | / fit | processor / fit |\n|---|---|---|---|---|")
     for setting in SETTINGS:
