@@ -19,6 +19,7 @@ from pipeline.checks.records import (
 )
 from pipeline.checks.road import tell_differences
 from pipeline.console import show, track, warn
+from pipeline.contact import pick_evenly
 from pipeline.errors import DataError, nearest
 from pipeline.label_safety import (
     Resemblance,
@@ -161,13 +162,6 @@ def read_originals(project: Project, most: int) -> tuple[Rows, list[str]]:
             for label in range(len(tiles.classes))
         ]
         return tiles.read(np.concatenate(picked)), tiles.classes
-
-
-def pick_evenly(rows: npt.NDArray[np.integer], most: int) -> npt.NDArray[np.integer]:
-    """Return `most` of the rows, from the first to the last, or all when there are fewer."""
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
 
 
 def find_in_op(
