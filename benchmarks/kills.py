@@ -43,6 +43,13 @@ FORK = get_context("fork")
 
 WAYS = ("prep alone", "prep with its workers", "dvc repro with its stage", "dvc alone")
 
+# Files that DVC empties before it writes them, and what it says when it was killed in between; a
+# person has to delete them then, too.
+EMPTIED = {
+    "dvc.lock": "dvc.lock' validation failed",
+    ".dvc/tmp/rwlock": "Unable to read RWLock-file",
+}
+
 # What each stage writes; a folder that ends with / appears as a whole.
 STAGES = {
     "sample": ("raw/sample/",),
@@ -127,11 +134,11 @@ class Storm:
         process = self.start(command)
         process.join()
         text = self.printed.read_text(encoding="utf-8", errors="replace")
-        if process.exitcode and "dvc.lock' validation failed" in text:
-            # DVC empties dvc.lock before it writes it; a person has to delete it then, too.
-            self.outcomes["dvc.lock emptied by DVC"] += 1
-            (self.folder / "dvc.lock").unlink()
-            return self.run(command)
+        for name, said in EMPTIED.items():
+            if process.exitcode and said in text:
+                self.outcomes[f"{name} emptied by DVC"] += 1
+                (self.folder / name).unlink()
+                return self.run(command)
         if process.exitcode:
             raise RuntimeError(f"{command}: {text[-2000:]}")
         return text
