@@ -2,17 +2,20 @@
 
 PHOTOS is a folder of JPEGs; each is taken several times, with a byte appended so that no two files
 are the same. In turn, in every round, with as many processes: Pillow decoding each file in a pool
-of processes, in full and at an eighth of its size, and the whole command `prep ingest` (start,
-digests and the catalogue included), all of which have the files in the system's cache.
+of processes, in full, at an eighth of its size, and so with the file's SHA-256; and the whole
+command `prep ingest` (start, digests and the catalogue included). All files are in the system's
+cache.
 """
 
 import argparse
+import hashlib
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -24,16 +27,26 @@ from PIL import Image
 LABEL = "photo"
 
 
-def decode(path: Path, scaled: bool) -> None:
+def decode_full(path: Path) -> None:
     with Image.open(path) as image:
-        if scaled:
-            image.draft(None, (1, 1))
         image.load()
 
 
-def decode_all(paths: list[Path], jobs: int, scaled: bool) -> None:
+def decode_eighth(file: Path | BytesIO) -> None:
+    with Image.open(file) as image:
+        image.draft(None, (1, 1))
+        image.load()
+
+
+def decode_and_digest(path: Path) -> str:
+    data = path.read_bytes()
+    decode_eighth(BytesIO(data))
+    return hashlib.sha256(data).hexdigest()
+
+
+def for_each(work: Callable[[Path], object], paths: list[Path], jobs: int) -> None:
     with get_context("forkserver").Pool(jobs) as pool:
-        for _ in pool.imap(partial(decode, scaled=scaled), paths, chunksize=16):
+        for _ in pool.imap(work, paths, chunksize=16):
             pass
 
 
@@ -77,8 +90,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = write_project(Path(folder), options.photos, options.copies)
         work = {
-            "Pillow, in full": partial(decode_all, paths, options.jobs, False),
-            "Pillow, at an eighth": partial(decode_all, paths, options.jobs, True),
+            "Pillow, in full": partial(for_each, decode_full, paths, options.jobs),
+            "Pillow, at an eighth": partial(for_each, decode_eighth, paths, options.jobs),
+            "the same and SHA-256": partial(for_each, decode_and_digest, paths, options.jobs),
             "prep ingest": partial(ingest, Path(folder), options.jobs),
         }
         rounds = [{name: clock(run) for name, run in work.items()} for _ in range(options.rounds)]

@@ -2,8 +2,9 @@
 
 FOLDER holds a folder of JPEGs for each class; each is taken several times, with a byte appended so
 that no two files are the same. In turn, in every round, with as many processes and all files in
-the system's cache: Pillow decoding each file in a pool of processes, in full and reduced just as
-for the tiles, and the whole command `prep normalise` (start, tiles.h5 and contact sheets included).
+the system's cache: Pillow decoding each file in a pool of processes, in full, reduced just as for
+the tiles, and so reduced and brought to the tile by OpenCV's area means; and the whole command
+`prep normalise` (start, tiles.h5 and contact sheets included).
 
 Then the price of reducing: how far each photo's tile is from the one made of the photo in full, as
 the mean absolute difference in grey levels, for each way to fit a photo into its tile.
@@ -20,7 +21,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import yaml
 from joblib import cpu_count
 from PIL import Image
@@ -41,17 +44,34 @@ def side_needed(size: tuple[int, int], tile: Tile) -> int:
     return int(np.ceil(share * min(size)))
 
 
-def decode(path: Path, reduced: bool) -> None:
+def decode_full(path: Path) -> None:
     with Image.open(path) as image:
-        if reduced:
-            side = side_needed(image.size, TILE)
-            image.draft(None, (side, side))
         np.array(image)
 
 
-def decode_all(paths: list[Path], jobs: int, reduced: bool) -> None:
-    with get_context("forkserver").Pool(jobs) as pool:
-        for _ in pool.imap(partial(decode, reduced=reduced), paths, chunksize=16):
+def decode_reduced(path: Path) -> None:
+    read_reduced(path)
+
+
+def make_tile(path: Path) -> npt.NDArray[np.uint8]:
+    photo = read_reduced(path)
+    side = min(photo.shape[:2])
+    top, left = ((length - side) // 2 for length in photo.shape[:2])
+    centre = photo[top : top + side, left : left + side]
+    tile = cv2.resize(centre, (TILE.size, TILE.size), interpolation=cv2.INTER_AREA)
+    return np.asarray(tile, np.uint8)
+
+
+def read_reduced(path: Path) -> npt.NDArray[np.uint8]:
+    with Image.open(path) as image:
+        side = side_needed(image.size, TILE)
+        image.draft(None, (side, side))
+        return np.array(image)
+
+
+def for_each(work: Callable[[Path], object], paths: list[Path], jobs: int) -> None:
+    with get_context("forkserver").Pool(jobs, cv2.setNumThreads, (1,)) as pool:
+        for _ in pool.imap(work, paths, chunksize=16):
             pass
 
 
@@ -94,8 +114,9 @@ def measure_speed(photos: list[Path], copies: int, rounds: int, jobs: int) -> No
         for stage in ("ingest", "segment"):
             run_prep(project, jobs, stage)
         work = {
-            "Pillow, in full": partial(decode_all, paths, jobs, False),
-            "Pillow, reduced": partial(decode_all, paths, jobs, True),
+            "Pillow, in full": partial(for_each, decode_full, paths, jobs),
+            "Pillow, reduced": partial(for_each, decode_reduced, paths, jobs),
+            "Pillow, reduced, and OpenCV": partial(for_each, make_tile, paths, jobs),
             "prep normalise": partial(run_prep, project, jobs, "normalise"),
         }
         times = [{name: clock(run) for name, run in work.items()} for _ in range(rounds)]

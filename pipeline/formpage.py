@@ -5,6 +5,7 @@ the first pixel's centre at 0. The flat page is uint8 `(h, w)` grey, `PIXELS_A_M
 millimetre, the paper's top left corner at its own; dark stays dark.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import cv2
@@ -36,6 +37,8 @@ Points = npt.NDArray[np.float64]
 PIXELS_A_MM = 8
 # A page cut off at one side loses three markers, two thumbs hide two.
 FEWEST_MARKERS = 6
+_GLANCE = 2000  # pixels: the longest side at which a form is told by its markers
+_PALE = 0.7  # of the light of bare paper: rules are seldom darker, markers always
 _FLAT_FIT, _WORST_FIT = 0.12, 0.8  # mm, root mean square
 
 _BEND_TERMS = 10
@@ -127,6 +130,19 @@ def find_markers(grey: Grey) -> list[tuple[int, Points]]:
         if len(found) >= MARKERS - 1 or shrink == 1.0:
             break
     return found
+
+
+def shows_form(picture: Grey) -> bool:
+    """Tell at a glance whether a picture shows markers of our forms, at least two.
+
+    Rules are whitened first: each of the thousand squares on squared paper might be a marker, and
+    to try them all takes long.
+    """
+    step = math.ceil(max(picture.shape[:2]) / _GLANCE)
+    glance = to_grey(picture)[::step, ::step].copy()
+    paper = cv2.dilate(glance, np.ones((15, 15), np.uint8))
+    bleached = np.minimum(glance, cv2.convertScaleAbs(paper, alpha=_PALE))
+    return len(_detect(bleached, 1.0)) >= 2
 
 
 def _detect(grey: Grey, shrink: float) -> list[tuple[int, Points]]:

@@ -26,6 +26,7 @@ from pipeline.forms import (
     has_label_column,
     square_corners,
 )
+from pipeline.glyphs import Boxes, enclose_pixels
 
 Grey = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float32]
@@ -103,13 +104,13 @@ class _Place:
 class _Ink:
     """The ink of a page: its darkness, connected pieces, and how they lie in the boxes.
 
-    `pieces` numbers each pixel's piece; `shares[piece, box]` counts its pixels inside each box
-    (from 1; 0 stands for none).
+    `pieces` numbers each pixel's piece (from 1; 0 stands for none), `boxes` holds the box around
+    each; `shares[piece, box]` counts its pixels inside each box (from 1; 0 stands for none).
     """
 
     dark: Reals
     pieces: npt.NDArray[np.int32]
-    stats: npt.NDArray[np.int32]
+    boxes: Boxes
     shares: npt.NDArray[np.int64]
 
     @cached_property
@@ -284,15 +285,17 @@ def _find_ink(dark: Reals, places: list[_Place], zones: npt.NDArray[np.int64]) -
     mask = (dark > _FADED * sure) & (_paint(dark.shape, zones) > 0)
     squares = np.array([place.square for place in places])
     inside = _paint(dark.shape, np.round(_grow(squares, -_INSET)).astype(np.int64))
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    pairs = pieces[mask].astype(np.int64) * (len(zones) + 1) + inside[mask]
+    count, pieces = cv2.connectedComponents(mask.astype(np.uint8))
+    ys, xs = np.nonzero(mask)
+    piece = pieces[ys, xs]
+    pairs = piece.astype(np.int64) * (len(zones) + 1) + inside[ys, xs]
     shares = np.bincount(pairs, minlength=count * (len(zones) + 1)).reshape(count, -1)
     shares[:, 0] = 0
-    areas = np.bincount(pieces[mask], minlength=count)
+    areas = np.bincount(piece, minlength=count)
     core = np.bincount(pieces[mask & (dark > sure)], minlength=count)
     # Grain and specks, and marks that lie between the boxes rather than in them.
     shares[(core < _SMALLEST_SPOT * PIXELS_A_MM**2) | (2 * shares.sum(axis=1) < areas)] = 0
-    return _Ink(dark, np.asarray(pieces, np.int32), np.asarray(stats, np.int32), shares)
+    return _Ink(dark, pieces, enclose_pixels(piece, xs, ys, count), shares)
 
 
 def _measure_noise(dark: Reals) -> Reals:
@@ -427,9 +430,8 @@ def _disc(width: int) -> Grey:
 def _cut_glyph(ink: _Ink, number: int) -> tuple[Grey, npt.NDArray[np.int64]]:
     """Return the ink coverage of a box's own pieces, padded, and its top left corner (x, y)."""
     mine = np.flatnonzero(ink.owner == number)
-    starts = ink.stats[mine][:, [cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP]]
-    sizes = ink.stats[mine][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
-    (x0, y0), (x1, y1) = starts.min(axis=0) - _PADDING, (starts + sizes).max(axis=0) + _PADDING
+    boxes = ink.boxes[mine]
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0) - _PADDING, boxes[:, 2:].max(axis=0) + _PADDING
     dark = ink.dark[y0:y1, x0:x1]
     own = np.isin(ink.pieces[y0:y1, x0:x1], mine)
     full = float(np.percentile(dark[own], _FULL_INK))

@@ -5,6 +5,7 @@ straight: rules run along the rows or the columns within about a degree.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,23 +40,27 @@ def find_rules(density: Density, length: int, thickness: int, faintest: float) -
     wide = cv2.dilate(votes, np.ones((3, 1), np.uint8)).astype(np.float32)
     share = cv2.blur(wide, (length // 3, 1), borderType=cv2.BORDER_REPLICATE)
     likely = ((share > 0.6) & (wide > 0)).astype(np.uint8)
+    if not likely.any():
+        return likely > 0
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     width = stats[:, cv2.CC_STAT_WIDTH]
     long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
     long[0] = False
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
-    line = cv2.dilate(long[labels].astype(np.uint8), ends) & votes
+    line = cv2.dilate(long.take(labels).astype(np.uint8), ends) & votes
     across = np.ones((1, length // 3), np.uint8)  # beside ink a line wins no votes
     return cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0
 
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
     """Replace the pixels of rules that run along the rows by what is above and below them."""
-    ys, xs = np.nonzero(rules)
-    rows = np.arange(len(rules), dtype=np.int32)[:, None]
-    above = np.maximum.accumulate(np.where(rules, 0, rows), axis=0)[ys, xs]
-    below = np.minimum.accumulate(np.where(rules, rows[-1], rows)[::-1], axis=0)[::-1][ys, xs]
+    xs, ys = np.nonzero(turn(rules))  # column by column: a rule's height there is a run
+    starts = (np.diff(ys, prepend=-2) != 1) | (np.diff(xs, prepend=-1) != 0)
+    ends = (np.diff(ys, append=-2) != 1) | (np.diff(xs, append=-1) != 0)
+    run = np.cumsum(starts) - 1
+    above = np.maximum(ys[starts] - 1, 0)[run]
+    below = np.minimum(ys[ends] + 1, len(rules) - 1)[run]
     share = (ys - above) / np.maximum(below - above, 1)
     bridged = density.copy()
     bridged[ys, xs] = density[above, xs] * (1 - share) + density[below, xs] * share
@@ -68,9 +73,15 @@ def remove_rules(
     """Remove lines along the rows and along the columns and heal the strokes that cross them."""
     limits = (full, length, thickness, faintest)
     density, level, dark = remove_level_rules(density, *limits)
-    turned, upright, dark_upright = remove_level_rules(np.ascontiguousarray(density.T), *limits)
-    rules = Rules(level, np.ascontiguousarray(upright.T), dark | dark_upright.T)
-    return np.ascontiguousarray(turned.T), rules
+    turned, upright, dark_upright = remove_level_rules(turn(density), *limits)
+    return turn(turned), Rules(level, turn(upright), dark | turn(dark_upright))
+
+
+def turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Swap the rows and the columns of a picture or a mask."""
+    if picture.dtype == bool:
+        return cv2.transpose(picture.view(np.uint8)).view(bool)
+    return cv2.transpose(picture)
 
 
 def remove_level_rules(
@@ -86,12 +97,15 @@ def remove_level_rules(
     if full == 0 or not rules.any():
         return density, rules, rules
     rules = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
+    rows = rules.any(axis=1)  # the others stay as they are
     # Two rows either way: a line may slope within the length that tells it from a stroke.
-    reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))
+    reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))[rows]
     shade = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
-    lifted = np.maximum(density - shade, 0) * full / np.maximum(full - shade, full / 2)
-    dark = rules & (shade > full / 2)
-    return bridge_rules(np.where(rules, lifted, density), dark), rules, dark
+    lifted = np.maximum(density[rows] - shade, 0) * full / np.maximum(full - shade, full / 2)
+    rest, dark = density.copy(), rules.copy()
+    rest[rows] = np.where(rules[rows], lifted, density[rows])
+    dark[rows] &= shade > full / 2
+    return bridge_rules(rest, dark), rules, dark
 
 
 def find_print(
@@ -145,10 +159,10 @@ def find_table(rules: Rules) -> Box | None:
     _, level = cv2.connectedComponents(rules.level.astype(np.uint8))
     _, upright = cv2.connectedComponents(rules.upright.astype(np.uint8))
     both = (level > 0) & (upright > 0)
-    crossings = np.unique(np.stack([level[both], upright[both]]), axis=1)
-    if crossings.size == 0:
+    pairs = np.unique(level[both].astype(np.int64) << 32 | upright[both])
+    if pairs.size == 0:
         return None
-    across, down = np.bincount(crossings[0]), np.bincount(crossings[1])
+    across, down = np.bincount(pairs >> 32), np.bincount(pairs & 0xFFFFFFFF)
     if min(across.max(), down.max()) < 2:
         return None
     xs = np.flatnonzero(np.isin(upright, np.flatnonzero(2 * down >= down.max())).any(axis=0))

@@ -7,6 +7,7 @@ are in pixels; `height` is that of a usual glyph of the page, `stroke` the usual
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ Labels = npt.NDArray[np.int32]
 Box = npt.NDArray[np.int64]
 Boxes = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]  # (n,): one for each piece
+Inked = npt.NDArray[np.bool_]  # (h, w)
+Numbers = npt.NDArray[np.integer[Any]]  # (n,): one for each pixel
 Groups = list[list[int]]
 
 HALF = 128  # coverage from which a pixel belongs to a stroke
@@ -51,23 +54,34 @@ class Writing:
 
 def find_pieces(coverage: Coverage) -> Pieces:
     """Find the connected components of at least half coverage and measure them."""
-    mask = (coverage >= HALF).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    return measure_pieces(coverage, labels, stats)
+    inked = coverage >= HALF
+    count, labels = cv2.connectedComponents(inked.astype(np.uint8))
+    return measure_pieces(coverage, inked, labels, count - 1)
 
 
-def measure_pieces(coverage: Coverage, labels: Labels, stats: Labels) -> Pieces:
-    """Measure components, given their labels and OpenCV's table of boxes and areas."""
-    inked = labels > 0
-    depth = cv2.distanceTransform(inked.astype(np.uint8), cv2.DIST_L2, 3)[inked]
-    areas = np.maximum(stats[:, cv2.CC_STAT_AREA], 1)
+def measure_pieces(coverage: Coverage, inked: Inked, labels: Labels, count: int) -> Pieces:
+    """Measure components, given their pixels, labels and number."""
+    places = np.flatnonzero(inked)  # most of a page is paper
+    piece = labels.ravel()[places] - 1
+    depth = cv2.distanceTransform(inked.astype(np.uint8), cv2.DIST_L2, 3).ravel()[places]
+    areas = np.bincount(piece, minlength=count)
     # Across a stroke of width w the distance to its edge is w / 4 in the mean; OpenCV measures
     # to the centre of the nearest pixel outside, half a pixel more.
-    strokes = 4 * (np.bincount(labels[inked], depth, len(stats)) / areas - 0.5)
-    darkness = np.bincount(labels[inked], coverage[inked], len(stats)) / areas / 255
-    boxes = stats[1:, :4].astype(np.int64)
-    boxes[:, 2:] += boxes[:, :2]
-    return Pieces(labels, boxes, areas[1:].astype(np.int64), strokes[1:], darkness[1:])
+    strokes = 4 * (np.bincount(piece, depth, count) / areas - 0.5)
+    darkness = np.bincount(piece, coverage.ravel()[places], count) / areas / 255
+    ys, xs = np.divmod(places, labels.shape[1])
+    return Pieces(labels, enclose_pixels(piece, xs, ys, count), areas, strokes, darkness)
+
+
+def enclose_pixels(piece: Numbers, xs: Numbers, ys: Numbers, count: int) -> Boxes:
+    """Return the boxes (count, 4) of pieces, given the piece, x and y of each of their pixels."""
+    x0, y0 = np.full((2, count), np.iinfo(np.int64).max)
+    x1, y1 = np.zeros((2, count), np.int64)
+    for edges, places in ((x0, xs), (y0, ys)):
+        np.minimum.at(edges, piece, places)
+    for edges, places in ((x1, xs), (y1, ys)):
+        np.maximum.at(edges, piece, places + 1)
+    return np.stack([x0, y0, x1, y1], axis=1)
 
 
 def usual_size(pieces: Pieces, inside: Flags) -> tuple[float, float]:
@@ -142,14 +156,16 @@ def cut_glyph(coverage: Coverage, owner: Labels, box: Box, group: list[int], pad
 
 def assign_pixels(pieces: Pieces, reach: float) -> Labels:
     """Give each pixel within `reach` of a piece to the nearest one: its label, else 0."""
-    empty = (pieces.labels == 0).astype(np.uint8)
+    inked = pieces.labels > 0
     distance, nearest = cv2.distanceTransformWithLabels(
-        empty, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+        (~inked).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
     )
     label_of = np.zeros(int(nearest.max()) + 1, np.int32)
-    inked = empty == 0
     label_of[nearest[inked]] = pieces.labels[inked]
-    return np.where(distance <= reach, label_of[nearest], 0).astype(np.int32)
+    near = distance <= reach
+    owner = np.zeros_like(pieces.labels)
+    owner[near] = label_of[nearest[near]]
+    return owner
 
 
 def score_groups(

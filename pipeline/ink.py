@@ -49,7 +49,8 @@ def estimate_paper(picture: Picture) -> Picture:
     reach = 2 * (max(small.shape) // 24) + 1
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     light, full_light = (level.astype(np.float32) for level in (small, closed))
-    missing = 1 - (light.sum(axis=2) + 1) / (full_light.sum(axis=2) + 1)
+    total, full_total = (cv2.transform(level, np.ones((1, 3))) for level in (light, full_light))
+    missing = 1 - (total + 1) / (full_total + 1)
     bare = cv2.erode((missing < 0.08).astype(np.float32), np.ones((3, 3), np.uint8))
     level = blur_masked(light, bare, full_light, sigma=2)
     return cv2.resize(np.clip(level, 1, 255).astype(np.uint8), picture.shape[1::-1])
@@ -72,7 +73,7 @@ def measure_density(picture: Picture, paper: Picture) -> Density:
 
 def estimate_ink_color(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return the channel weights (3,), of sum 1, that show the ink of these pixels best."""
-    total = missing.sum(axis=1)
+    total = missing @ np.ones(3)
     strong = missing[total > max(float(np.percentile(total, 99)) * 0.6, 0.15)]
     if len(strong) == 0:
         return np.full(3, 1 / 3)

@@ -198,7 +198,8 @@ def colour_sheet(coverage: Floats, rng: np.random.Generator) -> npt.NDArray[np.u
     shade = draw_surface(height, width, 2, rng)
     grain = rng.integers(-2, 3, (height, width), np.int16)
     unevenness = np.rint(4 * fibres - 20 * shade).astype(np.int16) + grain
-    sheet = np.clip(paper.astype(np.int16) + unevenness[..., None], 0, 255).astype(np.uint8)
+    tones = [np.clip(tone + unevenness, 0, 255).astype(np.uint8) for tone in paper.astype(np.int16)]
+    sheet = np.stack(tones, axis=2)
     inked = np.nonzero(coverage)
     opacity = (coverage[inked] * (0.95 - 0.25 * fibres[inked]))[:, None]
     sheet[inked] = np.rint(sheet[inked] * (1 - opacity) + ink * opacity)

@@ -59,7 +59,7 @@ def mark_writing(writing: Writing) -> Mask:
     """Mark the pixels (h, w) of the pieces that make glyphs."""
     chosen = np.zeros(len(writing.pieces.areas) + 1, bool)
     chosen[np.concatenate(writing.groups) + 1] = True
-    return chosen[writing.pieces.labels]
+    return chosen.take(writing.pieces.labels)
 
 
 def measure_clutter(writing: Writing, inked: Mask, paper: Mask) -> float:

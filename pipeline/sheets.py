@@ -196,13 +196,17 @@ def estimate_skew(color: Picture, most: float = 6.0) -> float:
     dark = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
     strokes = np.minimum(dark.astype(np.float32), max(4 * float(dark.mean()), 1.0))
     angles = np.arange(-most, most + 0.01, 0.125)
-    energy = np.array([profile_energy(strokes, angle) for angle in angles])
+    columns = cv2.transpose(strokes)
+    energy = np.array([profile_energy(columns, angle) for angle in angles])
     best = int(np.argmax(energy))
     still = energy[len(angles) // 2]
     return float(angles[best]) if energy[best] > 1.15 * still else 0.0
 
 
-def profile_energy(strokes: npt.NDArray[np.float32], degrees: float) -> float:
-    """Sum the squared changes of the row profile seen along lines that climb by `degrees`."""
-    profile = average_along(np.ascontiguousarray(strokes.T), -np.tan(np.radians(degrees)))
+def profile_energy(columns: npt.NDArray[np.float32], degrees: float) -> float:
+    """Sum the squared changes of the row profile seen along lines that climb by `degrees`.
+
+    The strokes come with rows and columns swapped.
+    """
+    profile = average_along(columns, -np.tan(np.radians(degrees)))
     return float(np.square(np.diff(profile)).sum())

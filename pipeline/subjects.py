@@ -20,8 +20,6 @@ Scan = npt.NDArray[np.uint8]
 Layout = Literal["form", "rows", "sequence", "free", "cells", "whole"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
-GLANCE = 1000  # pixels: about the longest side at which a form is told by its markers
-
 
 @dataclass(frozen=True)
 class Subject:
@@ -79,7 +77,7 @@ def search_flowing_page(
 
     A form, a photo or a page of print gives none, even where pieces of it look like glyphs.
     """
-    if _shows_form(scan):
+    if formpage.shows_form(scan):
         reason = f"this is a form printed by `prep sheet`; expected a page of layout {flow}"
         return Searched(reason=reason, overlay=_draw_markers(scan))
     row_length = len(classes) if flow == "sequence" and classes is not None else None
@@ -172,12 +170,6 @@ def _draw_glyphs(scan: Scan, glyphs: Sequence[pages.Glyph], labels: Sequence[str
     boxes, scores = [glyph.box for glyph in glyphs], [glyph.score for glyph in glyphs]
     places = [f"{glyph.row}.{glyph.column}" for glyph in glyphs]
     return overlays.draw_overlay(scan, boxes, labels, scores, places)
-
-
-def _shows_form(scan: Scan) -> bool:
-    """Tell at a glance whether a picture shows markers of our forms."""
-    step = max(1, max(scan.shape[:2]) // GLANCE)
-    return len(formpage.find_markers(formpage.to_grey(scan[::step, ::step].copy()))) >= 2
 
 
 def _draw_markers(scan: Scan) -> Scan:

@@ -6,7 +6,7 @@ import photography
 import pytest
 from photography import MM, Shot, photograph, print_form
 
-from pipeline.formpage import PIXELS_A_MM, FormError, find_form
+from pipeline.formpage import PIXELS_A_MM, FormError, find_form, shows_form
 from pipeline.forms import (
     Form,
     box_squares,
@@ -157,3 +157,27 @@ def test_what_is_no_whole_form_is_refused_with_what_was_found(name):
 def test_an_array_that_is_no_picture_is_a_callers_bug():
     with pytest.raises(ValueError, match="uint8"):
         find_form(np.zeros((30, 40), np.float32))
+
+
+def test_a_form_is_told_at_a_glance_though_it_fills_only_half_of_the_picture():
+    photo, _ = take(FORM, megapixels=8, degrees=12, shadow=0.4)
+    height, width = photo.shape[:2]
+    around = ((height // 2, height // 2), (width // 2, width // 2), (0, 0))
+    assert shows_form(np.pad(photo, around, constant_values=90))
+
+
+@pytest.mark.parametrize("shade", [0, 190])
+def test_squared_paper_shows_no_form(shade):
+    paper = np.full((1403, 991), 240, np.uint8)
+    paper[::19] = paper[:, ::19] = shade
+    assert not shows_form(paper)
+
+
+def test_one_marker_alone_is_no_form():
+    page = np.full((900, 641, 3), 250, np.uint8)
+    marker = np.where(draw_marker(marker_number("a4", 0)), 20, 250).astype(np.uint8)
+    large = marker.repeat(8, axis=0).repeat(8, axis=1)[..., None]
+    page[100:164, 200:264] = large
+    assert not shows_form(page)
+    page[700:764, 300:364] = large
+    assert shows_form(page)

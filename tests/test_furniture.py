@@ -4,6 +4,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from pipeline import furniture
 
@@ -66,6 +69,22 @@ def test_a_row_of_written_bars_is_no_line() -> None:
         y = 100 + (0, 5, -4, 2, -6)[number % 5]
         writing[y : y + 7, x : x + 26] = FULL
     assert not remove(writing)[1].level.any()
+
+
+@given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 7))))
+def test_a_rule_is_bridged_from_what_is_above_to_what_is_below(rules: furniture.Mask) -> None:
+    last = len(rules) - 1
+    density = np.random.default_rng(7).random(rules.shape, np.float32)
+    bridged = furniture.bridge_rules(density, rules)
+    for y, x in np.ndindex(rules.shape):
+        above, below = y, y
+        while rules[above, x] and above > 0:
+            above -= 1
+        while rules[below, x] and below < last:
+            below += 1
+        share = (y - above) / max(below - above, 1)
+        expected = density[above, x] * (1 - share) + density[below, x] * share
+        assert bridged[y, x] == pytest.approx(expected)
 
 
 def draw_table(shape: tuple[int, int] = (500, 640)) -> npt.NDArray[np.float32]:
