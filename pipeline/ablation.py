@@ -45,7 +45,6 @@ class Arm:
     seeds: tuple[int, ...]
     predicted: npt.NDArray[np.integer]  # (S, N)
     runs: Sequence[Mapping[str, Any]]
-    without_control: str = ""  # what to do about a missing control
 
 
 @dataclass(frozen=True)

@@ -402,7 +402,7 @@ def show(
 
     if quiet:
         console.be_quiet()
-    target = Path(f"{file.parent.name}-{file.stem}.jpg")
+    target = Path(f"{file.resolve().parent.name}-{file.stem}.jpg")
     console.say(show_file(file, target))
     if sys.stdout.isatty():
         typer.launch(str(target))
@@ -519,12 +519,9 @@ def root(
 
 
 def main() -> None:
-    """Run `prep`; what goes wrong becomes a line and exit code 1, Ctrl-C a line and 130."""
-    from pipeline.stopping import ending_at_once
-
+    """Run `prep`; what goes wrong becomes a line and exit code 1."""
     try:
-        with ending_at_once():
-            app()
+        app()
     except (DataError, OSError) as error:
         from pipeline import console
 

@@ -3,32 +3,18 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from pipeline.atomic import remove_unfinished
 
 SHOW_CURSOR = b"\x1b[?25h"  # a progress bar has hidden it
 
 
-@contextmanager
-def ending_at_once() -> Iterator[None]:
-    """Let SIGINT end the program with exit code 130 and SIGTERM with 143, while the block runs."""
-    before = end_at_once_from_now_on()
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)
-
-
-def end_at_once_from_now_on() -> list[tuple[int, Any]]:
-    """Let SIGINT and SIGTERM end the program; return what they did before."""
+def end_at_once_from_now_on() -> None:
+    """Let SIGINT end the program with exit code 130, and SIGTERM with 143."""
     # joblib's own process clears up after us then, and would say so.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    return [(number, signal.signal(number, end_at_once)) for number in wanted]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, end_at_once)
 
 
 def end_at_once(number: int, frame: object) -> None:

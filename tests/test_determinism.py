@@ -34,7 +34,8 @@ if __name__ == "__main__":
 
     parallel.PATIENCE = 0.0
     for stage in sys.argv[1:]:
-        jobs = ["--jobs", "2"] if stage in ("ingest", "segment", "normalise") else []
+        shared = stage in ("ingest", "segment", "normalise", "augment")
+        jobs = ["--jobs", "2"] if shared else []
         sys.argv = ["prep", stage, *jobs]
         try:
             cli.main()

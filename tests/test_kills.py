@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from conftest import DATA_STAGES
@@ -100,11 +102,8 @@ def test_killed_at_a_rename_and_run_again_it_is_as_if_nothing_had_been(
     assert digests(project) == undisturbed
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
-)
-@pytest.mark.parametrize("whom", [os.kill, os.killpg], ids=["alone", "group"])
-def test_a_signal_ends_all_at_once_with_one_line_and_leaves_nothing(project, number, code, whom):
+def start_waiting(project):
+    """Start a stage that is in the middle of its work, with two processes, when this returns."""
     script = project / "waiting.py"
     script.write_text(WAITING, encoding="utf-8")
     process = subprocess.Popen(
@@ -118,6 +117,26 @@ def test_a_signal_ends_all_at_once_with_one_line_and_leaves_nothing(project, num
     )
     for _ in range(4):
         assert process.stdout.readline() == "at work\n"
+    return process
+
+
+def session(number):
+    """Return the living processes of a session (Linux)."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, its_session = path.read_text().rsplit(")")[-1].split()[:4]
+            if int(its_session) == number and state != "Z":
+                found.add(int(path.parent.name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+@pytest.mark.parametrize("whom", [os.kill, os.killpg], ids=["alone", "group"])
+def test_a_signal_ends_all_at_once_with_one_line_and_leaves_nothing(project, number, code, whom):
+    process = start_waiting(project)
     assert len(digests(project / "processed")) == 2
     start = time.monotonic()
     whom(process.pid, number)
@@ -127,11 +146,26 @@ def test_a_signal_ends_all_at_once_with_one_line_and_leaves_nothing(project, num
     assert digests(project / "processed") == {}
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks Linux for its processes")
+def test_killed_the_processes_that_it_had_started_end_too(project):
+    process = start_waiting(project)
+    others = session(process.pid) - {process.pid}
+    assert len(others) >= 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while session(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert session(process.pid) == set()
+    process.stdout.close()
+    process.stderr.close()
+
+
 def test_a_stop_ends_it_even_when_nobody_is_left_to_read_the_line():
     """As with Ctrl-C in `prep ... 2>&1 | tee log`, where tee is gone first."""
     code = (
-        "import os, signal, time; from pipeline.stopping import ending_at_once\n"
-        "with ending_at_once():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)"
+        "import os, signal, time; from pipeline.stopping import end_at_once_from_now_on\n"
+        "end_at_once_from_now_on(); os.kill(os.getpid(), signal.SIGINT); time.sleep(60)"
     )
     read, write = os.pipe()
     os.close(read)

@@ -29,6 +29,15 @@ def test_every_stage_is_a_command_and_a_stage_of_dvc():
     assert on_the_road == list(ROAD), "the help lists the stages in the order of dvc.yaml"
 
 
+def test_the_help_lists_them_in_sections_and_in_whole_sentences(prep):
+    code, printed, _ = prep("--help")
+    road, by_hand = printed.partition(f"{cli.ROAD}:\n")[2].split(f"{cli.BY_HAND}:\n")
+    assert code == 0
+    assert re.findall(r"^  (\w+) ", road, re.MULTILINE) == list(ROAD)
+    assert {"init", "check"} <= set(re.findall(r"^  (\w+) ", by_hand, re.MULTILINE))
+    assert "..." not in road + by_hand
+
+
 def test_every_other_command_has_its_file():
     by_hand = {name for name, command in COMMANDS.items() if command.rich_help_panel == cli.BY_HAND}
     assert by_hand == {p.stem for p in (ROOT / "pipeline/commands").glob("*.py")} - {"__init__"}

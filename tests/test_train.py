@@ -1,5 +1,6 @@
 """Training runs on a tiny project: finished ones are kept, stopped ones go on, failed ones stay."""
 
+import csv
 import json
 import os
 import signal
@@ -72,6 +73,25 @@ def test_a_run_says_what_it_was_and_what_made_it(planned, prep):
     assert "keras" in run["versions"]
     history = (run_file(planned, 1, "flip").parent / "history.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in history] == ["step", "3", "6"]
+
+
+def test_where_a_diverged_network_has_no_number_it_tells_no_class_from_another(
+    planned, prep, monkeypatch
+):
+    train(prep)
+    asked = network.predict
+
+    def diverge(model, images):
+        probabilities = asked(model, images)
+        probabilities[3] = np.nan
+        return probabilities
+
+    monkeypatch.setattr(network, "predict", diverge)
+    assert prep("evaluate", *NONE)[0] == 0
+    with (planned / "processed/scores/none/predictions.csv").open() as file:
+        said = [(row["p0"], row["p1"]) for row in csv.DictReader(file)]
+    assert said[3] == ("0.500000", "0.500000")
+    assert ("0.500000", "0.500000") not in said[:3]
 
 
 # --- Epochs, own models --------------------------------------------------------------------
