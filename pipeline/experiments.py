@@ -132,12 +132,19 @@ def choose_experiments(params: Params, wanted: str | None) -> list[str]:
 
 @contextmanager
 def open_tiles(project: Project, params: Params) -> Iterator[DatasetFile]:
-    """Open tiles.h5; raises DataError when it was made for other classes than params.yaml's."""
+    """Open tiles.h5; raises DataError when its classes or labels are not those of params.yaml."""
     with open_dataset(project.input("tiles.h5")) as tiles:
         if tiles.classes != list(params.classes):
             raise DataError(
                 f"processed/tiles.h5 was made for the classes {', '.join(tiles.classes)}, in this "
                 "order. Bring all up to date with: dvc repro"
+            )
+        labels = tiles.labels
+        strange = np.flatnonzero((labels < -1) | (labels >= len(tiles.classes)))
+        if len(strange):
+            raise DataError(
+                f"processed/tiles.h5: the label of row {strange[0]} is {labels[strange[0]]}, of "
+                f"which there is no class. Delete the file and run: dvc repro"
             )
         yield tiles
 

@@ -4,6 +4,7 @@ import json
 import os
 from contextlib import ExitStack
 
+import h5py
 import numpy as np
 import pytest
 from conftest import BLOBS, run_to, write_params
@@ -225,3 +226,12 @@ def test_a_share_that_leaves_a_class_without_tiles_is_refused_by_the_plan(projec
     code, _, errors = prep("plan")
     assert code == 1
     assert "experiments.none-1.share: 0.01 leaves no training tile of class" in errors
+
+
+def test_tiles_with_a_label_that_is_no_class_are_refused_with_their_row(project, prep):
+    run_to(prep, "normalise")
+    with h5py.File(project / "processed/tiles.h5", "r+") as file:
+        file["labels"][7] = 2
+    code, _, errors = prep("balance")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "the label of row 7 is 2" in errors
