@@ -51,7 +51,7 @@ def for_each(work: Callable[[Path], object], paths: list[Path], jobs: int) -> No
 
 
 def ingest(project: Path, jobs: int) -> None:
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "ingest", "--quiet"]
+    command = [sys.executable, "-m", "pipeline", "ingest", "--quiet"]
     subprocess.run([*command, "--jobs", str(jobs)], cwd=project, check=True)
 
 

@@ -99,7 +99,7 @@ def make_rows(start: int, count: int) -> Rows:
 def measure(words: list[str], root: Path) -> Cost:
     """Run a command of prep and return what it took; exits when it fails."""
     started = time.perf_counter()
-    prep = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+    prep = [sys.executable, "-m", "pipeline"]
     process = subprocess.Popen([*prep, *words, "-q"], cwd=root)
     together = 0
     while True:

@@ -22,7 +22,7 @@ from pipeline import paper
 
 DIGITS = [str(digit) for digit in range(10)]
 STAGES = "ingest,segment,normalise,balance,split"
-PREP = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+PREP = [sys.executable, "-m", "pipeline"]
 
 
 def write_tiny(folder: Path, classes: list[str], count: int) -> None:

@@ -76,7 +76,7 @@ def for_each(work: Callable[[Path], object], paths: list[Path], jobs: int) -> No
 
 
 def run_prep(project: Path, jobs: int, stage: str) -> None:
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", stage, "--quiet"]
+    command = [sys.executable, "-m", "pipeline", stage, "--quiet"]
     subprocess.run([*command, "--jobs", str(jobs)], cwd=project, check=True)
 
 

@@ -13,6 +13,7 @@ UTF-8) is written as Python's escape, such as \\n or \\udcff, and a backslash is
 """
 
 import gzip
+import io
 import lzma
 import os
 import posixpath
@@ -61,10 +62,12 @@ _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".ra
 
 _ESCAPE = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
+OUT_OF_MEMORY = "too large for the memory that it may take"
+
 # What zipfile, tarfile and the libraries under them are known to raise on broken archives.
 _ARCHIVE_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
-    ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, AttributeError, MemoryError,
+    ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, AttributeError,
 )  # fmt: skip
 
 _ONE_AT_A_TIME = threading.Lock()  # the members of an archive share one open file
@@ -77,6 +80,14 @@ class PictureFile:
     source: str  # with "/"
     member: str = ""  # with "/"; "" for a plain file
     trouble: str = ""  # why it cannot be read, as far as that is known
+
+    def open_archive(self, root: Path, *, limits: Limits = LIMITS) -> None:
+        """Open the archive that the file lies in, so that reading it costs no more than its bytes.
+
+        A whole .tar.gz is unpacked for that. Raises DataError with the reason when it can't be.
+        """
+        if self.member and not self.trouble:
+            _open_archive(Path(root, plain_name(self.source)), limits)
 
     def read(self, root: Path, *, limits: Limits = LIMITS) -> bytes:
         """Return the file's bytes; raises DataError with the reason when that cannot be done.
@@ -395,6 +406,8 @@ def _reasons(what: str) -> Iterator[None]:
         if error.strerror:
             raise DataError(f"the {what} cannot be read: {error.strerror}") from error
         raise DataError(_describe_damage(what, error)) from error
+    except MemoryError as error:
+        raise DataError(OUT_OF_MEMORY) from error
     except _ARCHIVE_ERRORS as error:
         raise DataError(_describe_damage(what, error)) from error
 
@@ -411,10 +424,9 @@ def _open_file(path: Path) -> IO[bytes]:
 
 def _read_within(stream: IO[bytes], limit: int) -> bytes:
     """Read to the end, or raise DataError as soon as there is more than the limit."""
-    chunks, size = [], 0
+    data = io.BytesIO()  # whose bytes, unlike those of a list of chunks, are there only once
     while chunk := stream.read(_CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
+        data.write(chunk)
+        if data.tell() > limit:
             raise DataError(f"too large: more than the limit of {limit:,} bytes")
-    return b"".join(chunks)
+    return data.getvalue()

@@ -63,15 +63,16 @@ def check_labels(rows: Iterable[Row], classes: Sequence[str]) -> None:
 def settle_duplicates(rows: Iterable[Row]) -> None:
     """Mark all but the first of the same bytes as duplicates; quarantine them if labels differ.
 
-    A picture of a test set as given comes first: it stays, and the others leave the training set.
+    One with a label comes before one without, and of these a picture of a test set as given: it
+    stays, and the others leave the training set.
     """
     same: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "ok":
             same[row["sha256"], row["page"]].append(row)
     for found in same.values():
-        copies = sorted(found, key=lambda row: row["split"] != "test")
-        if len({row["label"] for row in copies}) > 1:
+        copies = sorted(found, key=lambda row: (not row["label"], row["split"] != "test"))
+        if len({row["label"] for row in copies if row["label"]}) > 1:
             _quarantine_conflict(copies)
         for row in copies[1:]:
             if row["status"] == "ok":
@@ -79,7 +80,7 @@ def settle_duplicates(rows: Iterable[Row]) -> None:
 
 
 def _quarantine_conflict(copies: Sequence[Row]) -> None:
-    labels = ", ".join(f"'{row['label']}' ({name_of(row)})" for row in copies)
+    labels = ", ".join(f"'{row['label']}' ({name_of(row)})" for row in copies if row["label"])
     for row in copies:
         row["status"] = "quarantined"
         row["reason"] = f"the same picture under different labels: {labels}"

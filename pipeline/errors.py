@@ -15,11 +15,35 @@ class DataError(Exception):
     """
 
 
+class UnusableFileError(DataError):
+    """A file can't be used: `reason` goes on from its name, `remedy` says what to do about it."""
+
+    def __init__(self, path: PurePath, reason: str, remedy: str) -> None:
+        super().__init__(path, reason, remedy)  # so that it can be pickled
+        self.path, self.reason, self.remedy = path, reason, remedy
+
+    def __str__(self) -> str:
+        """Return the three as sentences."""
+        return f"{self.path} {self.reason}. {self.remedy}"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return ' Did you mean X?' for the closest known word, or '' if nothing is close."""
+    close = find_nearest(word, known)
+    return f" Did you mean '{close}'?" if close else ""
+
+
+def find_nearest(word: str, known: Iterable[str]) -> str:
+    """Return the closest known word, or '' if nothing is close."""
     by_lower = {name.lower(): name for name in known}
     close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
-    return f" Did you mean '{by_lower[close[0]]}'?" if close else ""
+    return by_lower[close[0]] if close else ""
+
+
+def shorten(text: str, most: int = 100) -> str:
+    """Return a value as a message may quote it: one line, of no more characters than that."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -38,6 +62,8 @@ def explain(error: OSError) -> str:
             f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "
             "read and write in your project's folder, and try again."
         )
+    if error.errno == errno.ENOENT and not path:  # as os.getcwd says it
+        return "the folder that you are in is not there any more. Go to your project's folder"
     if error.errno == errno.ENOENT:
         made = "processed" in PurePath(path).parts
         return f"there is no {path}" + " any more. Bring all up to date with: dvc repro" * made

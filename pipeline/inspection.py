@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import images
-from pipeline.archives import PictureFile
+from pipeline.archives import OUT_OF_MEMORY, PictureFile
 from pipeline.errors import DataError
 from pipeline.isolation import held_to
 
@@ -27,18 +27,19 @@ def inspect_file(
 ) -> Inspection:
     """Read a file and decode all of it, which may cost so many seconds and 10^6 bytes.
 
-    These are counted from when its bytes are here, for a whole archive may have to be unpacked
+    These are counted from when its archive is open, for a whole one may have to be unpacked
     before; `pixels` is how many a page may have.
     """
-    try:
-        data = file.read(root)
-    except DataError as error:
-        return Inspection(trouble=str(error))
-    digest = hashlib.sha256(data).hexdigest()
+    digest = ""
     sizes: list[tuple[int, int]] = []
     try:
+        file.open_archive(root)
         with held_to(seconds, memory_mb):
+            data = file.read(root)
+            digest = hashlib.sha256(data).hexdigest()
             sizes.extend(images.measure_pages(data, max_pixels=pixels))
     except DataError as error:
         return Inspection(digest, tuple(sizes), str(error))
+    except MemoryError:  # so little was left that it could not be told
+        return Inspection(digest, tuple(sizes), OUT_OF_MEMORY)
     return Inspection(digest, tuple(sizes))

@@ -36,7 +36,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.atomic import whole_file
-from pipeline.errors import DataError
+from pipeline.errors import UnusableFileError
 from pipeline.heaps import check_heaps
 
 SCHEMA_VERSION = 1
@@ -54,6 +54,8 @@ VARIANT_COLUMNS = {"parents": ("text", 1), "draws": ("float64", 2)}
 GLYPH_COLUMNS = {"pixels": ("uint8", 1), "shapes": ("int32", 2), "ids": ("text", 1)}
 
 MOST_EXPANSION = 1032  # gzip can't make more bytes out of one
+
+REMEDY = "Delete it and run: dvc repro"
 
 # What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
 _UNREADABLE = (
@@ -440,14 +442,18 @@ def _telling_damage(path: Path) -> Iterator[None]:
 
 def _check_version(path: Path, version: int) -> None:
     if version > SCHEMA_VERSION:
-        raise DataError(
-            f"{path} was written by a newer prep (schema {version}; this one reads up to "
-            f"{SCHEMA_VERSION}). Update prep, or delete the file and run: dvc repro"
+        raise UnusableFileError(
+            path,
+            f"was written by a newer prep (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION})",
+            "Update prep, or delete the file and run: dvc repro",
         )
     if version < SCHEMA_VERSION:
-        raise DataError(
-            f"{path} is no file of prep's, or one of an older prep (schema {version}; this one "
-            f"reads {SCHEMA_VERSION}). Delete it and run: dvc repro"
+        raise UnusableFileError(
+            path,
+            f"is no file of prep's, or one of an older prep (schema {version}; this one reads "
+            f"{SCHEMA_VERSION})",
+            REMEDY,
         )
 
 
@@ -528,10 +534,8 @@ def _read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
     return shapes
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(
-        f"{path} is damaged or no file of prep's ({error}). Delete it and run: dvc repro"
-    )
+def _damaged(path: Path, error: Exception) -> UnusableFileError:
+    return UnusableFileError(path, f"is damaged or no file of prep's ({error})", REMEDY)
 
 
 def _create_column(

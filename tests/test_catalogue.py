@@ -32,6 +32,23 @@ def test_the_same_bytes_under_two_labels_are_all_quarantined():
     assert "'cat' (a.jpg), 'dog' (b.jpg)" in rows[0]["reason"]
 
 
+def test_an_unlabelled_copy_takes_nothing_from_the_labelled_one():
+    rows = [
+        scan("loose.jpg", "", "1", split="test"), scan("b.jpg", "bar", "1"),
+        scan("c.jpg", "", "2"), scan("d.jpg", "", "2"),
+    ]  # fmt: skip
+    settle_duplicates(rows)
+    assert [row["status"] for row in rows] == ["duplicate", "ok", "ok", "duplicate"]
+    assert rows[0]["reason"] == "same as b.jpg"
+
+
+def test_where_labels_differ_an_unlabelled_copy_is_not_used_either():
+    rows = [scan("a.jpg", "", "1"), scan("b.jpg", "cat", "1"), scan("c.jpg", "dog", "1")]
+    settle_duplicates(rows)
+    assert [row["status"] for row in rows] == ["quarantined"] * 3
+    assert rows[0]["reason"].endswith("under different labels: 'cat' (b.jpg), 'dog' (c.jpg)")
+
+
 def test_pages_of_one_file_are_no_duplicates():
     rows = [scan("a.tif", sha256="1"), scan("a.tif", sha256="1", page="1")]
     settle_duplicates(rows)

@@ -3,6 +3,7 @@
 The digests are DVC's own: `dvc commit` writes dvc.lock after stages that ran here.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import pytest
 import yaml
 from conftest import DATA_STAGES, write_params, write_pictures
 
+from pipeline import store
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import stage_of, tell_faults
 from pipeline.checks.records import Lock, digest_listing, find_stale, read_listing, read_lock
@@ -104,7 +106,8 @@ def flip_bit(path: Path, place: int) -> None:
 def test_a_whole_project_has_nothing_wrong(made):
     count = len(files_in(made))
     assert check(made) == (
-        f"{count} files under processed/ and nothing wrong, {count} of them by dvc.lock's digests"
+        f"{count} files under processed/ and nothing wrong, {count} of them by dvc.lock's digests; "
+        "raw and models as recorded"
     )
 
 
@@ -200,6 +203,95 @@ def test_an_older_road_is_told_with_the_way_to_the_new_one(folder, capsys):
     assert "(stages ingest differ)" in said
     assert "delete dvc.yaml and run prep init ." in said
     assert "add `limits: {}`, `report: {}`" in said
+
+
+# --- What is not of the road -------------------------------------------------------------------
+
+
+def test_a_stage_that_somebody_added_is_named_with_its_command(folder, capsys):
+    road = yaml.safe_load((folder / "dvc.yaml").read_text())
+    road["stages"]["extra"] = {"cmd": "touch ran", "wdir": "sub"}
+    road["stages"]["ingest"]["cmd"] = "prep ingest; touch ran"
+    road["stages"]["augment"]["foreach"] = ["flip; touch ran"]
+    road["vars"] = ["more.yaml"]
+    (folder / "dvc.yaml").write_text(yaml.safe_dump(road))
+    check(folder)
+    said = capsys.readouterr().err
+    assert "(stages ingest, augment differ)" in said
+    assert "dvc repro may run what is not of prep's road" in said
+    assert "  dvc.yaml: stage 'extra': cmd: 'touch ran', wdir: 'sub'\n" in said
+    assert "  dvc.yaml: stage 'ingest': cmd: 'prep ingest; touch ran'\n" in said
+    assert "foreach: ['flip; touch ran']\n" in said
+    assert "  dvc.yaml: vars, which may go into any command: ['more.yaml']\n" in said
+    assert "stage 'split'" not in said
+
+
+def test_stages_elsewhere_in_the_project_are_named(folder, capsys):
+    """`dvc repro` runs them too where they make an input of the road."""
+    for name in ("raw/in/dvc.yaml", ".hidden/dvc.yaml", ".dvc/tmp/dvc.yaml"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("stages: {extra: {cmd: [touch ran, touch it]}}")
+    (folder / "kept.dvc").write_text("outs: [{path: kept}]")
+    (folder / "frozen.dvc").write_text("{frozen: true, deps: [{path: /etc/x}], outs: [{path: x}]}")
+    (folder / "fetched.dvc").write_text("{deps: [{path: /etc/x}], outs: [{path: x}]}")
+    (folder / "broken.dvc").write_text("[")
+    check(folder)
+    said = capsys.readouterr().err
+    assert "  raw/in/dvc.yaml: stage 'extra': cmd: ['touch ran', 'touch it']\n" in said
+    assert "  .hidden/dvc.yaml: stage 'extra'" in said
+    assert "  fetched.dvc: fetches [{'path': '/etc/x'}]" in said
+    assert "  broken.dvc: it can't be read" in said
+    assert not any(name in said for name in (".dvc/tmp", "kept.dvc", "frozen.dvc"))
+
+
+def test_what_a_stranger_writes_is_shown_short(folder, capsys):
+    deep = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
+        f"{after}: &{after} [{', '.join([f'*{before}'] * 8)}]\n"
+        for before, after in itertools.pairwise("abcdefghijk")
+    )
+    stages = "".join(f"  s{number}: {{cmd: 'x\\n{'y' * 999}'}}\n" for number in range(30))
+    (folder / "raw/dvc.yaml").write_text(f"{deep}stages:\n  deep: {{cmd: *k}}\n{stages}")
+    check(folder)
+    said = capsys.readouterr().err
+    assert "and 11 more\n" in said
+    assert len(said) < 10_000
+
+
+def test_a_project_as_it_was_made_has_nothing_of_its_own(made, capsys):
+    check(made)
+    assert capsys.readouterr().err == ""
+
+
+# --- raw/ and models/ ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["edit", "add", "drop"])
+def test_pictures_that_changed_since_are_told(folder, capsys, change):
+    picture = folder / "raw/pictures/bar/000.png"
+    if change == "edit":
+        flip_bit(picture, 60)
+    elif change == "add":
+        shutil.copy(picture, folder / "raw/pictures/bar/new.png")
+    else:
+        picture.unlink()
+    assert check(folder).endswith("dvc.lock's digests; models as recorded; raw changed since")
+    said = capsys.readouterr().err
+    assert "raw is not as dvc.lock recorded it for ingest, segment, report: changed, add" in said
+    assert "up to date with: dvc repro" in said
+
+
+def test_a_changed_raw_hides_no_damage_under_processed(folder, capsys):
+    (folder / "raw/pictures/bar/000.png").unlink()
+    (folder / "models/mine.py").write_text("")
+    flip_bit(folder / "processed/split.csv", 40)
+    assert "processed/split.csv: its bytes are not those" in faults_of(folder)
+    said = capsys.readouterr().err
+    assert "raw is not as dvc.lock recorded it" in said
+    assert "models is not as dvc.lock recorded it for plan" in said
+
+
+def test_without_a_record_raw_is_said_to_be_unseen(bare):
+    assert check(bare).endswith("; raw and models not looked at")
 
 
 # --- What the files say --------------------------------------------------------------------
@@ -496,8 +588,18 @@ def test_pixels_that_cannot_be_unpacked_are_a_sentence_in_every_stage(bare, monk
         assert "damaged" in errors
 
 
+def test_a_fault_names_its_own_remedy_however_the_store_words_its(bare, monkeypatch):
+    monkeypatch.setattr(store, "REMEDY", "Throw it away")
+    (bare / "processed/tiles.h5").write_bytes(b"no HDF5")
+    line = next(line for line in faults_of(bare).splitlines() if "tiles.h5" in line)
+    assert line.startswith("processed/tiles.h5: is damaged or no file of prep's (")
+    assert line.endswith("). Delete it, then: dvc repro normalise")
+
+
 def test_small_numbers_in_dvc_lock_are_the_same_numbers():
     """DVC writes 1e-05, which PyYAML takes for text."""
-    lock = Lock([], [], {"train@none": yaml.safe_load("train: {learning_rate: 1e-05, seeds: 3}")})
+    lock = Lock(
+        [], [], {"train@none": yaml.safe_load("train: {learning_rate: 1e-05, seeds: 3}")}, []
+    )
     assert not find_stale(lock, {}, {"train": {"learning_rate": 0.00001, "seeds": 3}})
     assert find_stale(lock, {}, {"train": {"learning_rate": 0.0001, "seeds": 3}}) == {"train@none"}

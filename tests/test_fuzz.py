@@ -208,7 +208,8 @@ def test_glyphs_have_the_shapes_that_their_pixels_fit(tmp_path, shapes):
 LOSING = """
 import sys
 from pathlib import Path
-from pipeline.store import DataError, open_dataset
+from pipeline.errors import DataError
+from pipeline.store import open_dataset
 
 path, refused = Path(sys.argv[1]), 0
 data = path.read_bytes()

@@ -286,7 +286,7 @@ def hostile_project(project):
 
 def start_ingest(project):
     search = os.pathsep.join([str(project / "decoder"), str(Path(__file__).parents[1])])
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "ingest", "-j", "2"]
+    command = [sys.executable, "-m", "pipeline", "ingest", "-j", "2"]
     return subprocess.Popen(
         command,
         cwd=project,
@@ -309,7 +309,7 @@ def test_a_decoder_that_crashes_hangs_or_eats_costs_one_file(hostile_project):
     assert reasons == {
         "crash": "its decoder crashed (SIGSEGV)",
         "leave": "its decoder crashed (exit code 3)",
-        "hang": "takes longer to decode than limits.seconds in params.yaml, 1.5",
+        "hang": "takes longer to read and decode than limits.seconds in params.yaml, 1.5",
     }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline import store
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnusableFileError
 from pipeline.store import Rows, create_dataset, open_dataset, read_glyphs, write_glyphs
 
 CLASSES = ["cat", "猫 <&>"]
@@ -133,6 +133,16 @@ def test_a_truncated_file_is_an_error_with_the_way_out(tmp_path, keep):
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(DataError, match=r"a\.h5 is damaged.*dvc repro"), open_dataset(path):
         pass
+
+
+def test_the_parts_of_an_error_survive_the_way_from_another_process(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_bytes(b"")
+    with pytest.raises(UnusableFileError) as caught, open_dataset(path):
+        pass
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert error.reason.startswith("is damaged")
+    assert str(error) == f"{path} {error.reason}. {error.remedy}" == str(caught.value)
 
 
 def test_a_foreign_hdf5_file_is_an_error(tmp_path):

@@ -20,7 +20,7 @@ from pipeline.boxes import scan_id, scan_of
 from pipeline.checks import contents
 from pipeline.checks.contents import find_repeats, judge_lines, read_object
 from pipeline.checks.faults import Fault
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnusableFileError
 from pipeline.experiments import digest_file, digest_files
 from pipeline.params import Params
 from pipeline.project import Project
@@ -111,9 +111,14 @@ def read_part(
     try:
         found = read(path, said)
     except DataError as error:
-        said.append(str(error).removeprefix(f"{path} ").partition(" Delete it")[0].rstrip("."))
+        said.append(tell_reason(error))
     faults += [Fault(project.relative(path), what) for what in said]
     return None if said else found
+
+
+def tell_reason(error: DataError) -> str:
+    """Return what is wrong with a file, without its name and the remedy, which are a Fault's."""
+    return error.reason if isinstance(error, UnusableFileError) else str(error).rstrip(".")
 
 
 # --- The readers ---------------------------------------------------------------------------
@@ -329,7 +334,7 @@ def tell_leaks(project: Project, params: Params) -> Iterator[Fault]:
     try:
         yield from (Fault("processed/split.csv", leak) for leak in find_leaks(project, params))
     except DataError as error:  # pixels that can't be unpacked
-        yield Fault("processed/tiles.h5", str(error).partition(" Delete it")[0].rstrip("."))
+        yield Fault("processed/tiles.h5", tell_reason(error))
 
 
 # --- Variants ------------------------------------------------------------------------------

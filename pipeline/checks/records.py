@@ -7,7 +7,8 @@ from the root, with '/'. DVC looks at a file's size and time first; here every b
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from pipeline.errors import DataError
 Files = Mapping[str, str]
 
 FOLDER = ".dir"
+SOURCES = ("raw", "models")  # what a project starts from
 UNREADABLE = (
     yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError,
 )  # fmt: skip
@@ -43,20 +45,22 @@ class Lock:
     outputs: list[Record]
     inputs: list[Record]
     params: dict[str, dict[str, Any]]
+    sources: list[Record]  # inputs that lie in raw/ or models/
 
 
 def read_lock(root: Path) -> Lock | None:
-    """Return what dvc.lock says of processed/, None where there is none; DataError if damaged."""
+    """Return what dvc.lock says of the project, None where there is none; DataError if damaged."""
     path = root / "dvc.lock"
     if not path.exists():
         return None
     try:
         stages = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
         return Lock(
-            list(_list_records(stages, "outs")),
-            list(_list_records(stages, "deps")),
+            list(_list_records(stages, "outs", {"processed"})),
+            list(_list_records(stages, "deps", {"processed"})),
             {name: dict(stage.get("params", {}).get("params.yaml", {})) for name, stage in
              stages.items()},
+            list(_list_records(stages, "deps", SOURCES)),
         )  # fmt: skip
     except UNREADABLE as error:
         raise DataError(
@@ -65,11 +69,15 @@ def read_lock(root: Path) -> Lock | None:
         ) from error
 
 
-def _list_records(stages: Mapping[str, Any], kind: str) -> Iterator[Record]:
+def _list_records(
+    stages: Mapping[str, Any], kind: str, folders: Collection[str]
+) -> Iterator[Record]:
+    """Yield what is recorded at and under some of the project's folders."""
     for stage, content in stages.items():
         for entry in content.get(kind, ()):
+            parts = PurePosixPath(entry["path"]).parts
             # Of an entry without this, DVC 2 has taken the digest of text in another way.
-            if entry["path"].startswith("processed/") and entry.get("hash") == "md5":
+            if parts[0] in folders and ".." not in parts and entry.get("hash") == "md5":
                 yield Record(stage, entry["path"], entry["md5"])
 
 
@@ -172,6 +180,18 @@ def find_stale(lock: Lock, files: Files, params: Mapping[str, Any]) -> set[str]:
         if after <= stale:
             return stale
         stale |= after
+
+
+def find_new_sources(lock: Lock, files: Files) -> dict[str, list[str]]:
+    """Return what of raw/ and models/ is not as DVC recorded it, each with the stages that read it.
+
+    DVC records neither names nor digests of an input's files: which of them changed isn't known.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    for record in lock.sources:
+        if _digest_now(files, record.path) != record.md5:
+            found[record.path].append(record.stage)
+    return dict(found)
 
 
 def _digest_now(files: Files, path: str) -> str:

@@ -1,5 +1,7 @@
 """A project's dvc.yaml beside the road of this prep, of which it was a copy when it was made."""
 
+import os
+import reprlib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -7,20 +9,35 @@ from typing import Any
 
 import yaml
 
+from pipeline.checks.records import UNREADABLE
 from pipeline.errors import DataError
+
+RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
+MOST_SHOWN = 20  # stages
+LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
+
+BRIEF = reprlib.Repr()
+BRIEF.maxstring = BRIEF.maxother = 200
+BRIEF.maxdict, BRIEF.maxlevel = 10, 3
 
 
 def tell_differences(root: Path) -> Iterator[str]:
     """Yield a sentence for each way in which dvc.yaml and params.yaml are not up to this prep."""
     path = root / "dvc.yaml"
+    wanted = read_stages((files("pipeline") / "presets" / "road.yaml").read_text("utf-8"))
     if not path.exists():
         yield "there is no dvc.yaml: dvc repro can't run. Make it with: prep init ."
-        return
-    wanted = read_stages((files("pipeline") / "presets" / "road.yaml").read_text("utf-8"))
-    try:
-        found = read_stages(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise DataError(f"dvc.yaml can't be read: {error}") from error
+    else:
+        try:
+            found = read_stages(path.read_text(encoding="utf-8"))
+        except UNREADABLE as error:
+            raise DataError(f"dvc.yaml can't be read: {error}") from error
+        yield from compare_road(root, found, wanted)
+    yield from tell_strangers(root, wanted)
+
+
+def compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+    """Yield how dvc.yaml's stages differ from the road's, and what params.yaml lacks for these."""
     other = [name for name, stage in wanted.items() if found.get(name) != stage]
     if other:
         yield (
@@ -46,3 +63,61 @@ def read_stages(text: str, section: str = "stages") -> dict[str, Any]:
 def list_sections(stages: dict[str, Any]) -> set[str]:
     """Return the sections of params.yaml that the stages watch or run over."""
     return {key.split(".")[0] for stage in stages.values() for key in stage.get("params", ())}
+
+
+# --- What else dvc repro runs ----------------------------------------------------------------
+
+
+def tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
+    """Yield a sentence with all that dvc repro may run and that is not of the road, if any."""
+    lines = [
+        f"{path.relative_to(root).as_posix()}: {what}"
+        for path in find_stage_files(root)
+        for what in list_strangers(path, road if path == root / "dvc.yaml" else {})
+    ]
+    if lines:
+        more = len(lines) - MOST_SHOWN
+        shown = [*lines[:MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
+        heading = "dvc repro may run what is not of prep's road. If it isn't yours, read it first:"
+        yield "\n  ".join([heading, *shown])
+
+
+def find_stage_files(root: Path) -> Iterator[Path]:
+    """Yield the files that DVC may take stages from: dvc repro follows inputs into all of them."""
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(set(below) - LEFT_TO_DVC)
+        for name in sorted(names):
+            if name == "dvc.yaml" or name.endswith(".dvc"):
+                yield Path(folder, name)
+
+
+def list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
+    """Yield what a file has DVC run or fetch, other than the road does."""
+    try:
+        content = read_stages(path.read_text(encoding="utf-8"), "")
+    except UNREADABLE as error:
+        yield f"it can't be read ({BRIEF.repr(str(error))})"
+        return
+    if path.name != "dvc.yaml":
+        if content.get("deps") and content.get("frozen") is not True:
+            yield f"fetches {BRIEF.repr(content['deps'])}"
+        return
+    if "vars" in content:  # what they add to `augment` becomes a part of commands
+        yield f"vars, which may go into any command: {BRIEF.repr(content['vars'])}"
+    stages = content.get("stages")
+    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        runs = list_runs(stage)
+        if runs != list_runs(road.get(name)):
+            told = ", ".join(f"{key}: {BRIEF.repr(value)}" for key, value in runs.items())
+            yield f"stage {BRIEF.repr(name)}: {told}"
+
+
+def list_runs(stage: Any) -> dict[str, Any]:
+    """Return the part of a stage that says what is run, where and how often."""
+    parts = [stage, stage.get("do")] if isinstance(stage, dict) else []
+    return {
+        key: part[key]
+        for key in RUNNING
+        for part in parts
+        if isinstance(part, dict) and key in part
+    }

@@ -1,6 +1,7 @@
 """prep check: is the project what it says it is?"""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,11 @@ from pipeline.audit import find_leaks
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import Fault, stage_of, tell_faults
 from pipeline.checks.records import (
+    SOURCES,
     Lock,
     digest_md5,
     find_changed,
+    find_new_sources,
     find_stale,
     list_files,
     read_lock,
@@ -56,8 +59,7 @@ def check_files(project: Project, params: Params) -> str:
         warn(sentence)
     lock = read_lock(project.root)
     recorded = [record.path for record in [*lock.outputs, *lock.inputs]] if lock else []
-    names = list_files(project.root, dict.fromkeys([*recorded, *list_outputs(params)]))
-    files = {name: digest_md5(project.root / name) for name in track(names, "reading files")}
+    files = digest_all(project.root, dict.fromkeys([*recorded, *list_outputs(params)]))
     faults: list[Fault] = []
     stale: set[str] = set()
     if lock and files:
@@ -71,6 +73,7 @@ def check_files(project: Project, params: Params) -> str:
     # What is out of date may well disagree with what is not.
     faults += [fault for fault in examine(project, params) if stage_of(fault.file) not in stale]
     tell_missing(project, params, lock if files else None)
+    sources = check_sources(project.root, lock if files else None)
     if not lock:
         warn("there is no dvc.lock, so no file's bytes could be checked, only what they say")
     if stale and not faults:
@@ -82,7 +85,34 @@ def check_files(project: Project, params: Params) -> str:
         )
     checked = sum(any(is_at(name, path) for path in recorded) for name in files)
     whole = f"{len(files):,} file{'s' * (len(files) != 1)}" if files else "no file"
-    return f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests"
+    return (
+        f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
+        f"{sources}"
+    )
+
+
+def digest_all(root: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return the MD5 of each file at and under the given paths."""
+    names = list_files(root, paths)
+    return {name: digest_md5(root / name) for name in track(names, "reading files")}
+
+
+def check_sources(root: Path, lock: Lock | None) -> str:
+    """Warn of what in raw/ and models/ is not as DVC recorded it; return what is known of each."""
+    recorded = dict.fromkeys(record.path for record in lock.sources) if lock else {}
+    changed = find_new_sources(lock, digest_all(root, recorded)) if lock else {}
+    for path, stages in changed.items():
+        warn(
+            f"{path} is not as dvc.lock recorded it for {', '.join(stages)}: changed, added to or "
+            "not all here (what .dvcignore leaves out counts too). Bring what is made of it up to "
+            "date with: dvc repro"
+        )
+    known = {
+        "as recorded": [path for path in recorded if path not in changed],
+        "changed since": list(changed),
+        "not looked at": [name for name in SOURCES if name not in recorded],
+    }
+    return "; ".join(f"{' and '.join(paths)} {what}" for what, paths in known.items() if paths)
 
 
 def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock:
@@ -99,7 +129,8 @@ def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock
     outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
     stages = {record.stage for record in outputs}
     inputs = [record for record in lock.inputs if record.stage in stages]
-    return Lock(outputs, inputs, {s: values for s, values in lock.params.items() if s in stages})
+    params_then = {s: values for s, values in lock.params.items() if s in stages}
+    return Lock(outputs, inputs, params_then, lock.sources)
 
 
 def is_at(name: str, path: str) -> bool:

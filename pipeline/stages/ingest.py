@@ -82,7 +82,8 @@ def ingest_pictures(
 def explain_death(death: Death, limits: Limits) -> str:
     """Return why a file over which a process died is quarantined."""
     if death.out_of_time:
-        return f"takes longer to decode than limits.seconds in params.yaml, {limits.seconds:g}"
+        allowed = f"limits.seconds in params.yaml, {limits.seconds:g}"
+        return f"takes longer to read and decode than {allowed}"
     return f"its decoder crashed ({death})"
 
 
