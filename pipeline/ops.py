@@ -12,6 +12,7 @@ and a column for each of `op.draw_names`.
 import hashlib
 import inspect
 import json
+import math
 import os
 import re
 import warnings
@@ -36,8 +37,23 @@ Draws = npt.NDArray[np.float64]
 # One blake2b digest is 64 bytes: eight numbers of eight bytes.
 NUMBERS_PER_DIGEST = 8
 
-# Seeds are whole numbers below this: draws are kept as float64, which counts no further.
+# Drawn seeds are whole numbers below this: draws are kept as float64, which counts no further.
 SEED_LIMIT = 2.0**53
+
+# So many seeds a user may choose from: NumPy's and TensorFlow's have 32 bits, and the split also
+# takes the next one.
+SEEDS = 2**32 - 1
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
+
+# What pydantic calls an error, and what a value should be, told to a person.
+PLAIN_WORDS = {
+    "int_type": "should be a whole number",
+    "float_type": "should be a number",
+    "string_type": "should be text (put it in quotes)",
+    "tuple_type": "should be a list, as in [one, two]",
+    "dict_type": "should be a map, as in {name: settings}",
+    "model_type": "should be a map, as in {key: value}",
+}
 
 
 def _as_pair(value: object) -> object:
@@ -66,7 +82,7 @@ Factor = Annotated[float, Field(ge=0.1, le=10)]
 GreyLevel = Annotated[int, Field(ge=0, le=255)]
 Fill = Annotated[tuple[GreyLevel, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
-CHECKED = ConfigDict(extra="forbid", strict=True)
+CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
@@ -217,8 +233,8 @@ class Op:
 
     name: str
     steps: tuple[Step, ...]
-    copies: Annotated[int, Field(ge=1)] = 1
-    seed: Annotated[int, Field(ge=0)] = 1  # of the numbers that are drawn
+    copies: Annotated[int, Field(ge=1, le=1000)] = 1
+    seed: Seed = 1  # of the numbers that are drawn
 
     @property
     def draw_names(self) -> tuple[str, ...]:
@@ -383,6 +399,9 @@ def _parse_step(
 
 def _check_albumentation(where: str, transform: str, arguments: dict[str, Any]) -> Albumentation:
     """Return the step if albumentations takes the arguments and needs nothing but an image."""
+    for key, value in arguments.items():
+        if not _is_finite(value):
+            raise ValueError(f"{where}.{key} should be finite, got {value!r}.")
     step = Albumentation(transform=transform, arguments=arguments)
     try:
         built = step.build()
@@ -393,6 +412,15 @@ def _check_albumentation(where: str, transform: str, arguments: dict[str, Any]) 
     if needed := sorted({*built.targets_as_params} - {"image"}):
         raise ValueError(f"{where}: {transform} needs more than an image: {', '.join(needed)}.")
     return step
+
+
+def _is_finite(value: object) -> bool:
+    """Return whether no number in a setting is infinite or none; albumentations takes such."""
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 @lru_cache
@@ -442,14 +470,23 @@ def _construct(where: str, kind: type[Any], settings: Mapping[str, object]) -> A
         raise ValueError(_explain(where, error)) from error
 
 
+def word_error(error: Mapping[str, Any]) -> str:
+    """Return one of pydantic's errors in plain words, to stand behind a key."""
+    if error["type"] == "too_short":
+        least, found = error["ctx"]["min_length"], error["ctx"]["actual_length"]
+        return f"needs {least} or more entries and has {found or 'none'}"
+    # pydantic calls the value Input, Value or Tuple; here the key stands in its place.
+    message = PLAIN_WORDS.get(error["type"], error["msg"])
+    return re.sub(r"^(Value error, |Input |Value |Tuple )", "", message).rstrip(".")
+
+
 def _explain(where: str, error: ValidationError) -> str:
     """Return the first complaint as a sentence about the user's own key and value."""
     first = error.errors()[0]
     key = ".".join([where, *map(str, first["loc"][:1])])
     if first["type"] == "missing":
         return f"{key} is missing."
-    # pydantic calls the value Input, Value or Tuple; here the key stands in its place.
-    message = re.sub(r"^(Value error, |Input |Value |Tuple )", "", first["msg"]).rstrip(".")
+    message = word_error(first)
     if not first["loc"]:
         return f"{where}: {message}."
     choices = re.findall(r"'(.+?)'", message) if first["type"] == "literal_error" else []

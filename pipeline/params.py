@@ -5,12 +5,14 @@ and the nearest key or name that is known.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,11 +23,14 @@ from pydantic import (
 )
 
 from pipeline.errors import DataError, nearest
-from pipeline.ops import Duplicate, Op, parse_op
+from pipeline.ops import Duplicate, Op, Seed, parse_op, word_error
 
 Thing = TypeVar("Thing")
+Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
 
 TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
+
+MOST_SEEDS = 1000
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
 # PyYAML raises its own only where the form is wrong, not for a date such as 2001-99-99.
@@ -43,6 +48,8 @@ def check_name(name: object) -> str:
         raise ValueError(f"{name!r} is no name; put it in quotes, as in '7'")
     if not NAME.fullmatch(name):
         raise ValueError(f"'{name}' is no name: use letters, digits, - and _ (as in flip-cat)")
+    if RESERVED_ON_WINDOWS.fullmatch(name):
+        raise ValueError(f"'{name}' can't be a name: Windows allows no file that is called so")
     return name
 
 
@@ -61,9 +68,18 @@ def check_class(name: object) -> str:
         or len(text.encode()) > 200
     ):
         raise ValueError(f"{text!r} can't be a class: it has to be usable as a file name")
+    if text == "-":  # LEFT_OUT of stages/segment.py
+        raise ValueError("'-' can't be a class: in raw/labels.csv it leaves a box out; say 'minus'")
     if text == "all":
         raise ValueError("'all' can't be a class: the tables use it for all classes together")
     return text
+
+
+def check_once(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+    """Return a list in which nothing comes twice."""
+    if twice := [thing for thing, times in Counter(things).items() if times > 1]:
+        raise ValueError(f"{twice[0]!r} stands there twice; all have to be different")
+    return things
 
 
 def check_inside(path: str, example: str) -> str:
@@ -75,13 +91,15 @@ def check_inside(path: str, example: str) -> str:
 
 Name = Annotated[str, BeforeValidator(check_name)]
 ClassName = Annotated[str, BeforeValidator(check_class)]
+OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
+ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Section(BaseModel):
     """A part of params.yaml; keys it does not know are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Source(Section):
@@ -90,16 +108,17 @@ class Source(Section):
     path: str
     layout: Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
     split: Literal["train", "test"] | None = None
-    rows: Annotated[int, Field(ge=1)] | None = None  # cells: how many
-    columns: Annotated[int, Field(ge=1)] | None = None  # cells: how many
+    rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
+    columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     labels: Literal["rows", "columns", "folder"] = "rows"  # cells: where labels come from
 
     @field_validator("path")
     @classmethod
     def _stays_inside(cls, path: str) -> str:
-        if ":" in path:
+        plain = PurePosixPath(check_inside(path, "raw/scans")).as_posix()  # of ./raw//scans/ too
+        if plain == "." or ":" in path:
             raise ValueError("give a folder inside the project, as in raw/scans")
-        return check_inside(path, "raw/scans").strip("/")
+        return plain
 
     @model_validator(mode="after")
     def _cells_need_counts(self) -> "Source":
@@ -111,9 +130,9 @@ class Source(Section):
 class Limits(Section):
     """What one file may cost `prep ingest` before it is quarantined."""
 
-    seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60  # to decode it
-    memory_mb: Annotated[int, Field(ge=1)] = 4000  # 10^6 bytes, to decode it
-    pixels: Annotated[int, Field(ge=1)] = 200_000_000  # of a page
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 60  # to read and decode it
+    memory_mb: Annotated[int, Field(ge=1, le=10_000_000)] = 4000  # 10^6 bytes, for that too
+    pixels: Annotated[int, Field(ge=1, le=10_000_000_000)] = 200_000_000  # of a page
 
 
 class Tile(Section):
@@ -136,7 +155,7 @@ class Balance(Section):
 
     method: Literal["undersample", "none"] = "undersample"
     to: Literal["smallest"] | Annotated[int, Field(ge=1)] = "smallest"  # tiles a class
-    seed: int = 1
+    seed: Seed = 1
 
 
 class Split(Section):
@@ -147,15 +166,15 @@ class Split(Section):
     folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
     group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
     near_duplicates: Annotated[int, Field(ge=0, le=32)] | None = 4  # photos: bits of 64, null: off
-    seed: int = 1
+    seed: Seed = 1
 
 
 class Experiment(Section):
     """A named choice of variants that are added to the training tiles."""
 
-    ops: tuple[Name, ...] = ()
+    ops: OpNames = ()
     # Of which classes; a map gives each op its own; null, or an op not in the map: every class.
-    classes: tuple[ClassName, ...] | dict[Name, tuple[ClassName, ...]] | None = None
+    classes: ClassNames | dict[Name, ClassNames] | None = None
     variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
     balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
     share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
@@ -185,12 +204,12 @@ class Train(Section):
 
     model: str = "cnn"  # a name, or an own one: path/to/file.py:function
     budget: Literal["steps", "epochs"] = "steps"  # what is the same for every experiment
-    steps: Annotated[int, Field(ge=1)] = 600  # optimiser steps
-    epochs: Annotated[float, Field(gt=0)] | None = None  # passes over the training tiles
-    batch_size: Annotated[int, Field(ge=1)] = 64  # tiles a step
-    learning_rate: Annotated[float, Field(gt=0)] | None = None  # null: the model's own
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600  # optimiser steps
+    epochs: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  # passes over the tiles
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64  # tiles a step
+    learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
     validate_every: Annotated[int, Field(ge=1)] = 50  # steps
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(check_once)] = (0, 1, 2)
     init: str | None = None  # a .keras file that every run starts from
     freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
     precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
@@ -245,10 +264,13 @@ class Train(Section):
     @classmethod
     def _count_or_list(cls, seeds: object) -> object:
         if isinstance(seeds, int) and not isinstance(seeds, bool):
-            if seeds < 1:
-                raise ValueError("at least one seed is needed")
+            if not 1 <= seeds <= MOST_SEEDS:
+                raise ValueError(
+                    f"a number says how many seeds, 1 to {MOST_SEEDS} (found: {seeds}); seeds of "
+                    "your own stand in a list, as in [7, 8, 9]"
+                )
             return tuple(range(seeds))
-        if not isinstance(seeds, (list, tuple)) or not seeds or len(set(seeds)) < len(seeds):
+        if not isinstance(seeds, (list, tuple)) or not seeds:
             raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
         return tuple(seeds)
 
@@ -291,13 +313,14 @@ class Params(Section):
     def _lists_are_tuples(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("classes")
+    @field_validator("classes", "augment", "experiments")
     @classmethod
-    def _classes_differ(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+    def _names_differ(cls, named: Names) -> Names:
         # Their files must not meet on a disk that ignores case.
-        if len({name.casefold() for name in classes}) < len(classes):
-            raise ValueError("two classes have the same name (capitals do not count)")
-        return classes
+        times = Counter(name.casefold() for name in named)
+        if same := [f"'{name}'" for name in named if times[name.casefold()] > 1]:
+            raise ValueError(f"{', '.join(same)} are the same name (capitals do not count)")
+        return named
 
     @field_validator("augment", mode="before")
     @classmethod
@@ -451,7 +474,9 @@ def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: s
 def load_params(path: Path) -> Params:
     """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_keys(path.name, text)
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise DataError(
             f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
@@ -469,6 +494,26 @@ def load_params(path: Path) -> Params:
         raise DataError(f"{path.name} has a character that can't be written: {error}") from error
 
 
+def _refuse_repeated_keys(name: str, text: str) -> None:
+    """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
+    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias leads to the same node, or back
+        if not isinstance(node, yaml.MappingNode):
+            waiting.extend(node.value)
+            continue
+        keys = set()
+        for key, value in node.value:
+            if (key.tag, str(key.value)) in keys:
+                line = key.start_mark.line + 1
+                raise DataError(f"{name}, line {line}: the key '{key.value}' stands there twice")
+            keys.add((key.tag, str(key.value)))
+            waiting += [key, value]
+
+
 def _references(
     params: Params, experiment: Experiment
 ) -> Iterator[tuple[str, Mapping[str, Any] | tuple[str, ...], str]]:
@@ -483,42 +528,66 @@ def _references(
 
 
 def _explain(file: str, error: ValidationError) -> list[str]:
-    items = error.errors()
-    failed = {item["loc"][:1] for item in items if len(item["loc"]) > 1}
-    lines: dict[str, str] = {}
-    for item in items:
-        if item["type"] == "too_short" and item["loc"] in failed:
-            continue  # it lacks the item whose own error is told
+    """Return a line for each key that is wrong."""
+    told: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for item in error.errors():
         # pydantic also says which of several allowed types it tried; that is no key of the file.
         keys = [part for part in item["loc"] if not str(part).endswith("]") and part not in TYPES]
         where = ".".join(map(str, keys))
-        told = _tell(item)
-        if where in lines:  # several types are allowed, and none fits
-            lines[where] = f"{lines[where]}; or {told}"
-        else:
-            lines[where] = told
+        told.setdefault(where, []).append(_tell(item))  # several types are allowed, none fits
+        found.setdefault(where, _tell_found(item))
+    lines = {
+        where: "; or ".join(dict.fromkeys(sentences)) + found[where]
+        for where, sentences in told.items()
+        # Of a map or list in which something is wrong, that something is told.
+        if not any(other.startswith(f"{where}.") for other in told)
+    }
     return [
         # The ops' own messages say where already.
-        f"{file}: {told}" if told.startswith(where) else f"{file}: {where}: {told}"
-        for where, told in lines.items()
+        f"{file}: {line}" if line.startswith(where) else f"{file}: {where}: {line}"
+        for where, line in lines.items()
     ]
 
 
 def _tell(item: Any) -> str:
-    """Return what is wrong about one value, what was found, and the nearest known word."""
-    if item["type"] == "extra_forbidden":
+    """Return what is wrong about one value."""
+    if item["type"] in ("extra_forbidden", "invalid_key"):
         known = _known_keys(item["loc"][:-1])
         key = str(item["loc"][-1])
         hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
         return f"there is no such key.{hint}"
     if item["type"] == "missing":
         return "it is missing"
-    message = item["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    message = message.replace("a valid tuple", "a list, as in [one, two]")
     if item["type"] == "value_error":
-        return message
-    allowed = re.findall(r"'([^']+)'", message) if item["type"] == "literal_error" else []
-    return f"{message} (found: {item['input']!r}).{nearest(str(item['input']), allowed)}"
+        return item["msg"].removeprefix("Value error, ")
+    return f"it {word_error(item)}"
+
+
+def _tell_found(item: Any) -> str:
+    """Return what stands in the file instead, and what may be meant."""
+    value = item["input"]
+    if item["type"] in ("extra_forbidden", "invalid_key", "missing", "value_error", "too_short"):
+        return ""
+    if value is None:
+        section = item["type"] == "model_type" and len(item["loc"]) == 1
+        return " (found: nothing)." + " Write {} for the defaults." * section
+    allowed = re.findall(r"'([^']+)'", item["msg"]) if item["type"] == "literal_error" else []
+    hint = nearest(str(value), allowed)
+    if item["type"] in ("int_type", "float_type") and isinstance(value, str):
+        hint = _write_number(value)
+    shown = repr(list(value) if isinstance(value, tuple) else value)
+    return f" (found: {shown if len(shown) <= 60 else shown[:57] + '...'}).{hint}"
+
+
+def _write_number(text: str) -> str:
+    """Return how YAML wants a number that it took for text, as it does 1e-3; '' if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    whole = number.is_integer() and abs(number) < 1e15
+    return f" Write {yaml.safe_dump(int(number) if whole else number).split()[0]}, without quotes."
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:

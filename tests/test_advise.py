@@ -17,6 +17,7 @@ CURVE = {"none": {}, "none-50": {"share": 0.5}, "none-25": {"share": 0.25}}
 # Errors that halve with each doubling: flip is worth one of them, zoom costs one, rotate is none.
 ERRORS = {"none": 0.1, "none-50": 0.2, "none-25": 0.4, "flip": 0.05, "zoom": 0.2, "rotate": 0.1}
 ARMS = CURVE | {name: {"ops": [name]} for name in ("flip", "zoom", "rotate")}
+NONE_25 = ("--experiment", "none-25")
 
 
 def draw_predictions(dice, error):
@@ -167,9 +168,40 @@ def test_where_all_is_settled_it_says_so(study, prep):
     assert 'There is no "cannot tell" to settle.' in prep("advise")[1]
 
 
-def test_missing_scores_name_the_command(study, prep):
-    project = study(ARMS)
-    (project / "processed/scores/none-25/metrics.json").unlink()
-    code, _, errors = prep("advise")
-    assert code == 1
-    assert "none-25/metrics.json is not there yet. Make it with: prep evaluate" in errors
+def remove_scores(project, *names):
+    for name in names:
+        (project / f"processed/scores/{name}/metrics.json").unlink()
+
+
+def test_what_has_no_scores_yet_is_named_and_left_out(study, prep):
+    remove_scores(study(ARMS), "none-25", "rotate")
+    code, printed, errors = prep("advise")
+    assert (code, errors) == (0, "")
+    assert "No scores yet, so left out: none-25, rotate. Make them with: dvc repro" in printed
+    assert read_number(printed, "flip")[0] == pytest.approx(1000, rel=0.06)
+    assert not re.search("^(none-25|rotate) ", printed, re.M)
+
+
+def test_a_size_without_scores_is_not_asked_for_again(study, prep):
+    """The lines that it printed were added, and it is asked again before they were trained."""
+    remove_scores(study(ARMS), "none-25", "none-50")
+    _, printed, _ = prep("advise")
+    assert "needs the scores of more sizes" in printed
+    assert "Add these lines" not in printed
+    assert "accuracy" in printed, "the other advice is given all the same"
+
+
+def test_an_op_whose_control_has_no_scores_is_told(study, prep):
+    arms = ARMS | {"twice": {}, "zoom": {"ops": ["zoom"], "control": "twice"}}
+    remove_scores(study(arms, ERRORS | {"twice": 0.1}), "twice")
+    code, printed, _ = prep("advise")
+    assert (code, "zoom: cannot tell what it is worth: its control twice has" in printed) == (0, 1)
+    assert read_number(printed, "flip")
+
+
+@pytest.mark.parametrize("words, unscored", [((), list(ARMS)), (NONE_25, NONE_25[1:])])
+def test_missing_scores_name_the_command(study, prep, words, unscored):
+    remove_scores(study(ARMS), *unscored)
+    code, _, errors = prep("advise", *words)
+    told = f"no scores yet of {', '.join(unscored)}. Make them with: prep evaluate"
+    assert (code, told in errors) == (1, True)

@@ -61,6 +61,7 @@ def test_mcnemar_is_told_for_each_pair_of_runs(scored, prep):
     code, printed, _ = prep("compare", "--mcnemar", "flip")
     rows = [line.split() for line in printed.splitlines() if line[:1].isdigit()]
     assert (code, [row[0] for row in rows]) == (0, ["0", "1", "2"])
+    assert "It is no evidence about the op" in " ".join(printed.split())
     predictions = {
         name: {
             (row["seed"], row["id"]): row["label"] == row["predicted"]
@@ -88,3 +89,20 @@ def test_mcnemar_is_told_for_each_pair_of_runs(scored, prep):
 def test_an_unknown_name_offers_the_nearest(scored, prep, words, message):
     code, _, errors = prep("compare", *words)
     assert (code, message in errors) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (
+            ("--mcnemar", "flip", "--against", "rotate", "--format", "csv", "--metric", "recall"),
+            "leave --against and --metric and --format out",
+        ),
+        (("--class", "all", "--metric", "recall"), "there is no recall of all"),
+        (("--class", "bar", "--metric", "accuracy"), "there is no accuracy of bar"),
+    ],
+)
+def test_choices_that_do_not_go_together_are_refused_before_any_work(project, prep, words, message):
+    """There are no scores yet, and that is not what is told."""
+    code, printed, errors = prep("compare", *words)
+    assert (code, printed, message in errors) == (1, "", True)

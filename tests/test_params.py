@@ -3,11 +3,17 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.params import Params, load_params
+from pipeline.params import Balance, Limits, Params, Split, Train, load_params
+from pipeline.splits import split_shares, undersample
+
+INF, NAN = float("inf"), float("nan")
 
 MINIMAL = {
     "sources": [{"path": "raw/photos", "layout": "whole"}],
@@ -59,6 +65,7 @@ def test_a_class_may_have_any_name_that_is_no_path(load, name):
         "a\x00b",
         "a\x9bb",
         "all",
+        "-",
         " a",
         True,
         1.5,
@@ -67,6 +74,17 @@ def test_a_class_may_have_any_name_that_is_no_path(load, name):
 def test_a_class_name_that_forms_a_path_is_refused(load, name):
     with pytest.raises(DataError, match=r"params\.yaml: classes"):
         load(classes=[name, "x"], experiments={"none": {}})
+
+
+@pytest.mark.parametrize("path", ["raw/photos", "./raw/photos/", "raw//./photos"])
+def test_a_picture_is_of_its_source_however_the_path_is_written(load, path):
+    params = load(sources=[{"path": path, "layout": "whole"}])
+    assert params.source_of("raw/photos/cat/1.png").path == "raw/photos"
+
+
+def test_a_minus_is_called_by_a_name(load):
+    with pytest.raises(DataError, match=r"raw/labels\.csv.*'minus'"):
+        load(classes=["-", "x"], experiments={"none": {}})
 
 
 @pytest.mark.parametrize("seeds, expected", [(2, (0, 1)), ([7, 3], (7, 3))])
@@ -91,15 +109,17 @@ def test_the_control_defaults_to_none(load):
         ({"split": {"test": 1.5}}, r"split\.test: .*less than 1 .found: 1\.5"),
         ({"split": {"test": "a fifth"}}, r"split\.test: .*number.*found: 'a fifth'"),
         ({"tile": {"method": "mnsit"}}, r"tile\.method: it should be.*Did you mean 'mnist'"),
-        ({"balance": {"to": "all"}}, r"balance\.to: it should be 'smallest'.*; or .*integer"),
+        ({"balance": {"to": "all"}}, r"balance\.to: it should be 'smallest'; or .*whole number"),
         ({"experiments": {"x": {"ops": "flip"}}}, r"experiments\.x\.ops: it should be a list"),
         ({"train": {"model": "deepconf"}}, r"train\.model: unknown model.*Did you mean 'deepconv'"),
         ({"train": {"seeds": [1, 1]}}, r"train\.seeds: .*different"),
         ({"tile": {"method": "emnist", "channels": 3}}, r"tile: .*set channels: 1"),
         ({"sources": []}, r"sources: "),
         ({"sources": [{"path": "../x", "layout": "free"}]}, r"sources\.0\.path: .*inside"),
+        ({"sources": [{"path": "", "layout": "free"}]}, r"sources\.0\.path: give a folder inside"),
+        ({"sources": [{"path": "./", "layout": "free"}]}, r"sources\.0\.path: give a folder ins"),
         ({"sources": [{"path": "raw", "layout": "cells"}]}, r"sources\.0: .*needs rows: and"),
-        ({"classes": ["a", "A"]}, r"classes: two classes have the same name"),
+        ({"classes": ["a", "A"]}, r"classes: 'a', 'A' are the same name"),
         ({"augment": {"flip": {"direktion": "vertical"}}}, r"direktion.*direction"),
         ({"augment": {"a b": {"transform": "flip"}}}, r"augment: 'a b' is no name"),
         ({"experiments": {"x": {"ops": ["flipp"]}}}, r"experiments\.x: 'flipp' is not in augment"),
@@ -122,6 +142,117 @@ def test_the_control_defaults_to_none(load):
     ],
 )  # fmt: skip
 def test_a_wrong_setting_names_the_key_and_the_nearest(load, changes, message):
+    with pytest.raises(DataError, match=message):
+        load(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"balance": {"seed": -1}}, r"balance\.seed: .*greater than or equal to 0 .found: -1"),
+        ({"split": {"seed": -1}}, r"split\.seed: .*greater than or equal to 0"),
+        ({"split": {"seed": 2**32 - 1}}, r"split\.seed: .*less than 4294967295"),
+        ({"train": {"seeds": [0, -1]}}, r"train\.seeds\.1: .*greater than or equal to 0"),
+        ({"train": {"seeds": [5_000_000_000]}}, r"train\.seeds\.0: .*less than 4294967295"),
+        ({"train": {"seeds": [[1]]}}, r"train\.seeds\.0: .*whole number .found: \[1\]"),
+        ({"train": {"seeds": 20_260_101}}, r"train\.seeds: .*how many.*a list, as in \[7, 8, 9\]"),
+        ({"train": {"budget": "epochs", "epochs": INF}}, r"train\.epochs: .*finite"),
+        ({"train": {"budget": "epochs", "epochs": NAN}}, r"train\.epochs: .*finite"),
+        ({"train": {"budget": "epochs", "epochs": 1e300}}, r"train\.epochs: .*1000000"),
+        ({"train": {"learning_rate": INF}}, r"train\.learning_rate: .*finite"),
+        ({"train": {"learning_rate": 1e300}}, r"train\.learning_rate: .*or equal to 10000000000"),
+        ({"train": {"steps": 10**18}}, r"train\.steps: .*less than or equal to 1000000000"),
+        ({"limits": {"memory_mb": 10**16}}, r"limits\.memory_mb: .*or equal to 10000000"),
+        ({"limits": {"seconds": 1e20}}, r"limits\.seconds: .*less than or equal to 86400"),
+        ({"augment": {"flip": {"copies": 10**9}}}, r"augment\.flip\.copies .*equal to 1000"),
+    ],
+)  # fmt: skip
+def test_a_number_that_nothing_can_be_done_with_is_refused(load, changes, message):
+    with pytest.raises(DataError, match=message):
+        load(**changes)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 2])
+def test_the_ends_of_the_seeds_divide_and_balance(load, seed):
+    """The largest one leaves room for the next, which the split takes too."""
+    params = load(balance={"seed": seed}, split={"seed": seed}, train={"seeds": [seed]})
+    labels, groups = np.array(["cat", "dog"] * 20, object), np.arange(40).astype(object)
+    share = {"test": 0.2, "val": 0.2}
+    parts = split_shares(labels, groups, **share, seed=params.split.seed)
+    assert sorted(np.unique(parts, return_counts=True)[1]) == [8, 8, 24]
+    assert undersample(labels, 5, params.balance.seed).sum() == 10
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"sources": []}, "sources: it needs 1 or more entries and has none"),
+        ({"classes": ["cat"]}, "classes: it needs 2 or more entries and has 1"),
+        ({"augment": {}}, "augment: it needs 1 or more entries and has none"),
+        ({"augment": []}, "augment: it should be a map, as in {name: settings} (found: [])."),
+        ({"experiments": {}}, "experiments: it needs 1 or more entries and has none"),
+        ({"sources": [3]}, "sources.0: it should be a map, as in {key: value} (found: 3)."),
+        ({"train": []}, "train: it should be a map, as in {key: value} (found: [])."),
+        ({"train": {"steps": 1.5}}, "train.steps: it should be a whole number (found: 1.5)."),
+        ({"train": {"init": 7}}, "train.init: it should be text (put it in quotes) (found: 7)."),
+        ({"train": {"learning_rate": "1e-3"}}, "train.learning_rate: it should be a number (found: "
+         "'1e-3'). Write 0.001, without quotes."),
+        ({"limits": {1: 2}}, "limits.1: there is no such key. Known keys: seconds, memory_mb, "
+         "pixels."),
+        ({"experiments": {"x": {"classes": [[1]]}}}, "experiments.x.classes.0: [1] is no class name"
+         "; put it in quotes, as in 'no' or '1.5'"),
+        ({"experiments": {"x": {"classes": 7}}}, "experiments.x.classes: it should be a list, as in"
+         " [one, two]; or it should be a map, as in {name: settings} (found: 7)."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_words_for_a_person(load, changes, message):
+    with pytest.raises(DataError) as error:
+        load(**changes)
+    assert str(error.value) == f"params.yaml: {message}"
+
+
+def test_an_empty_section_is_told(tmp_path):
+    content = yaml.safe_dump(MINIMAL | {"train": None})
+    (tmp_path / "params.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=r"train: .*nothing.*\. Write \{\} for the defaults"):
+        load_params(tmp_path / "params.yaml")
+
+
+WRONG_VALUES = [None, [], {}, -1, "x", "", [[1]], [{}], 1.5, True, {1: 2}, INF, NAN, 10**30, 1e300]
+
+
+@given(st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_value_of_no_key_is_a_crash_or_speaks_of_python(load, data):
+    """Each ends in settings or in a sentence, whatever stands where."""
+    section = data.draw(st.sampled_from(list(Params.model_fields)))
+    value = data.draw(st.sampled_from(WRONG_VALUES))
+    known = {"train": Train, "limits": Limits, "split": Split, "balance": Balance}.get(section)
+    if known and data.draw(st.booleans()):
+        value = {data.draw(st.sampled_from(list(known.model_fields))): value}
+    elif section in ("augment", "experiments"):
+        keys = ["ops", "classes", "share", "control", "copies", "seed", "direction", "transform"]
+        value = {"flip": {data.draw(st.sampled_from(keys)): value}}
+    try:
+        assert isinstance(load(**{section: value}), Params)
+    except DataError as error:
+        assert str(error).startswith("params.yaml: ")
+        assert not re.search(r"\b([Ii]nput|[Tt]uple|[Dd]ict|instance|integer|valid)\b", str(error))
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"experiments": {"x": {"ops": ["flip", "flip"]}}}, r"x\.ops: 'flip' stands there twice"),
+        ({"experiments": {"x": {"classes": ["cat", "cat"]}}}, r"x\.classes: 'cat' stands there tw"),
+        ({"experiments": {"Flip": {}, "flip": {}}}, r"experiments: 'Flip', 'flip' are the same"),
+        ({"augment": {"Turn": {"transform": "flip"}, "turn": {"transform": "flip"}}},
+         r"augment: 'Turn', 'turn' are the same name .capitals"),
+        ({"augment": {"con": {"transform": "flip"}}}, r"augment: 'con' can't be .*Windows"),
+        ({"experiments": {"LPT1": {}}}, r"experiments\.LPT1: 'LPT1' can't be .*Windows"),
+    ],
+)  # fmt: skip
+def test_names_make_files_that_are_there_once_on_every_system(load, changes, message):
     with pytest.raises(DataError, match=message):
         load(**changes)
 
@@ -250,3 +381,23 @@ def test_the_lines_that_are_suggested_at_a_share_give_a_control(load, classes):
 def test_a_wrong_share_is_told(load, changes, message):
     with pytest.raises(DataError, match=message):
         load(experiments=SHARES | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("classes: [a, b]\nclasses: [a, c]\n", 2, "classes"),
+        ("limits:\n  seconds: 60\n  pixels: 5\n  'seconds': 1\n", 4, "seconds"),
+        ("sources:\n  - {path: raw/a, layout: rows, path: raw/b}\n", 2, "path"),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_with_its_line(tmp_path, text, line, key):
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(DataError, match=f"line {line}: the key '{key}' stands there twice"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_value_that_holds_itself_is_no_trap(tmp_path):
+    (tmp_path / "params.yaml").write_text("classes: &names [a, *names]\n")
+    with pytest.raises(DataError):
+        load_params(tmp_path / "params.yaml")

@@ -102,6 +102,25 @@ def test_a_model_alone_needs_tiles_to_be_tested_on(pretrained, prep):
     assert "--model needs --on" in prep("evaluate", "--model", "models/pretrained.keras")[2]
 
 
+def test_a_model_file_and_an_experiment_are_not_tested_at_once(project, prep):
+    words = ("--on", "other.h5", "--model", "models/pretrained.keras", *NONE)
+    code, _, errors = prep("evaluate", *words)
+    assert (code, "--experiment its runs: leave one of them out" in errors) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--out", "mine.h5"), "--out mine.h5: give a .keras file"),
+        (("--seed", "5000000000"), "--seed 5000000000 is too large"),
+    ],
+)
+def test_what_could_not_be_used_is_refused_before_the_training(project, prep, words, message):
+    """There are no tiles to train on, and that is not what is told."""
+    code, _, errors = prep("pretrain", "other/tiles.h5", *words)
+    assert (code, message in errors) == (1, True)
+
+
 def test_another_number_of_classes_gets_a_new_last_layer():
     base = network.build("dense16", (9, 7, 1), 5, seed=3)
     model, start = network.build_on(base, "base", (9, 7, 1), 3)

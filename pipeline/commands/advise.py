@@ -8,10 +8,11 @@ import numpy.typing as npt
 
 from pipeline.ablation import Arm, Result
 from pipeline.console import say, show
+from pipeline.errors import DataError
 from pipeline.experiments import choose_experiments
-from pipeline.params import Params, write_plain
+from pipeline.params import Experiment, Params, write_plain
 from pipeline.project import Project
-from pipeline.results import Ablation, load_ablation, read_groups
+from pipeline.results import Ablation, list_scored, load_ablation, read_groups
 from pipeline.verdicts import CANNOT_TELL, NO_VERDICT, find_level
 from pipeline.worth import (
     MOST_SEEDS,
@@ -39,16 +40,25 @@ class Point:
 
 def advise(project: Project, params: Params, experiment: str | None = None) -> str:
     """Print the training-size curve, what each op is worth, and what would settle what is open."""
-    names = choose_experiments(params, experiment)
-    ablation = load_ablation(project, params)
+    scored = list_scored(project, params)
+    wanted = choose_experiments(params, experiment)
+    names = [name for name in wanted if name in scored]
+    if not names:
+        raise DataError(
+            f"no scores yet of {', '.join(wanted)}. Make them with: prep evaluate "
+            "(or everything with: dvc repro)"
+        )
+    ablation = load_ablation(project, params, names=scored)
     group_of = read_groups(project)
     groups = np.unique([group_of[name] for name in ablation.ids], return_inverse=True)[1]
+    if unscored := [name for name in params.experiments if name not in scored]:
+        say(f"No scores yet, so left out: {', '.join(unscored)}. Make them with: dvc repro\n")
     points = find_points(params, ablation.arms)
     show_curve(points)
     if len(points) > 1 and points[-1].share == 1:
         say("\n".join(tell_worths(params, ablation, points, names, groups)) + "\n")
     else:
-        say(tell_missing_curve(params, points))
+        say(tell_missing_curve(params))
     if show_needs(params, ablation, names):
         say(tell_folds(params, len(ablation.ids), len(group_of)))
     return "nothing written"
@@ -65,10 +75,15 @@ def find_points(params: Params, arms: Sequence[Arm]) -> list[Point]:
     points: dict[float, Point] = {}
     for arm in sorted(arms, key=lambda arm: -params.experiments[arm.name].share):
         experiment = params.experiments[arm.name]
-        if not experiment.ops and experiment.balance == "none":
+        if is_size(experiment):
             pictures = float(np.mean([run["originals"] for run in arm.runs]))
             points.setdefault(pictures, Point(arm, experiment.share, pictures))
     return [points[pictures] for pictures in sorted(points)]
+
+
+def is_size(experiment: Experiment) -> bool:
+    """Return whether an experiment differs from `none` in nothing but its share."""
+    return not experiment.ops and experiment.balance == "none"
 
 
 def show_curve(points: Sequence[Point]) -> None:
@@ -112,6 +127,9 @@ def tell_worths(
     for name in names:
         control = params.control_of(name)
         if control is None or params.experiments[name].share < 1 or params.is_baseline(name):
+            continue
+        if control not in arms:
+            yield f"{name}: cannot tell what it is worth: its control {control} has no scores yet."
             continue
         pair = [arms[control], arms[name]]
         seeds = share_seeds([*curve_arms, *pair])
@@ -174,10 +192,15 @@ def tell_method(params: Params, curve: Curve, fall: Fall) -> str:
     )
 
 
-def tell_missing_curve(params: Params, points: Sequence[Point]) -> str:
+def tell_missing_curve(params: Params) -> str:
     """Say which lines to add for a training-size curve, and what to run."""
-    there = {point.share for point in points}
+    there = {plain.share for plain in params.experiments.values() if is_size(plain)}
     shares = [share for share in SHARES if share not in there]
+    if not shares:
+        return (
+            "What an op is worth in training pictures needs the scores of more sizes of the "
+            "training-size curve.\n"
+        )
     lines = "\n".join(f"  {write_plain(share)}" for share in shares)
     return (
         "What an op is worth in training pictures needs a training-size curve: what training "

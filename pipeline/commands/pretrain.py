@@ -9,6 +9,7 @@ from pipeline.atomic import whole_file
 from pipeline.console import progress
 from pipeline.errors import DataError
 from pipeline.models import build_model
+from pipeline.ops import SEEDS
 from pipeline.outside import Outside, read_outside
 from pipeline.params import Params, Train
 from pipeline.project import Project
@@ -21,11 +22,12 @@ def pretrain(
     project: Project, params: Params, source: Path, steps: int | None, seed: int, out: Path | None
 ) -> str:
     """Train the project's model on other tiles and say how it does on their test set."""
+    target = out or project.root / "models" / "pretrained.keras"
+    check_options(target, seed)
     size = (params.tile.size, params.tile.size, params.tile.channels)
     tiles, test = (read_outside(source, part) for part in ("train", "test"))
     if tiles.images.shape[1:] != size:
         raise DataError(f"{source} has tiles of {tiles.images.shape[1:]}, the project of {size}")
-    target = out or project.root / "models" / "pretrained.keras"
     changes = {"init": None, "freeze": 0, "steps": steps or params.train.steps}
     settings = params.train.model_copy(update=changes)
     model = build_model(project.root, settings, size, len(tiles.classes))[0]
@@ -37,9 +39,17 @@ def pretrain(
         network.save(model, part)
     accuracy = network.measure(model, test.images, test.labels)[1]
     return (
-        f"{target} from {len(tiles.labels):,} tiles in {settings.steps:,} steps; it has "
+        f"{target} (now set train.init to it) from {len(tiles.labels):,} tiles in {settings.steps:,} steps; it has "
         f"{100 * accuracy:.2f} % of {len(test.labels):,} test tiles right"
     )
+
+
+def check_options(target: Path, seed: int) -> None:
+    """Raise DataError for a file that `train.init` would refuse, or a seed that is too large."""
+    if target.suffix != ".keras":
+        raise DataError(f"--out {target}: give a .keras file, as in models/pretrained.keras")
+    if seed >= SEEDS:
+        raise DataError(f"--seed {seed} is too large: it should be less than {SEEDS}")
 
 
 def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> network.History:

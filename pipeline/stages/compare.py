@@ -5,6 +5,7 @@ from typing import Any
 
 from pipeline import console
 from pipeline.ablation import (
+    ALL,
     LEGEND,
     LONG_COLUMNS,
     narrow,
@@ -35,6 +36,7 @@ def compare(
 
     With any choice the chosen lines are printed and nothing is written.
     """
+    refuse_ignored(against, metric, class_name, form, mcnemar)
     if mcnemar:
         return print_pairs(project, params, mcnemar)
     if against or metric or class_name or form:
@@ -49,6 +51,25 @@ def compare(
     return f"{len(ablation.arms)} experiments in processed/ablation.csv, .json and .md"
 
 
+def refuse_ignored(
+    against: str | None,
+    metric: str | None,
+    class_name: str | None,
+    form: str | None,
+    mcnemar: str | None,
+) -> None:
+    """Raise DataError for choices that don't go together."""
+    others = {"--against": against, "--metric": metric, "--class": class_name, "--format": form}
+    given = [option for option, value in others.items() if value is not None]
+    if mcnemar and given:
+        raise DataError(f"--mcnemar prints a table of its own: leave {' and '.join(given)} out")
+    if metric and class_name and (metric == "accuracy") != (class_name == ALL):
+        raise DataError(
+            f"there is no {metric} of {class_name}: accuracy is of all classes together, recall, "
+            "precision and f1 are of one class each. Leave --metric or --class out"
+        )
+
+
 def print_chosen(
     project: Project,
     params: Params,
@@ -61,7 +82,7 @@ def print_chosen(
     if against is not None:
         choose(against, params.experiments, "experiment", "experiments")
     if class_name is not None:
-        choose(class_name, {name: name for name in (*params.classes, "all")}, "class", "classes")
+        choose(class_name, {name: name for name in (*params.classes, ALL)}, "class", "classes")
     results = narrow(load_ablation(project, params, against).results, metric, class_name)
     if form:
         console.emit(write_rows(results, form))
@@ -94,7 +115,12 @@ def print_pairs(project: Project, params: Params, name: str) -> str:
         )
     columns = ["seed", f"right only in {name}", f"right only in {control}", "McNemar's exact p"]
     console.show(f"{name} beside {control}, run by run", columns, rows)
-    console.say("Each line describes two trainings; another seed is another pair.\n")
+    console.say(
+        "p says whether the two trained networks of a line differ on this test set: below 0.05, "
+        "more than chance explains. It is no evidence about the op, since two trainings with the "
+        "same op and other seeds differ too. What the op is worth over all seeds, say the verdicts "
+        "of prep compare.\n"
+    )
     return f"{len(rows)} pairs of runs, nothing written"
 
 

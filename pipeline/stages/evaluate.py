@@ -53,6 +53,8 @@ def evaluate(
     """
     if model and not on:
         raise DataError("--model needs --on: the tiles that it is tested on")
+    if model and experiment:
+        raise DataError("--model tests that file, --experiment its runs: leave one of them out")
     if on:
         return evaluate_elsewhere(project, params, experiment, on, model)
     names = choose_experiments(params, experiment)
@@ -116,7 +118,7 @@ def evaluate_elsewhere(
         rows.append([name, str(len(scores)), *map(tell_mean, shares)])
     columns = ["experiment", "runs", "accuracy", *params.classes]
     console.show(f"Accuracy and recall by class (%) on {on}", columns, rows)
-    return f"{len(tiles.labels):,} tiles of {on}, nothing written"
+    return f"{len(tiles.labels):,} test tiles of {on}, nothing written"
 
 
 def find_models(project: Project, name: str) -> list[Path]:
