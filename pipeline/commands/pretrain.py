@@ -39,8 +39,9 @@ def pretrain(
         network.save(model, part)
     accuracy = network.measure(model, test.images, test.labels)[1]
     return (
-        f"{target} (now set train.init to it) from {len(tiles.labels):,} tiles in {settings.steps:,} steps; it has "
-        f"{100 * accuracy:.2f} % of {len(test.labels):,} test tiles right"
+        f"{target} (now set train.init to it) from {len(tiles.labels):,} tiles in "
+        f"{settings.steps:,} steps; it has {100 * accuracy:.2f} % of {len(test.labels):,} test "
+        "tiles right"
     )
 
 
