@@ -49,7 +49,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Result:
-    """One line of the long table: an experiment, a class (or all) and a metric."""
+    """One line of the long table: an experiment, a class (or all) and a metric.
+
+    Mean and spread are of `known` of the `runs`: those in which the metric is defined.
+    """
 
     experiment: str
     control: str
@@ -57,6 +60,7 @@ class Result:
     metric: Metric
     mean: float | None
     sd: float | None
+    known: int
     runs: int
     estimate: Estimate | None = None
     verdict: Verdict | None = None
@@ -122,6 +126,7 @@ def measure(
         metric=metric,
         mean=float(known.mean()) if len(known) else None,
         sd=float(known.std(ddof=1)) if len(known) > 1 else None,
+        known=len(known),
         runs=len(arm.runs),
         estimate=estimate(arm, control, metric, number, labels, groups) if control else None,
     )
@@ -158,7 +163,10 @@ def to_cells(results: Sequence[Result]) -> list[Cell]:
 
 
 def to_row(result: Result) -> dict[str, object]:
-    """Return a line of ablation.csv; shares with six digits, nothing where nothing is known."""
+    """Return a line of ablation.csv; shares with six digits, nothing where nothing is known.
+
+    `runs`: of how many runs the mean is.
+    """
     row: dict[str, object] = {
         "experiment": result.experiment,
         "control": result.control,
@@ -166,7 +174,7 @@ def to_row(result: Result) -> dict[str, object]:
         "metric": result.metric,
         "mean": _digits(result.mean),
         "sd": _digits(result.sd),
-        "runs": result.runs,
+        "runs": result.known,
     }
     if result.estimate:
         for name in ("difference", "low", "high"):
@@ -198,7 +206,7 @@ def to_lines(results: Sequence[Result]) -> WideTable:
                 _three_digits(result.verdict.adjusted_p) if result.verdict else "",
                 result.verdict.verdict if result.verdict else "",
                 _visible(result.verdict),
-                str(result.runs),
+                _count_known(result) or str(result.runs),
             )
             for result in results
         ),
@@ -298,12 +306,18 @@ def _count_runs(arm: Arm) -> str:
     return f"{len(arm.runs)} ({told})" if told else str(len(arm.runs))
 
 
+def _count_known(result: Result) -> str:
+    """Return '2 of 3' where the mean is not of every run, else nothing."""
+    return f"{result.known} of {result.runs}" if result.known < result.runs else ""
+
+
 def _class_cell(result: Result, class_count: int) -> str:
     if result.mean is None:
         return "–"
     estimate = result.estimate
     if estimate is None:
-        return _percent(result.mean)
+        of = f" ({_count_known(result)} runs)" if _count_known(result) else ""
+        return f"{_percent(result.mean)}{of}"
     mark = MARKS.get(result.verdict.verdict, "") if result.verdict else ""
     interval = f" {_interval(estimate)}" if class_count <= FEW_CLASSES else ""
     return f"{_percent(result.mean)} {_signed(estimate.difference)}{interval}{mark}"

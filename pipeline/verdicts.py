@@ -54,6 +54,7 @@ SIGNIFICANCE = 0.05  # of one interval
 # A/A studies at 0.05).
 FAMILY_SIGNIFICANCE = 0.035
 POWER = 0.8
+NAMED = 3  # lines without a verdict that are named; more are counted
 
 HELPS = "helps"
 HURTS = "hurts"
@@ -432,7 +433,7 @@ def _say_cannot_tell(cells: Sequence[Cell]) -> str:
     if not unclear:
         return ""
     effects = [cell.verdict.visible_effect or 0.0 for cell in unclear]
-    least, most = _number(min(effects)), _number(max(effects))
+    least, most = _number_visible(min(effects)), _number_visible(max(effects))
     reach = f"{least} points" if least == most else f"{least} to {most} points, line by line"
     who = _name_cell(unclear[0]) if len(unclear) == 1 else _count(len(unclear), "line")
     return (
@@ -442,11 +443,31 @@ def _say_cannot_tell(cells: Sequence[Cell]) -> str:
 
 
 def _say_no_verdict(cells: Sequence[Cell]) -> list[str]:
-    reasons: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.verdict.verdict == NO_VERDICT:
-            reasons.setdefault(cell.verdict.reason, []).append(_name_cell(cell))
-    return [f"No verdict on {_join(names)}: {reason}." for reason, names in reasons.items()]
+    """Say why there is no verdict: name a few lines, count many."""
+    without = [cell for cell in cells if cell.verdict.verdict == NO_VERDICT]
+    reasons: dict[str, list[Cell]] = {}
+    for cell in without:
+        reason = cell.verdict.reason
+        # Each class has its own number of test groups: one sentence for all of them.
+        reasons.setdefault("groups" if "test group" in reason else reason, []).append(cell)
+    if len(without) > NAMED and len(reasons) == 1 and len(without) == len(cells):
+        return [f"No verdict on any of {len(cells)} comparisons: {_say_reason(without)}."]
+    return [f"No verdict on {_name_lines(some)}: {_say_reason(some)}." for some in reasons.values()]
+
+
+def _name_lines(cells: Sequence[Cell]) -> str:
+    if len(cells) > NAMED:
+        return f"{len(cells)} comparisons"
+    return _join([_name_cell(cell) for cell in cells])
+
+
+def _say_reason(cells: Sequence[Cell]) -> str:
+    """Return the reason that cells share; those of test groups differ in their number alone."""
+    reason = cells[0].verdict.reason
+    counts = [cell.estimate.groups for cell in cells]
+    if "test group" not in reason or min(counts) == max(counts):
+        return reason
+    return f"only {min(counts)} to {max(counts)} test groups, at least {MINIMUM_GROUPS} are needed"
 
 
 def _say_family(cells: Sequence[Cell]) -> str:
@@ -494,6 +515,10 @@ def _number(share: float) -> str:
     """Write a share in points, with a second decimal where one would read 0.0."""
     points = 100 * share
     return f"{points:.1f}" if abs(points) >= 0.1 or points == 0 else f"{points:.2f}"
+
+
+def _number_visible(effect: float) -> str:
+    return _number(effect) if effect < 1 else "over 100"  # not even all or nothing would show
 
 
 def _points(share: float) -> str:

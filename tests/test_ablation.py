@@ -7,12 +7,13 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, precision_recall_fscore_support, precision_score
 
 from pipeline.ablation import (
     Arm,
     compare_arms,
     narrow,
+    to_lines,
     to_row,
     widen,
     write_markdown,
@@ -103,6 +104,27 @@ def test_a_difference_that_is_undefined_for_a_run_is_left_out(arms):
     assert "difference" not in to_row(precision["flip", "dog"])
     assert precision["flip", "cat"].estimate is not None
     assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 collapsed)"
+
+
+def test_a_mean_says_of_how_many_runs_it_is(arms):
+    """Two of the runs never say dog: the mean of dog's precision is of the three others."""
+    collapsed = np.zeros_like(arms[1].predicted[0])
+    for run in (0, 3):
+        arms[1].predicted[run] = collapsed
+        arms[1].runs[run].update(asdict(score_run(LABELS, collapsed, 2)))
+    found = compare_arms(arms, LABELS, GROUPS, CLASSES, margin=0.01)
+    dog = next(
+        r for r in found if (r.experiment, r.metric, r.label) == ("flip", "precision", "dog")
+    )
+    others = [precision_score(LABELS, arms[1].predicted[run], pos_label=1) for run in (1, 2, 4)]
+    assert dog.mean == pytest.approx(np.mean(others))
+    assert to_row(dog)["runs"] == 3
+    lines = {row[:3]: row[-1] for row in to_lines(found).rows}
+    assert lines["flip", "dog", "precision"] == "3 of 5"
+    assert lines["flip", "cat", "precision"] == lines["flip", "dog", "recall"] == "5"
+    recall, precision = widen(arms, found, CLASSES)[1:]
+    assert precision.rows[1][2] == f"{100 * np.mean(others):.1f} (3 of 5 runs)"
+    assert "runs" not in recall.rows[1][2]
 
 
 def test_a_failed_run_is_counted_in_the_table(arms):

@@ -11,6 +11,7 @@ import shutil
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from conftest import write_params, write_pictures
 from pipeline.params import load_params
 from pipeline.project import Project
 from pipeline.scores import score_run
+from pipeline.sections.answers import Pictures
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
 from pipeline.stages.evaluate import evaluate
@@ -136,6 +138,26 @@ def test_files_that_were_not_used_are_shown_with_their_reasons(project):
     assert re.search(r"bar/again\.png duplicate same as raw/pictures/bar/000\.png", text)
 
 
+def test_every_mistake_says_which_picture_it_is(project):
+    """Some experiment has mistakes; a picture that is its whole file is named by its file."""
+    found = re.findall(
+        r'<figure[^>]* title="(raw/[^"]*)">.*?<small>(.*?)</small>', page_of(project), re.S
+    )
+    assert found
+    known = {row["source"] for row in read_table(project.output("boxes.csv"), COLUMNS["boxes"])}
+    assert {title for title, _ in found} <= known
+    assert all(title.endswith("/" + name) for title, name in found)
+
+
+def test_a_box_is_named_by_its_id_as_labels_csv_wants_it():
+    row = {"source": "raw/pages/a.jpg", "member": "", "page": "2", "sha256": "0123456789ab"}
+    ids = ["0123456789-2-31-40", "0123456789-2", "fedcba9876-0"]
+    pictures = Pictures(SimpleNamespace(ids=ids), ids, [row | {"status": "ok"}])
+    assert [pictures.name(n) for n in range(3)] == [
+        "raw/pages/a.jpg page 3, id 0123456789-2-31-40", "raw/pages/a.jpg page 3", "fedcba9876-0",
+    ]  # fmt: skip
+
+
 def copy_without(project, folder, *parts):
     """Return a copy of the project in which some of what was made is missing."""
     shutil.copytree(project.root, folder / "copy")
@@ -152,6 +174,30 @@ def test_without_runs_and_scores_the_data_is_shown_all_the_same(project, tmp_pat
     assert "nothing to compare yet" in text
     assert "No run of none yet" in text
     assert "not made yet: prep augment --only flip" in text
+
+
+def test_a_file_outside_every_source_is_not_said_to_be_used(project, tmp_path):
+    copy, params = copy_without(project, tmp_path, "runs", "scores")
+    (copy.root / "raw/elsewhere.png").write_bytes(b"no source holds this")
+    for name in ("catalogue", "quarantine"):
+        rows = read_table(copy.output(f"{name}.csv"), COLUMNS[name])
+        used = [row for row in rows if row.get("status") == "ok"]
+        write_table(copy.output(f"{name}.csv"), COLUMNS[name], used)
+    report(copy, params)
+    text = Reader(page_of(copy)).text
+    assert "None: every file of the sources in params.yaml was used." in text
+    assert "under raw/ was used" not in text
+
+
+def test_a_score_that_some_runs_lack_says_of_how_many_runs_it_is(project, tmp_path):
+    copy, params = copy_without(project, tmp_path, "runs")
+    path = copy.output("scores", "flip", "metrics.json")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for number, run in enumerate(content["runs"]):
+        run["classes"][1]["precision"] = 0.75 if number == 0 else None
+    path.write_text(json.dumps(content), encoding="utf-8")
+    report(copy, params)
+    assert f"75.0 (1 of {len(content['runs'])} runs)" in Reader(page_of(copy)).text
 
 
 def keep_scores(project, name, seed, label):
@@ -177,7 +223,7 @@ def test_a_class_without_test_pictures_and_a_single_seed_are_said(project, tmp_p
     report(copy, params)
     text = Reader(page_of(copy)).text
     assert f"There are no test pictures of class {QUOTED}" in text
-    assert "only 1 seed" in text
+    assert text.count("only 1 seed, at least 3 are needed") == 2, "in the reading and as a note"
 
 
 def test_a_reference_set_is_measured_beside_ours(project, tmp_path):

@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -366,6 +367,38 @@ def test_what_is_not_known_is_said_as_plainly():
     assert "Cannot tell: zoom on cat recall; the smallest effect" in text
     assert "No verdict on all on accuracy: only 2 seeds." in text
     assert "helps" not in text
+
+
+@pytest.mark.parametrize(
+    "halves, told",
+    [((0.1, 0.9), "over 100 points, line by line"), ((0.9, 0.95), "power is over 100 points.")],
+)
+def test_no_effect_of_more_than_a_hundred_points_is_promised(halves, told):
+    cells = make_cells(*((f"op{half}", "all", make_estimate(0.0, half)) for half in halves))
+    assert max(cell.verdict.visible_effect for cell in cells) > 1
+    text = explain(cells, margin=0.01)
+    assert told in text
+    assert all(float(number) <= 100 for number in re.findall(r"[\d.]+(?= (?:to|points))", text))
+
+
+def test_many_lines_without_a_verdict_are_counted_not_named():
+    """Two arms and six classes: every line has its own number of groups, all too small."""
+    cells = []
+    for number in range(12):
+        groups = 3 + number % 3
+        differences = np.zeros((3, 10))
+        estimate = estimate_difference(differences, np.arange(10) % groups)
+        cells.append((f"op{number // 6}", str(number % 6), estimate))
+    needed = "test groups, at least 20 are needed."
+    assert explain(make_cells(*cells), margin=0.01).startswith(
+        f"No verdict on any of 12 comparisons: only 3 to 5 {needed}"
+    )
+    some = explain(make_cells(("flip", "all", make_estimate(0.1, 0.02)), *cells), margin=0.01)
+    assert f"No verdict on 12 comparisons: only 3 to 5 {needed}" in some
+    few = explain(make_cells(*cells[:2]), margin=0.01)
+    assert f"No verdict on op0 on 0 recall and op0 on 1 recall: only 3 to 4 {needed}" in few
+    mixed = [*cells, ("flip", "cat", Estimate(0.2, None, None, None, None, 3, 50, 50, reason="x"))]
+    assert "No verdict on flip on cat recall: x." in explain(make_cells(*mixed), margin=0.01)
 
 
 def test_caveats_appear_only_where_they_apply():

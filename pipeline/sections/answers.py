@@ -1,17 +1,20 @@
 """Section 6: right and wrong - confusion, scores, mistakes, what was repaired or broken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.ablation import Arm
+from pipeline.boxes import scan_of
+from pipeline.catalogue import name_of, scan_id_of
 from pipeline.mistakes import Mistake, find_changes, find_usual_mistake, rank_mistakes
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.results import Ablation, read_confidence
 from pipeline.sections.figures import Figure, embed, scale_of
 from pipeline.store import DatasetFile
+from pipeline.tables import COLUMNS, Row, read_table
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,15 @@ class Answers:
 
 
 class Pictures:
-    """The test tiles by their place among the labels, read from tiles.h5 when asked for."""
+    """The test tiles by their place among the labels, read from tiles.h5 when asked for.
 
-    def __init__(self, tiles: DatasetFile, ids: list[str]) -> None:
+    `catalogue`: its rows, which say what file each tile came from.
+    """
+
+    def __init__(self, tiles: DatasetFile, ids: list[str], catalogue: list[Row]) -> None:
         self._tiles = tiles
+        self._ids = ids
+        self._scans = {scan_id_of(row): row for row in catalogue if row["status"] == "ok"}
         places = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
         self._rows = np.array([places[tile_id] for tile_id in ids], int)
 
@@ -49,12 +57,22 @@ class Pictures:
         """Return the tiles, uint8 (N, S, S, C)."""
         return self._tiles.read(self._rows[pictures]).images
 
+    def name(self, picture: int) -> str:
+        """Return the file that a tile came from, and unless it is all of it, the box's id."""
+        tile_id = self._ids[picture]
+        scan = scan_of(tile_id)
+        if scan not in self._scans:
+            return tile_id
+        file = name_of(self._scans[scan])
+        return file if tile_id == scan else f"{file}, id {tile_id}"
+
 
 def show_answers(
     project: Project, params: Params, ablation: Ablation, tiles: DatasetFile
 ) -> dict[str, object]:
     """Return every scored experiment's answers, and which classes have no test pictures."""
-    pictures = Pictures(tiles, ablation.ids)
+    catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
+    pictures = Pictures(tiles, ablation.ids, catalogue)
     by_name = {arm.name: arm for arm in ablation.arms}
     untested = [
         name for number, name in enumerate(params.classes) if not (ablation.labels == number).any()
@@ -106,15 +124,19 @@ def share_confusion(arm: Arm) -> npt.NDArray[np.float64]:
 
 
 def list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, object]]:
-    """Return mean and spread of precision, recall and F1 by class, and how many test pictures."""
+    """Return precision, recall and F1 by class, and how many test pictures it has.
+
+    A score is its mean and spread, and of how many of the runs they are.
+    """
     found = {(r.metric, r.label): r for r in ablation.results if r.experiment == arm.name}
     return [
         {
             "label": name,
             "support": int((ablation.labels == number).sum()),
             **{
-                metric: (found[metric, name].mean, found[metric, name].sd)
+                metric: (one.mean, one.sd, one.known, one.runs)
                 for metric in ("precision", "recall", "f1")
+                for one in [found[metric, name]]
             },
         }
         for number, name in enumerate(params.classes)
@@ -172,10 +194,13 @@ def show_turned(
 
 
 def draw(pictures: Pictures, shown: list[int], captions: list[str]) -> list[Figure]:
-    """Return the test tiles as figures."""
+    """Return the test tiles as figures, each with its origin."""
     return [
-        embed(tile, f"test picture: {caption}", caption, scale=scale_of(tile.shape[0]))
-        for tile, caption in zip(pictures.read(shown), captions, strict=True)
+        replace(
+            embed(tile, f"test picture: {caption}", caption, scale=scale_of(tile.shape[0])),
+            origin=pictures.name(picture),
+        )
+        for picture, tile, caption in zip(shown, pictures.read(shown), captions, strict=True)
     ]
 
 

@@ -24,6 +24,7 @@ class Figure:
     height: int
     caption: str = ""
     sharp: bool = False  # enlarged: its pixels are to be seen
+    origin: str = ""  # the file, and the id of the box on it, as raw/labels.csv names them
 
 
 def embed(pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1) -> Figure:

@@ -1,7 +1,7 @@
 """Section 7: why - what the networks looked at in pictures that an experiment turned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -39,7 +39,8 @@ def show_reasons(
     if not params.report.reasons:
         return []
     by_name = {arm.name: arm for arm in ablation.arms}
-    pictures = Pictures(tiles, ablation.ids)
+    catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
+    pictures = Pictures(tiles, ablation.ids, catalogue)
     return [
         show_arm(project, params, ablation, pictures, arm, by_name[arm.control])
         for arm in ablation.arms
@@ -131,7 +132,8 @@ def draw_maps(
         caption = f"{truth}: {first}, then {second}"
         alt = f"a test picture of {truth}, and what spoke for {first}, then for {second}"
         sheet = contact.lay_out(row, columns=3)
-        figures.append(embed(sheet, alt, caption, scale=scale_of(tile.shape[0])))
+        shown = embed(sheet, alt, caption, scale=scale_of(tile.shape[0]))
+        figures.append(replace(shown, origin=pictures.name(place)))
     return figures
 
 

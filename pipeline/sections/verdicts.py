@@ -56,6 +56,7 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
         "columns": columns,
         "counts": count_verdicts(lines),
         "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
+        "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
         "reach": 100 * reach,
         "reading": ablation.reading.split("\n"),
     }
