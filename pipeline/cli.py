@@ -392,8 +392,8 @@ def show(
 ) -> None:
     """Look into an HDF5 file: a contact sheet of its tiles, variants or glyphs.
 
-    Writes a JPEG into the current folder, named after the file, and opens it where there is a
-    screen.
+    Writes a JPEG into the current folder (not under raw/), named after the file, and opens it where
+    there is a screen.
 
     Example: `prep show processed/augmented/flip/cat.h5`
     """
@@ -479,7 +479,9 @@ def files(quiet: Quiet = False) -> None:
 
     Reads every byte and compares it with the digests that DVC wrote into dvc.lock; then columns,
     types, labels, ids, counts, parents, the split and its leaks, plans and runs. Names each faulty
-    file, its row and how to make it again, and exits with 1 if there are any. Changes nothing.
+    file, its row and how to make it again, and exits with 1 if there are any. Notes whether raw/ or
+    models/ changed since, and every command that `dvc repro` may run and that is not of prep's
+    road. Changes nothing and starts nothing.
 
     Example: `prep check files`
     """

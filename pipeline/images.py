@@ -21,6 +21,7 @@ to decode several at once, use processes.
 import io
 import logging
 import os
+import re
 import struct
 import threading
 import warnings
@@ -33,7 +34,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffTags
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -74,6 +75,15 @@ _BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
 _HEIC_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
 }  # fmt: skip
+
+_HEAD = 4096  # bytes that tell what a file is
+_NOT_READ = {
+    rb"....ftypavi[fs]": "AVIF",
+    rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51": "JPEG 2000",
+    rb"%PDF-": "PDF",
+    rb"P[1-6]\s+[#\d]|P7\s": "PPM (or PBM, PGM, PAM)",
+    rb"(\xef\xbb\xbf)?\s*<(svg|(\?xml|!--|!DOCTYPE svg).*<svg)\s": "SVG",
+}
 
 # Threads, 16 bits to 8, BGR, packed rows, 10 bits to 16, the decoder's name, no security limits
 _HEIC_OPTIONS = (1, True, False, True, False, "", False)
@@ -228,6 +238,9 @@ def recognise(data: bytes) -> str:
         return "HEIC"
     if not data:
         raise PictureError("empty file")
+    for pattern, name in _NOT_READ.items():
+        if re.match(pattern, data[:_HEAD], re.DOTALL):
+            raise PictureError(f"{name}, which is not read: convert it to PNG or JPEG")
     raise PictureError(f"not a picture (starts with '{ascii(data[:8])[2:-1]}')")
 
 
@@ -259,11 +272,25 @@ def _explain(kind: str, error: Exception, warned: list[warnings.WarningMessage])
         "truncated" in text.lower() or "but only got" in text for text in complaints
     ):
         return f"truncated: the {kind} ends too early"
-    text = str(error) or type(error).__name__
-    if any(isinstance(cause, KeyError) for cause in causes):
-        text = f"its header has no (or an unknown) {text}"
+    text = str(error) or "a part that it needs is missing or misplaced"
+    if isinstance(error, AssertionError) and kind == "PNG":
+        text = "its colours are in a palette, and it has none"
+    for cause in causes:
+        if isinstance(cause, KeyError):
+            text = _explain_lookup(kind, cause.args[0])
     printable = "".join(letter if letter.isprintable() else "?" for letter in text)
     return f"unreadable {kind}: {printable[:100]}"
+
+
+def _explain_lookup(kind: str, key: object) -> str:
+    """Return what PIL did not find in a file's header, or what there it does not know."""
+    if kind == "TIFF" and isinstance(key, tuple):
+        return "its combination of bits, channels and colours is not known"
+    if kind == "TIFF" and isinstance(key, int):
+        tag = TiffTags.lookup(key).name
+        missing, unknown = f"its header has no {tag}", f"its compression, {key}, is not known"
+        return unknown if tag == "unknown" else missing
+    return f"its header has no (or an unknown) {key!r}"
 
 
 @contextmanager

@@ -584,7 +584,6 @@ _UNREADABLE = (
     AttributeError,
     RuntimeError,
     ImportError,
-    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -599,8 +598,19 @@ def load(path: Path) -> "keras.Model":
         raise DataError(f"{path} is no .keras file")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except _exhaustions() as error:
+        raise DataError(
+            f"{path} does not hold a Keras model that can be read: it asks for more memory than "
+            "there is."
+        ) from error
     except _UNREADABLE as error:
         raise DataError(f"{path} does not hold a Keras model that can be read.") from error
+
+
+def _exhaustions() -> tuple[type[Exception], ...]:
+    """Return what is raised when there is no memory; TensorFlow's own error is no MemoryError."""
+    tensorflow = sys.modules.get("tensorflow")
+    return (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else (MemoryError,)
 
 
 def check_fit(

@@ -15,6 +15,8 @@ from pipeline.errors import DataError
 Mask = npt.NDArray[np.bool_]
 
 FEW_BITS = 8  # at more, parts of the bits are too short to tell hashes apart
+UNEVEN = 2  # a class's share of the test set is this many times too large, or too small
+NOTHING_LEFT = "split.test and split.val leave nothing to train on; lower them"
 COMPARED_AT_ONCE = 1 << 22  # pairs of hashes
 
 
@@ -203,6 +205,25 @@ def check_parts(
             )
 
 
+def find_uneven(
+    labels: npt.NDArray[np.object_], test: Mask
+) -> tuple[float, list[tuple[str, float]]]:
+    """Return which share of all rows is tested, and the classes of which another share is.
+
+    They are those with less than half or more than twice of what stratification wants, each with
+    its share, from the least to the most; one that is less than a row off is even enough.
+    """
+    share = float(test.mean()) if len(test) else 0.0
+    tested = Counter(labels[test])
+    found = [
+        (name, tested[name] / count)
+        for name, count in Counter(labels).items()
+        if not share / UNEVEN <= tested[name] / count <= share * UNEVEN
+        and abs(tested[name] - share * count) >= 1
+    ]
+    return share, sorted(found, key=lambda pair: (pair[1], pair[0]))
+
+
 def _draw_part(
     labels: npt.NDArray[np.object_],
     groups: npt.NDArray[np.object_],
@@ -216,7 +237,7 @@ def _draw_part(
         return rows[:0]
     share = wanted / len(rows)
     if share >= 1:
-        raise DataError("split.test and split.val leave nothing to train on; lower them")
+        raise DataError(NOTHING_LEFT)
     if len(set(groups[rows])) == len(rows):
         return rows[_draw_single(labels[rows], share, seed)]
     return rows[_draw_grouped(labels[rows], groups[rows], share, seed)]
@@ -231,7 +252,10 @@ def _draw_single(labels: npt.NDArray[np.object_], share: float, seed: int) -> np
             f"class '{smallest}' is too small to appear in each part: it has 1 tile left to "
             "divide. Add pictures of it, or take it out of classes in params.yaml."
         )
-    size = max(round(share * len(labels)), len(set(labels)))
+    kinds = len(set(labels))
+    size = max(round(share * len(labels)), kinds)
+    if len(labels) - size < kinds:
+        raise DataError(NOTHING_LEFT)
     splitter = StratifiedShuffleSplit(1, test_size=size, random_state=seed)
     return next(splitter.split(labels, labels.astype(str)))[1]
 
@@ -243,6 +267,8 @@ def _draw_grouped(
     _refuse_few_groups(labels, groups, 2)
     fewest = min(len(set(groups[labels == name])) for name in set(labels))
     take, folds = _nearest_fraction(share, most=min(20, fewest))
+    if take == folds:
+        raise DataError(NOTHING_LEFT)
     return np.sort(np.concatenate(_deal_groups(labels, groups, folds, seed)[:take]))
 
 

@@ -2,11 +2,12 @@
 
 import csv
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.atomic import whole_file
-from pipeline.errors import DataError
+from pipeline.errors import DataError, find_nearest, shorten
 
 COLUMNS = {
     "catalogue": (
@@ -24,6 +25,8 @@ COLUMNS = {
 }  # fmt: skip
 
 Row = dict[str, str]
+
+SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that spreadsheets write where commas belong
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
@@ -47,23 +50,56 @@ def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     try:
         # utf-8-sig: a spreadsheet may have put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            names = next(reader, [])
-            _check_columns(path, names, columns)
-            least = 1 + max((names.index(name) for name in columns), default=0)
-            for cells in filter(None, reader):
-                if not least <= len(cells) <= len(names):
-                    raise DataError(f"{path}: line {reader.line_num} lacks fields or has too many")
-                # A spreadsheet may leave out what is empty at a line's end.
-                yield dict(itertools.zip_longest(names, cells, fillvalue=""))
-    except (UnicodeDecodeError, csv.Error) as error:
+            for _, row in parse_rows(file, columns, str(path)):
+                yield row
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
 
 
-def _check_columns(path: Path, found: Sequence[str], columns: Sequence[str]) -> None:
-    missing = [name for name in columns if name not in found]
-    if missing:
-        hint = " Save it with commas instead of semicolons." if ";" in "".join(found) else ""
+def parse_rows(
+    lines: Iterable[str], columns: Sequence[str], name: str
+) -> Iterator[tuple[int, Row]]:
+    """Yield each row of a table that has at least the given columns, and its first line's number.
+
+    Raises DataError as `read_table` does, calling the table by the given name.
+    """
+    reader = csv.reader(lines, strict=True)
+    start = 1
+    try:
+        names = next(reader, [])
+        _check_columns(name, names, columns)
+        least = 1 + max((names.index(column) for column in columns), default=0)
+        start = reader.line_num + 1
+        for cells in reader:
+            if cells and not least <= len(cells) <= len(names):
+                raise DataError(f"{name}: line {start} lacks fields or has too many")
+            if cells:
+                # A spreadsheet may leave out what is empty at a line's end.
+                yield start, dict(itertools.zip_longest(names, cells, fillvalue=""))
+            start = reader.line_num + 1
+    except csv.Error as error:
         raise DataError(
-            f"{path} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}.{hint}"
+            f'{name} is no CSV table: in line {start} a quote (") is opened and not closed where '
+            "its field ends"
+        ) from error
+
+
+def _check_columns(name: str, found: Sequence[str], columns: Sequence[str]) -> None:
+    twice = [column for column, count in Counter(filter(None, found)).items() if count > 1]
+    if twice:
+        raise DataError(f"{name} has two columns with the name '{shorten(twice[0])}'")
+    missing = [column for column in columns if column not in found]
+    if missing:
+        raise DataError(
+            f"{name} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}."
+            f"{_advise(missing[0], found)}"
         )
+
+
+def _advise(missing: str, found: Sequence[str]) -> str:
+    """Return what to do about a missing column, '' where nothing suggests itself."""
+    for mark, separator in SEPARATORS.items():
+        if mark in "".join(found):
+            return f" Save it with commas instead of {separator}."
+    close = find_nearest(missing, found)
+    return f" Rename '{shorten(close)}' to '{missing}'." if close else ""

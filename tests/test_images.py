@@ -83,6 +83,13 @@ def write_tiff(pixels, *, height, width, bits, **more):
     return struct.pack("<4sI", b"II*\0", 8 + len(pixels)) + pixels + directory
 
 
+def without_palette(data):
+    """A PNG without its chunk PLTE."""
+    start = data.index(b"PLTE") - 4
+    length = int.from_bytes(data[start : start + 4], "big")
+    return data[:start] + data[start + 12 + length :]
+
+
 # --- Modes -----------------------------------------------------------------------------------
 
 
@@ -471,10 +478,16 @@ def test_a_heics_size_is_checked_before_it_is_decoded(monkeypatch):
     [
         (b"", "empty file"),
         (b"Dear Sir, enclosed", r"not a picture \(starts with 'Dear Sir'\)"),
-        (b"%PDF-1.4\n", r"not a picture \(starts with '%PDF-1.4'\)"),
+        (b"%PDF-1.4\n", "^PDF, which is not read: convert it to PNG or JPEG$"),
+        (b"\0\0\0 ftypavif\0\0\0\0avifmif1", "^AVIF, which is not read"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "^JPEG 2000, which is not read"),
+        (b"\xff\x4f\xff\x51\0\x2f", "^JPEG 2000, which is not read"),  # its bare codestream
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "^SVG, which is not read"),
+        (b"<?xml version='1.0'?>\n<!-- drawn -->\n<svg width='9'/>", "^SVG, which is not read"),
+        (b"<!--" * 1000 + b"-->" * 1000, "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
         (b"8BPS\0\1" + bytes(40), "not a picture"),  # Photoshop
-        (b"P5 2 2 255 abcd", "not a picture"),  # PIL reads it; prep does not
+        (b"P5 2 2 255 abcd", "^PPM .*, which is not read"),  # PIL reads it; prep does not
         (b"BMW is no bitmap, nor is it a picture", "not a picture"),
         (b"\x1b[31m\n\xff", r"not a picture \(starts with '\\x1b\[31m\\n\\xff'\)"),
         (b"\x89PNG\r\n\x1a\n", "truncated"),
@@ -484,9 +497,17 @@ def test_a_heics_size_is_checked_before_it_is_decoded(monkeypatch):
         (b"GIF89a" + bytes(7), "truncated|unreadable GIF"),
         (
             write_tiff(bytes(9), height=3, width=3, bits=8, photometric=3),
-            "has no .* 320",
+            "its header has no ColorMap",
         ),  # colours
-        (write_tiff(bytes(9), height=3, width=3, bits=8, photometric=9), "unknown pixel mode"),
+        (write_tiff(bytes(9), height=3, width=3, bits=8, photometric=9), "of bits, channels and"),
+        (
+            write_tiff(bytes(9), height=3, width=3, bits=8, photometric=1, compression=34712),
+            "its compression, 34712, is not known",
+        ),
+        (
+            without_palette(save(Image.fromarray(GREY).convert("P"), "PNG")),
+            "its colours are in a palette, and it has none",
+        ),
     ],
 )
 def test_what_is_no_picture_says_why(data, reason):

@@ -620,6 +620,23 @@ def test_files_that_hold_no_model_are_refused_in_words(tmp_path):
         network.load(path)
 
 
+def test_a_model_that_asks_for_more_memory_than_there_is_is_refused(tmp_path):
+    keras, path = network.import_keras(), tmp_path / "model.keras"
+    layers = [keras.layers.Conv2D(7, 3), keras.layers.GlobalAveragePooling2D()]
+    network.save(keras.Sequential([keras.Input(SHAPE), *layers]), path)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(parts["config.json"])
+    next(layer for layer in config["config"]["layers"] if layer["class_name"] == "Conv2D")[
+        "config"
+    ]["filters"] = 2**45  # a petabyte of weights
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (parts | {"config.json": json.dumps(config).encode()}).items():
+            archive.writestr(name, content)
+    with pytest.raises(DataError, match="does not hold a Keras model"):
+        network.load(path)
+
+
 def test_a_model_that_brings_its_own_code_is_refused(tmp_path):
     keras = network.import_keras()
     model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2)])

@@ -5,6 +5,7 @@ from collections import Counter
 import imagehash
 import numpy as np
 import pytest
+from conftest import run_to, write_params
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
@@ -14,6 +15,7 @@ from pipeline.splits import (
     check_parts,
     choose_share,
     find_near_duplicates,
+    find_uneven,
     merge_groups,
     split_folds,
     split_shares,
@@ -141,6 +143,52 @@ def test_shares_that_leave_nothing_are_refused():
         split_shares(text("ab" * 20), text(range(40)), test=0.6, val=0.5, seed=1)
 
 
+@pytest.mark.parametrize("of_pages", [False, True])
+@pytest.mark.parametrize(("test", "val"), [(0.99, 0.0), (0.01, 0.97), (0.5, 0.49)])
+def test_shares_that_leave_nothing_once_rounded_are_refused(of_pages, test, val):
+    labels, groups = text("ab" * 20), text(np.arange(40) // (4 if of_pages else 1))
+    with pytest.raises(DataError, match="leave nothing to train on"):
+        split_shares(labels, groups, test=test, val=val, seed=1)
+
+
+@given(
+    counts=st.lists(st.integers(2, 30), min_size=2, max_size=4),
+    test=st.floats(0.01, 0.99),
+    val=st.floats(0, 0.99),
+    size=st.integers(1, 3),
+)
+@settings(max_examples=30, deadline=None)
+def test_any_shares_give_a_split_or_a_sentence(counts, test, val, size):
+    labels = text(np.repeat(list("abcd")[: len(counts)], counts))
+    groups = text(np.arange(len(labels)) // size)
+    try:
+        parts = split_shares(labels, groups, test=test, val=val, seed=1)
+    except DataError:
+        return
+    assert {"train", "test"} <= set(parts)
+
+
+def test_a_class_of_which_too_much_or_too_little_is_tested_is_named():
+    labels = text("a" * 40 + "b" * 40 + "c" * 40)
+    test = np.zeros(120, bool)
+    test[[*range(4), *range(40, 52), *range(80, 88)]] = True  # 10 %, 30 % and 20 %: 20 % of all
+    assert find_uneven(labels, test) == (0.2, [])
+    test[3], test[88] = False, True
+    assert find_uneven(labels, test) == (0.2, [("a", 0.075)])
+    test[:3], test[52:55] = False, True
+    assert find_uneven(labels, test) == (0.2, [("a", 0.0)])
+    test[88:93], test[80:85], test[55:60] = False, False, True
+    share, uneven = find_uneven(labels, test)
+    assert share == pytest.approx(23 / 120)
+    assert uneven == [("a", 0.0), ("c", 0.075), ("b", 0.5)]
+
+
+def test_a_class_that_is_less_than_a_tile_off_is_even_enough():
+    labels = text("a" * 100 + "bbb")
+    test = np.arange(103) % 10 == 0  # 10 of the a, 1 of the b: a third
+    assert find_uneven(labels, test) == (pytest.approx(11 / 103), [])
+
+
 def test_near_duplicates_are_tied_through_each_other():
     """a-b and b-c are one bit apart and so a-c two: still one cluster; the rest is alone."""
     hashes = np.array([0b1, 0b11, 0b111, 0xFF00, 0xFFFF0000], np.uint64)
@@ -215,3 +263,51 @@ def test_clusters_are_those_of_comparing_all_with_all(seed, distance, count):
     _, expected = connected_components(graph, directed=False)
     same = clusters[:, None] == clusters
     np.testing.assert_array_equal(same, expected[:, None] == expected)
+
+
+# --- What `prep split` says early ----------------------------------------------------------
+
+
+def give_groups(project, sizes):
+    """Let raw/labels.csv make groups of so many pictures of each class: (bars, squares)."""
+    lines, next_of = ["source,group"], {"bar": 0, "square": 0}
+    for group, pictures in enumerate(sizes):
+        for name, count in zip(next_of, pictures, strict=True):
+            numbers = range(next_of[name], next_of[name] + count)
+            lines += [f"raw/pictures/{name}/{number:03}.png,writer {group}" for number in numbers]
+            next_of[name] += count
+    (project / "raw/labels.csv").write_text("\n".join(lines))
+    write_params(project, balance={"method": "none"})
+
+
+def split_all(prep):
+    run_to(prep, "balance")
+    code, _, errors = prep("split")
+    assert code == 0
+    return errors
+
+
+def test_too_few_groups_for_a_verdict_are_told_before_anything_is_trained(project, prep):
+    give_groups(project, [(2, 2)] * 10 + [(0, 2)])
+    errors = split_all(prep)
+    assert "only 4 groups in the test set; from fewer than 20 prep compare gives no" in errors
+    assert "a larger split.test, or split.folds" in errors
+    assert "groups stay whole" not in errors
+
+
+def test_single_pictures_are_no_groups_to_warn_of(project, prep):
+    assert split_all(prep) == ""
+
+
+def test_enough_groups_over_all_folds_are_not_warned_of(project, prep):
+    give_groups(project, [(1, 1)] * 20)
+    write_params(project, split={"test": 0.3, "val": 0.2, "folds": 3, "group": "page", "seed": 1})
+    assert split_all(prep) == ""
+
+
+def test_classes_that_whole_groups_make_uneven_are_named(project, prep):
+    give_groups(project, [(16, 1), (1, 10), (3, 11)])
+    write_params(project, split={"test": 0.3, "val": 0.0, "folds": 1, "group": "page", "seed": 1})
+    errors = split_all(prep)
+    assert "only 1 group in the test set" in errors
+    assert "of class 'square', but 42% of all tiles, because groups stay whole" in errors

@@ -23,7 +23,8 @@ def init_project(folder: Path, preset: str) -> str:
         )
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; give the name of a new folder")
-    kept = "" if not (folder / "params.yaml").exists() else " (its own params.yaml was kept, not this preset's)"
+    has_params = (folder / "params.yaml").exists()
+    kept = " (its own params.yaml was kept, not this preset's)" if has_params else ""
     with as_file(files("pipeline") / "presets") as presets:
         copy_new(presets / "road.yaml", folder / "dvc.yaml")
         copy_new(presets / "raw-README.md", folder / "raw" / "README.md")

@@ -7,24 +7,75 @@ import numpy.typing as npt
 
 from pipeline import contact, images, tiles
 from pipeline.atomic import whole_file
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnusableFileError
 from pipeline.store import open_dataset, read_glyphs
 
 MOST = 400  # pictures on a sheet
 GLYPH_SIDE = 64  # pixels; glyphs have all sizes
+MOST_NAMES = 10  # of files that a folder is said to hold
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SHOWN = "prep show shows tiles.h5, glyphs.h5 and the variants below augmented/"
 
 
 def show_file(file: Path, target: Path) -> str:
     """Write a contact sheet of a dataset, variants or glyph file as a JPEG."""
+    refuse_raw(target)
+    refuse_folder(file)
     if not file.is_file():
         raise DataError(f"there is no file {file}")
-    shown, count = read_pictures(file)
+    with file.open("rb") as stream:
+        is_hdf5 = stream.read(len(SIGNATURE)) == SIGNATURE
+    if file.suffix != ".h5" and not is_hdf5:
+        raise DataError(f"{file} is no HDF5 file: {SHOWN}")
+    try:
+        shown, count = read_pictures(file)
+    except UnusableFileError as error:
+        if is_made(file):
+            raise
+        raise DataError(f"{file} {error.reason}: {SHOWN}") from error  # never: delete it
     if not count:
         raise DataError(f"{file} holds no picture")
     sheet = contact.lay_out(shown, columns=contact.square_columns(len(shown)))
     with whole_file(target) as part:
         part.write_bytes(images.encode_jpeg(sheet, quality=85))
     return f"{len(shown):,} of {count:,} pictures in {target}"
+
+
+def refuse_raw(target: Path) -> None:
+    """Raise DataError where a picture would be taken for one of the user's."""
+    folder = target.resolve().parent
+    for root in folder.parents:
+        if (root / "params.yaml").is_file() and folder.is_relative_to((root / "raw").resolve()):
+            raise DataError(
+                f"{target} would be written under raw/ and taken for your picture: go to another "
+                "folder, such as your project's"
+            )
+
+
+def refuse_folder(folder: Path) -> None:
+    """Raise DataError for a folder, with the files in it that could be shown."""
+    if not folder.is_dir():
+        return
+    found = sorted(path.relative_to(folder).as_posix() for path in find_shown(folder))
+    if not found:
+        raise DataError(f"{folder} is a folder with no HDF5 file in it: {SHOWN}")
+    more = f" and {len(found) - MOST_NAMES:,} more" if len(found) > MOST_NAMES else ""
+    raise DataError(
+        f"{folder} is a folder; name one of its files: {', '.join(found[:MOST_NAMES])}{more}"
+    )
+
+
+def find_shown(folder: Path) -> list[Path]:
+    """Return the HDF5 files of a folder, or else of its folders."""
+    return list(folder.glob("*.h5")) or list(folder.glob("*/*.h5"))
+
+
+def is_made(file: Path) -> bool:
+    """Return whether a file is where the road writes one, which it can do again."""
+    path = file.parent.resolve() / file.name  # DVC may have put a link to its cache there
+    by_name = path.name in {"tiles.h5", "glyphs.h5"} and path.parent.name == "processed"
+    return by_name or path.parts[-4:-2] == ("processed", "augmented")
 
 
 def read_pictures(file: Path) -> tuple[npt.NDArray[np.uint8], int]:

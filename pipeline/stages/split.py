@@ -12,6 +12,7 @@ import numpy.typing as npt
 from pipeline import images
 from pipeline.boxes import scan_of
 from pipeline.catalogue import scan_id_of
+from pipeline.console import warn
 from pipeline.errors import DataError
 from pipeline.parallel import map_in_order
 from pipeline.params import Params
@@ -20,12 +21,14 @@ from pipeline.scans import read_catalogue
 from pipeline.splits import (
     check_parts,
     find_near_duplicates,
+    find_uneven,
     merge_groups,
     split_folds,
     split_shares,
 )
 from pipeline.store import open_dataset
 from pipeline.tables import COLUMNS, Row, read_table, write_table
+from pipeline.verdicts import MINIMUM_GROUPS
 
 WINDOW = 512  # tiles that a process reads at once
 
@@ -46,10 +49,45 @@ def split(project: Project, params: Params) -> str:
         needed = ["train", "val"] if params.split.val else ["train"]
         check_parts(labels, parts, params.classes, [*needed, "test"])
     write_table(project.output("split.csv"), COLUMNS["split"], to_rows(rows, groups, folds))
+    for doubt in (doubt_groups(groups, given, folds), doubt_balance(labels, groups, given, folds)):
+        if doubt:
+            warn(doubt)
     note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
     if lost := int((folds[0] == "").sum()):
         note += f"; {lost:,} left out, whose group is in the test set as given"
     return f"{describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+
+
+def doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
+    """Return a sentence when the test set has too few groups for verdicts, else ''."""
+    tested = groups[np.any([parts == "test" for parts in folds], axis=0)]
+    count = len(set(tested))
+    if count >= MINIMUM_GROUPS or len(tested) < 2 * count:  # most are single pictures
+        return ""
+    is_drawn = len(folds) == 1 and not (given == "test").any()
+    cures = "more pages or writers" + ", a larger split.test, or split.folds" * is_drawn
+    return (
+        f"only {count} group{'s' * (count != 1)} in the test set; from fewer than "
+        f"{MINIMUM_GROUPS} prep compare gives no verdict: {cures}"
+    )
+
+
+def doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Column]) -> str:
+    """Return a sentence when whole groups make classes uneven in the test set, else ''.
+
+    In cross-validation every tile is tested, and a test set as given is as it is wanted.
+    """
+    if len(folds) > 1 or (given == "test").any() or len(set(groups)) == len(groups):
+        return ""
+    share, uneven = find_uneven(labels, folds[0] == "test")
+    if not uneven:
+        return ""
+    extremes = dict.fromkeys((uneven[0], uneven[-1]))
+    said = " and ".join(f"{part:.0%} of class '{name}'" for name, part in extremes)
+    return (
+        f"the test set holds {said}, but {share:.0%} of all tiles, because groups stay whole: more "
+        "pages or writers of each class make it even"
+    )
 
 
 def refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
