@@ -14,7 +14,6 @@ MOST = 400  # pictures on a sheet
 GLYPH_SIDE = 64  # pixels; glyphs have all sizes
 MOST_NAMES = 10  # of files that a folder is said to hold
 
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SHOWN = "prep show shows tiles.h5, glyphs.h5 and the variants below augmented/"
 
 
@@ -24,10 +23,8 @@ def show_file(file: Path, target: Path) -> str:
     refuse_folder(file)
     if not file.is_file():
         raise DataError(f"there is no file {file}")
-    with file.open("rb") as stream:
-        is_hdf5 = stream.read(len(SIGNATURE)) == SIGNATURE
-    if file.suffix != ".h5" and not is_hdf5:
-        raise DataError(f"{file} is no HDF5 file: {SHOWN}")
+    if file.suffix != ".h5":
+        raise DataError(f"{file} is no .h5 file: {SHOWN}")
     try:
         shown, count = read_pictures(file)
     except UnusableFileError as error:
