@@ -39,7 +39,9 @@ NOT_YAML = (
 )  # fmt: skip
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
 FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
-RESERVED_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+RESERVED_ON_WINDOWS = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE
+)
 
 
 def check_name(name: object) -> str:
