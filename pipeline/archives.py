@@ -33,7 +33,7 @@ from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, cast
 
-from pipeline.errors import DataError
+from pipeline.errors import OUT_OF_MEMORY, DataError
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,6 @@ _SPREADSHEETS = {".xlsx", ".ods"}  # zip archives by their content
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
 _ESCAPE = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
-
-OUT_OF_MEMORY = "too large for the memory that it may take"
 
 # What zipfile, tarfile and the libraries under them are known to raise on broken archives.
 _ARCHIVE_ERRORS = (

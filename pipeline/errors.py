@@ -46,6 +46,8 @@ def shorten(text: str, most: int = 100) -> str:
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
+OUT_OF_MEMORY = "too large for the memory that it may take"  # of a picture, or its archive
+
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 

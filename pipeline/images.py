@@ -43,7 +43,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from pipeline.errors import DataError
+from pipeline.errors import OUT_OF_MEMORY, DataError
 
 Pixels = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -258,7 +258,7 @@ def _careful(kind: str, max_pixels: int) -> Iterator[None]:
         except Image.DecompressionBombError as error:
             raise PictureError(f"too large: more than {max_pixels:,} pixels") from error
         except MemoryError as error:
-            raise PictureError("too large for the memory that it may take") from error
+            raise PictureError(OUT_OF_MEMORY) from error
         except _DECODER_ERRORS as error:
             raise PictureError(_explain(kind, error, warned)) from error
         finally:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import images
-from pipeline.archives import OUT_OF_MEMORY, PictureFile
-from pipeline.errors import DataError
+from pipeline.archives import PictureFile
+from pipeline.errors import OUT_OF_MEMORY, DataError
 from pipeline.isolation import held_to
 
 

@@ -38,6 +38,10 @@ class Project:
         """params.yaml."""
         return self.root / "params.yaml"
 
+    def is_raw(self, path: Path) -> bool:
+        """Return whether a path lies under raw/, where all is taken for the user's pictures."""
+        return path.resolve().is_relative_to((self.root / "raw").resolve())
+
     def output(self, *parts: str) -> Path:
         """Return the path of something under processed/, to be written."""
         return self.root.joinpath("processed", *parts)

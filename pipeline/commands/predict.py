@@ -142,7 +142,7 @@ def refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
 def choose_folder(project: Project, out: Path | None) -> Path:
     """Return the folder for the drawings, which must not be taken for data."""
     folder = project.output("predictions") if out is None else out
-    if folder.resolve().is_relative_to((project.root / "raw").resolve()):
+    if project.is_raw(folder):
         raise DataError(f"--out {folder}: drawings under raw/ would be taken for your pictures")
     if folder.exists() and not folder.is_dir():
         raise DataError(f"--out {folder} is a file; give the name of a folder")

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pipeline import contact, images, tiles
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError, UnusableFileError
+from pipeline.project import Project
 from pipeline.store import open_dataset, read_glyphs
 
 MOST = 400  # pictures on a sheet
@@ -42,8 +43,8 @@ def show_file(file: Path, target: Path) -> str:
 def refuse_raw(target: Path) -> None:
     """Raise DataError where a picture would be taken for one of the user's."""
     folder = target.resolve().parent
-    for root in folder.parents:
-        if (root / "params.yaml").is_file() and folder.is_relative_to((root / "raw").resolve()):
+    for project in map(Project, folder.parents):
+        if project.params_file.is_file() and project.is_raw(folder):
             raise DataError(
                 f"{target} would be written under raw/ and taken for your picture: go to another "
                 "folder, such as your project's"

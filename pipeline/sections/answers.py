@@ -1,6 +1,6 @@
 """Section 6: right and wrong - confusion, scores, mistakes, what was repaired or broken."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from pipeline.project import Project
 from pipeline.results import Ablation, read_confidence
 from pipeline.sections.figures import Figure, embed, scale_of
 from pipeline.store import DatasetFile
-from pipeline.tables import COLUMNS, Row, read_table
+from pipeline.tables import Row
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Answers:
 class Pictures:
     """The test tiles by their place among the labels, read from tiles.h5 when asked for.
 
-    `catalogue`: its rows, which say what file each tile came from.
+    `catalogue`: its rows that are used, which say what file each tile came from.
     """
 
     def __init__(self, tiles: DatasetFile, ids: list[str], catalogue: list[Row]) -> None:
         self._tiles = tiles
         self._ids = ids
-        self._scans = {scan_id_of(row): row for row in catalogue if row["status"] == "ok"}
+        self._scans = {scan_id_of(row): row for row in catalogue}
         places = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
         self._rows = np.array([places[tile_id] for tile_id in ids], int)
 
@@ -68,11 +68,9 @@ class Pictures:
 
 
 def show_answers(
-    project: Project, params: Params, ablation: Ablation, tiles: DatasetFile
+    project: Project, params: Params, ablation: Ablation, pictures: Pictures
 ) -> dict[str, object]:
     """Return every scored experiment's answers, and which classes have no test pictures."""
-    catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
-    pictures = Pictures(tiles, ablation.ids, catalogue)
     by_name = {arm.name: arm for arm in ablation.arms}
     untested = [
         name for number, name in enumerate(params.classes) if not (ablation.labels == number).any()
@@ -196,8 +194,11 @@ def show_turned(
 def draw(pictures: Pictures, shown: list[int], captions: list[str]) -> list[Figure]:
     """Return the test tiles as figures, each with its origin."""
     return [
-        replace(
-            embed(tile, f"test picture: {caption}", caption, scale=scale_of(tile.shape[0])),
+        embed(
+            tile,
+            f"test picture: {caption}",
+            caption,
+            scale=scale_of(tile.shape[0]),
             origin=pictures.name(picture),
         )
         for picture, tile, caption in zip(shown, pictures.read(shown), captions, strict=True)

@@ -27,7 +27,9 @@ class Figure:
     origin: str = ""  # the file, and the id of the box on it, as raw/labels.csv names them
 
 
-def embed(pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1) -> Figure:
+def embed(
+    pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1, origin: str = ""
+) -> Figure:
     """Return uint8 (H, W), (H, W, 1) or (H, W, 3) as a figure, shown `scale` times as large."""
     height, width = pixels.shape[:2]
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
@@ -39,6 +41,7 @@ def embed(pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1) -> Fig
         scale * height,
         caption,
         sharp=scale > 1,
+        origin=origin,
     )
 
 

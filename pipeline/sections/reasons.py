@@ -1,7 +1,7 @@
 """Section 7: why - what the networks looked at in pictures that an experiment turned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -16,7 +16,6 @@ from pipeline.project import Project
 from pipeline.results import Ablation
 from pipeline.sections.answers import Pictures
 from pipeline.sections.figures import Figure, Pixels, embed, scale_of
-from pipeline.store import DatasetFile
 from pipeline.tables import COLUMNS, read_table
 
 
@@ -33,14 +32,12 @@ class Reasons:
 
 
 def show_reasons(
-    project: Project, params: Params, ablation: Ablation, tiles: DatasetFile
+    project: Project, params: Params, ablation: Ablation, pictures: Pictures
 ) -> list[Reasons]:
     """Return for each experiment with a control what decided in pictures that it turned."""
     if not params.report.reasons:
         return []
     by_name = {arm.name: arm for arm in ablation.arms}
-    catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
-    pictures = Pictures(tiles, ablation.ids, catalogue)
     return [
         show_arm(project, params, ablation, pictures, arm, by_name[arm.control])
         for arm in ablation.arms
@@ -132,8 +129,8 @@ def draw_maps(
         caption = f"{truth}: {first}, then {second}"
         alt = f"a test picture of {truth}, and what spoke for {first}, then for {second}"
         sheet = contact.lay_out(row, columns=3)
-        shown = embed(sheet, alt, caption, scale=scale_of(tile.shape[0]))
-        figures.append(replace(shown, origin=pictures.name(place)))
+        scale, origin = scale_of(tile.shape[0]), pictures.name(place)
+        figures.append(embed(sheet, alt, caption, scale=scale, origin=origin))
     return figures
 
 

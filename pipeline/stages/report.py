@@ -5,7 +5,8 @@ from pipeline.experiments import open_tiles
 from pipeline.params import Params
 from pipeline.project import Project
 from pipeline.results import list_scored, load_ablation
-from pipeline.sections.answers import show_answers
+from pipeline.scans import read_catalogue
+from pipeline.sections.answers import Pictures, show_answers
 from pipeline.sections.data import show_data
 from pipeline.sections.landscape import show_landscape
 from pipeline.sections.plots import write_plots
@@ -33,9 +34,12 @@ def report(project: Project, params: Params) -> str:
         scored = list_scored(project, params)
         content["unscored"] = [name for name in params.experiments if name not in scored]
         ablation = load_ablation(project, params, names=scored) if scored else None
-        content["verdicts"] = show_verdicts(params, ablation) if ablation else None
-        content["answers"] = show_answers(project, params, ablation, tiles) if ablation else None
-        content["reasons"] = show_reasons(project, params, ablation, tiles) if ablation else []
+        content |= {"verdicts": None, "answers": None, "reasons": []}
+        if ablation:
+            pictures = Pictures(tiles, ablation.ids, read_catalogue(project))
+            content["verdicts"] = show_verdicts(params, ablation)
+            content["answers"] = show_answers(project, params, ablation, pictures)
+            content["reasons"] = show_reasons(project, params, ablation, pictures)
         arms = ablation.arms if ablation else []
         content["provenance"] = show_provenance(project, params, arms)
     with whole_folder(project.output("report")) as folder:
