@@ -32,13 +32,14 @@ import numpy.typing as npt
 import yaml
 from sklearn.datasets import load_digits
 
-from pipeline import ops, parallel
-from pipeline.params import Params, load_params
+from pipeline import parallel
+from pipeline.augmentation import recipes
+from pipeline.augmentation.warps import rotate
+from pipeline.dataset.store import Rows, create_dataset, open_dataset, rows_per_chunk
+from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.project import Project
+from pipeline.settings.params import Params, load_params
 from pipeline.stages.augment import augment
-from pipeline.store import Rows, create_dataset, open_dataset, rows_per_chunk
-from pipeline.tables import COLUMNS, write_table
-from pipeline.warps import rotate
 
 try:
     import Augmentor
@@ -177,7 +178,7 @@ def list_candidates(
     with open_dataset(project.input("tiles.h5")) as tiles:
         compression = 1 if tiles.compressed else None
     op = params.augment[name]
-    draws = ops.draw(op, 1, [str(row) for row in range(count)], 0)
+    draws = recipes.draw(op, 1, [str(row) for row in range(count)], 0)
     loops = {"albumentations": loop_albumentations, "Keras": loop_keras}
     if Augmentor and name in AUGMENTOR:
         loops["Augmentor"] = loop_augmentor
@@ -186,7 +187,7 @@ def list_candidates(
         for peer, loop in loops.items()
     }
     return work | {
-        "warp": (count, lambda: ops.apply(op, images, draws)),
+        "warp": (count, lambda: recipes.apply(op, images, draws)),
         "write": (count, lambda: write_bare(out, images, compression)),
         "prep 1": (count, lambda: augment(project, params, name, jobs=1)),
         "prep 2": (count, lambda: augment(project, params, name, jobs=2)),

@@ -22,8 +22,8 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.formreading import FormPage, read_form
-from pipeline.forms import Form, form_boxes, marker_squares, plan_forms
+from pipeline.forms.layout import Form, form_boxes, marker_squares, plan_forms
+from pipeline.forms.reading import FormPage, read_form
 
 # The tests photograph pages too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))

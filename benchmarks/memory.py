@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from pipeline.store import Rows, create_dataset
-from pipeline.tables import COLUMNS, write_table
+from pipeline.dataset.store import Rows, create_dataset
+from pipeline.dataset.tables import COLUMNS, write_table
 
 SHAPE = (80, 80, 3)
 CLASSES = ["cat", "dog"]

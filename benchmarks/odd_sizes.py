@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pipeline import paper
+from pipeline.pages import rendering
 
 DIGITS = [str(digit) for digit in range(10)]
 STAGES = "ingest,segment,normalise,balance,split"
@@ -39,8 +39,8 @@ def write_tiny(folder: Path, classes: list[str], count: int) -> None:
 def draw_page(height: int, width: int, number: int) -> np.ndarray:
     """Return a page of the sample's handwriting, row r holding r, enlarged to a size in pixels."""
     digits = load_digits()
-    rows = paper.deal_pages(digits.target, seed=1)[number]
-    page = paper.render_page([list(digits.images[row]) for row in rows], seed=number)
+    rows = rendering.deal_pages(digits.target, seed=1)[number]
+    page = rendering.render_page([list(digits.images[row]) for row in rows], seed=number)
     return cv2.resize(page.pixels, (width, height), interpolation=cv2.INTER_CUBIC)
 
 

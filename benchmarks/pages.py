@@ -23,8 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from photography import DPI, MM, Picture, Shot, photograph, scan
 
-from pipeline import images, pages, paper
-from pipeline.params import Params
+from pipeline.intake import images
+from pipeline.pages import reading, rendering
+from pipeline.settings.params import Params
 from pipeline.stages.normalise import to_tile
 from pipeline.stages.segment import search_file
 
@@ -45,8 +46,8 @@ PARAMS = Params.model_validate(
 
 def draw_page(number: int, dpi: int = 200) -> Picture:
     digits = load_digits()
-    rows = paper.deal_pages(digits.target, seed=number)[number]
-    return paper.render_page([list(digits.images[row]) for row in rows], number, dpi).pixels
+    rows = rendering.deal_pages(digits.target, seed=number)[number]
+    return rendering.render_page([list(digits.images[row]) for row in rows], number, dpi).pixels
 
 
 def take_photo(number: int) -> bytes:
@@ -73,7 +74,7 @@ def measure_photos() -> None:
         start = time.process_time()
         photo = images.decode_page(data)
         decoded = time.process_time()
-        found += len(pages.find_glyphs(photo, "rows"))
+        found += len(reading.find_glyphs(photo, "rows"))
         decoding.append(decoded - start)
         finding.append(time.process_time() - decoded)
     total = [sum(pair) for pair in zip(decoding, finding, strict=True)]

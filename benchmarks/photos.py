@@ -28,9 +28,10 @@ import yaml
 from joblib import cpu_count
 from PIL import Image
 
-from pipeline import images, tiles
-from pipeline.params import Tile
+from pipeline.intake import images
+from pipeline.settings.params import Tile
 from pipeline.stages.normalise import cut_tile
+from pipeline.tiles import normalising
 
 TILE = Tile(size=80, channels=3, method="photo", fit="crop")
 
@@ -40,7 +41,7 @@ def find_photos(folder: Path) -> list[Path]:
 
 
 def side_needed(size: tuple[int, int], tile: Tile) -> int:
-    share = tiles.share_needed((0, 0, *size), tile.size, tile.fit)
+    share = normalising.share_needed((0, 0, *size), tile.size, tile.fit)
     return int(np.ceil(share * min(size)))
 
 
@@ -133,7 +134,7 @@ def compare_tiles(data: bytes, tile: Tile) -> tuple[bool, float]:
     full = images.decode_page(data)
     box = (0, 0, full.shape[1], full.shape[0])
     [photo] = images.decode_reduced(data, side_needed(box[2:], tile))
-    exact = tiles.normalise_photo(full, tile.size, tile.channels, tile.fit)
+    exact = normalising.normalise_photo(full, tile.size, tile.channels, tile.fit)
     return photo.factor > 1, float(np.abs(cut_tile(photo, box, tile).astype(int) - exact).mean())
 
 

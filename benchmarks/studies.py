@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import network
-from pipeline.archives import find_files
 from pipeline.console import progress
-from pipeline.images import decode_page
-from pipeline.outside import Outside, read_outside
-from pipeline.schedule import Schedule
-from pipeline.tiles import normalise_photo
+from pipeline.intake.archives import find_files
+from pipeline.intake.images import decode_page
+from pipeline.intake.outside import Outside, read_outside
+from pipeline.network import building
+from pipeline.tiles.normalising import normalise_photo
+from pipeline.training.schedule import Schedule
 
 MNIST, CIFAR, PETS = "MNIST", "CIFAR-10", "its cats and dogs"
 SIDE = 32  # pixels, of CIFAR's pictures
@@ -122,12 +122,12 @@ def choose_classes(pictures: Outside, classes: list[str]) -> Outside:
 def run_study(study: Study, data: Dataset, seeds: int) -> Outcome:
     """Train a study's model with each seed on all training pictures, and test it."""
     shape = data.train.images.shape[1:]
-    model = network.build(study.model, shape, len(data.train.classes), seed=0)
-    outcome = Outcome(network.count_parameters(model), [], [])
+    model = building.build(study.model, shape, len(data.train.classes), seed=0)
+    outcome = Outcome(building.count_parameters(model), [], [])
     for seed in range(seeds):
-        network.restart(model, seed)
+        building.restart(model, seed)
         outcome.seconds.append(train(model, study, data.train, seed))
-        outcome.accuracies.append(network.measure(model, data.test.images, data.test.labels)[1])
+        outcome.accuracies.append(building.measure(model, data.test.images, data.test.labels)[1])
     return outcome
 
 
@@ -136,7 +136,7 @@ def train(model: Any, study: Study, pictures: Outside, seed: int) -> float:
     steps = study.count_steps(len(pictures.labels))
     order = Schedule(seed, len(pictures.labels), 0, steps, study.batch_size)
     with progress(f"{study.model}, seed {seed}", steps) as advance:
-        history = network.fit(
+        history = building.fit(
             model,
             lambda step: (pictures.images[order[step]], pictures.labels[order[step]]),
             steps=steps,
@@ -184,14 +184,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", type=Path, help="folder of the four IDX files")
     parser.add_argument("--cifar", type=Path, help="folder or zip of train/CLASS/, test/CLASS/")
-    parser.add_argument("--models", nargs="*", default=network.MODELS, choices=network.MODELS)
+    parser.add_argument("--models", nargs="*", default=building.MODELS, choices=building.MODELS)
     parser.add_argument("--seeds", type=int, help="trainings of each (default: 3 of quick ones)")
     arguments = parser.parse_args()
     datasets = read_datasets(arguments.mnist, arguments.cifar)
     wanted = [s for s in STUDIES if s.data in datasets and s.model in arguments.models]
     if not wanted:
         parser.error("nothing to train: give --mnist FOLDER or --cifar FOLDER_OR_ZIP, or both")
-    print(f"{len(os.sched_getaffinity(0))} cores, {network.versions()}\n")
+    print(f"{len(os.sched_getaffinity(0))} cores, {building.versions()}\n")
     print(write_line(COLUMNS), write_line(("---",) * len(COLUMNS)), sep="\n", flush=True)
     for study in wanted:
         outcome = run_study(study, datasets[study.data], arguments.seeds or study.seeds)

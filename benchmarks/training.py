@@ -4,7 +4,7 @@ For each model the peers work in turn in every round, on the same pictures, for 
 the same settings of TensorFlow:
 
 fit        keras' own model.fit on arrays in memory, float32: one epoch, shuffled, nothing printed
-memory     pipeline.network.fit on a pool that fits into train.memory_mb
+memory     pipeline.network.building.fit on a pool that fits into train.memory_mb
 disk       the same on a pool that does not, streamed from its files (pictures of writing are
            compressed there, photos are not)
 bfloat16   the same as memory, with train.precision: bfloat16
@@ -32,14 +32,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pipeline import network
-from pipeline.experiments import Pool, Tiles
-from pipeline.outside import Outside, read_outside
-from pipeline.schedule import Schedule
-from pipeline.scores import choose_classes
-from pipeline.store import Rows, create_dataset
-from pipeline.streams import Part, open_images
-from pipeline.verdicts import estimate_difference, judge_family
+from pipeline.dataset.store import Rows, create_dataset
+from pipeline.dataset.streams import Part, open_images
+from pipeline.intake.outside import Outside, read_outside
+from pipeline.network import building
+from pipeline.training.pool import Pool, Tiles
+from pipeline.training.schedule import Schedule
+from pipeline.verdicts.estimates import estimate_difference, judge_family
+from pipeline.verdicts.scores import choose_classes
 
 # --- Time ------------------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ def train(model: Any, tiles: Tiles, setting: Setting) -> None:
     """Train for one pass as `prep train` does."""
     pool = Pool(0, ["a", "b"], tiles, len(tiles), None)
     order = Schedule(0, len(tiles), 0, setting.steps, setting.batch_size)
-    network.fit(
+    building.fit(
         model,
         lambda step: pool.take(order[step], order.passes(step), 0),
         steps=setting.steps,
@@ -96,7 +96,7 @@ def make_peers(setting: Setting, stack: ExitStack) -> dict[str, Callable[[], Any
     images = stack.enter_context(open_images([part], in_memory=False, scratch=folder))
     far = Tiles(images, near.labels, near.ids)
     full, half = (
-        network.build(setting.model, setting.shape, 2, seed=0, precision=precision)
+        building.build(setting.model, setting.shape, 2, seed=0, precision=precision)
         for precision in ("float32", "bfloat16")
     )
     return {
@@ -140,7 +140,7 @@ def time_setting(setting: Setting, rounds: int) -> None:
 
 def build_to_the_end(name: str, shape: tuple[int, int, int], class_count: int) -> Any:
     """Make a model that computes its last layer in bfloat16 too, as Keras's global policy does."""
-    model = network.build(name, shape, class_count, seed=0, precision="bfloat16")
+    model = building.build(name, shape, class_count, seed=0, precision="bfloat16")
     model.layers[-1].dtype_policy = "mixed_bfloat16"
     lower = type(model).from_config(model.get_config())
     lower.compile(
@@ -159,7 +159,7 @@ def enlarge(pictures: Outside, side: int | None) -> Outside:
     return replace(pictures, images=np.stack(larger).reshape(len(larger), side, side, -1))
 
 
-def take(pictures: Outside, used: np.ndarray, order: Schedule, step: int) -> network.Batch:
+def take(pictures: Outside, used: np.ndarray, order: Schedule, step: int) -> building.Batch:
     rows = used[order[step]]
     return pictures.images[rows], pictures.labels[rows]
 
@@ -171,8 +171,8 @@ def study_precision(source: Path, chosen: argparse.Namespace) -> None:
     )
     wanted = chosen.model, pictures.images.shape[1:], len(pictures.classes)
     models = {
-        "float32": network.build(*wanted, seed=0),
-        "bfloat16": network.build(*wanted, seed=0, precision="bfloat16"),
+        "float32": building.build(*wanted, seed=0),
+        "bfloat16": building.build(*wanted, seed=0, precision="bfloat16"),
         "bfloat16 to the end": build_to_the_end(*wanted),
     }
     right: dict[str, list[np.ndarray]] = {precision: [] for precision in models}
@@ -181,15 +181,15 @@ def study_precision(source: Path, chosen: argparse.Namespace) -> None:
         held, used = np.split(drawn, [min(len(drawn) // 10, 2000)])
         order = Schedule(seed, len(used), 0, chosen.steps, chosen.batch_size)
         for precision, model in models.items():
-            network.restart(model, seed)
-            network.fit(
+            building.restart(model, seed)
+            building.fit(
                 model,
                 partial(take, pictures, used, order),
                 steps=chosen.steps,
                 validate_every=max(1, chosen.steps // 5),
                 validation=(pictures.images[held], pictures.labels[held]),
             )
-            said = choose_classes(network.predict(model, test.images))
+            said = choose_classes(building.predict(model, test.images))
             right[precision].append(said == test.labels)
         scores = [f"{precision} {100 * runs[-1].mean():.2f}" for precision, runs in right.items()]
         print(f"seed {seed}: {', '.join(scores)}", flush=True)

@@ -28,12 +28,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from pipeline import network, ops, warps
-from pipeline.ablation import ALL, Arm, Result, compare_arms
-from pipeline.outside import Outside, read_outside
-from pipeline.schedule import Schedule
-from pipeline.scores import choose_classes, score_run
-from pipeline.verdicts import CANNOT_TELL, HELPS, HURTS, NO_EFFECT
+from pipeline.augmentation import recipes, warps
+from pipeline.intake.outside import Outside, read_outside
+from pipeline.network import building
+from pipeline.training.schedule import Schedule
+from pipeline.verdicts.ablation import ALL, Arm, Result, compare_arms
+from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT
+from pipeline.verdicts.scores import choose_classes, score_run
 
 TRAINING, VALIDATION, TEST = 1000, 200, 1000  # pictures of a study
 SEEDS = 5  # of a study
@@ -104,18 +105,18 @@ def add_variants(images: Images, rows: Rows, arm: str) -> Images:
     """Return the originals and after them the arm's variants; a picture's row is its id."""
     if arm == NONE:
         return images
-    op = ops.parse_op(arm, OPS[arm])
-    draws = ops.draw(op, op.seed, [str(row) for row in rows], copy=0)
-    return np.concatenate([images, ops.apply(op, images, draws)])
+    op = recipes.parse_op(arm, OPS[arm])
+    draws = recipes.draw(op, op.seed, [str(row) for row in rows], copy=0)
+    return np.concatenate([images, recipes.apply(op, images, draws)])
 
 
 def train(
     model: Any, images: Images, labels: Rows, validation: tuple[Images, Rows], seed: int
 ) -> None:
     """Train as `prep train` does; the first images are the originals."""
-    network.restart(model, seed)
+    building.restart(model, seed)
     order = Schedule(seed, TRAINING, len(images) - TRAINING, STEPS, BATCH_SIZE)
-    network.fit(
+    building.fit(
         model,
         lambda step: (images[order[step]], labels[order[step]]),
         steps=STEPS,
@@ -145,7 +146,7 @@ def run_arms(
         said = []
         for seed in seeds:
             train(model, images, labels, validation, seed)
-            said.append(choose_classes(network.predict(model, asked, 2048)).astype(np.uint8))
+            said.append(choose_classes(building.predict(model, asked, 2048)).astype(np.uint8))
         predicted[arm] = np.stack(said)
     return predicted
 
@@ -303,7 +304,7 @@ def main() -> None:
     arguments = parser.parse_args()
     began, count = time.time(), arguments.studies
     pictures = read_pictures(arguments.mnist)
-    model = network.build(MODEL, pictures.images.shape[1:], len(pictures.classes), seed=0)
+    model = building.build(MODEL, pictures.images.shape[1:], len(pictures.classes), seed=0)
     print(write_line(COLUMNS), write_line(["---"] * len(COLUMNS)), sep="\n", flush=True)
     same = [x for n in range(count) for x in run_alone(model, pictures, n, "duplicate")]
     print_arms(same)

@@ -38,7 +38,7 @@ from scipy.stats import norm, t
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from pipeline.verdicts import (
+from pipeline.verdicts.estimates import (
     FAMILY_SIGNIFICANCE,
     HELPS,
     HURTS,

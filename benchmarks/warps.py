@@ -2,8 +2,8 @@
 
 In turn on the same images, in every repeat: the loop that people write with albumentations (on
 the first 2,000 images: it is slow), cv2.warpAffine or cv2.flip in a tight loop into a preallocated
-array with its matrices ready, a memory copy, the functions of pipeline.warps ("warps"), and a
-whole op of pipeline.ops ("op": numbers drawn for each tile's id, then applied).
+array with its matrices ready, a memory copy, the functions of augmentation.warps ("warps"), and a
+whole op of pipeline.augmentation.recipes ("op": numbers drawn for each tile's id, then applied).
 
 The batches (47 and 77 MB) are larger than a processor's cache, as a real dataset is.
 """
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import ops, warps
+from pipeline.augmentation import recipes, warps
 
 Images = npt.NDArray[np.uint8]
 Work = Callable[[], object]
@@ -72,7 +72,7 @@ def loop_warp_affine(images: Images, result: Images, matrices: npt.NDArray[np.fl
         warp_affine(image, matrix, size, warped, flags, cv2.BORDER_CONSTANT, 0)
 
 
-def make_matrices(name: str, images: Images, draws: ops.Draws) -> npt.NDArray[np.float64]:
+def make_matrices(name: str, images: Images, draws: recipes.Draws) -> npt.NDArray[np.float64]:
     """Return forward matrices, made one by one as OpenCV's own tutorials do."""
     height, width = images.shape[1:3]
     centre = (width - 1) / 2, (height - 1) / 2
@@ -88,8 +88,8 @@ def list_candidates(name: str, images: Images) -> dict[str, tuple[int, Work]]:
     """Return for each column how many images it works on, and the work."""
     count = len(images)
     ids = [f"{place:010x}-0-{place % 2480}-{place % 3508}" for place in range(count)]
-    op = ops.parse_op(name.replace(" ", "-"), SETTINGS[name])
-    draws = ops.draw(op, seed=1, ids=ids, copy=0)
+    op = recipes.parse_op(name.replace(" ", "-"), SETTINGS[name])
+    draws = recipes.draw(op, seed=1, ids=ids, copy=0)
     result = np.zeros_like(images)
     if name in FLIP_CODES:
         tight: Work = lambda: loop_flip(images, result, FLIP_CODES[name])  # noqa: E731
@@ -102,7 +102,7 @@ def list_candidates(name: str, images: Images) -> dict[str, tuple[int, Work]]:
         "OpenCV loop": (count, tight),
         "copy": (count, images.copy),
         "warps": (count, lambda: OURS[name](images, *draws.T)),
-        "op": (count, lambda: ops.apply(op, images, ops.draw(op, 1, ids, 0))),
+        "op": (count, lambda: recipes.apply(op, images, recipes.draw(op, 1, ids, 0))),
     }
 
 

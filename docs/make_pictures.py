@@ -19,10 +19,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from photography import MM, PENS, Shot, cross_out, photograph, print_form, write_glyph  # noqa: E402
 
-from pipeline import images, paper  # noqa: E402
-from pipeline.forms import Form, form_boxes, plan_forms  # noqa: E402
-from pipeline.params import load_params  # noqa: E402
+from pipeline.forms.layout import Form, form_boxes, plan_forms  # noqa: E402
+from pipeline.intake import images  # noqa: E402
+from pipeline.pages import rendering  # noqa: E402
 from pipeline.project import Project  # noqa: E402
+from pipeline.settings.params import load_params  # noqa: E402
 from pipeline.stages.ingest import ingest  # noqa: E402
 from pipeline.stages.normalise import normalise  # noqa: E402
 from pipeline.stages.segment import segment  # noqa: E402
@@ -98,8 +99,8 @@ class Digits:
         """Return the next digit of a class, (40, 40), ink bright on 0."""
         number = np.flatnonzero(self.classes == int(label))[self.used[int(label)]]
         self.used[int(label)] += 1
-        [surface] = paper.trace_strokes(self.data[number].reshape(1, 8, 8))
-        return np.round(255 * paper.cut_surface(surface, 6)).astype(np.uint8)
+        [surface] = rendering.trace_strokes(self.data[number].reshape(1, 8, 8))
+        return np.round(255 * rendering.cut_surface(surface, 6)).astype(np.uint8)
 
 
 def plan_form(writer: str) -> Form:

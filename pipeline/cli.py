@@ -73,8 +73,8 @@ def run(
     from importlib import import_module
 
     from pipeline import console
-    from pipeline.params import load_params
     from pipeline.project import find_project
+    from pipeline.settings.params import load_params
 
     if quiet:
         console.be_quiet()

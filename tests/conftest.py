@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import cli, console, images
+from pipeline import cli, console
+from pipeline.intake import images
 
 DATA_STAGES = ("ingest", "segment", "normalise", "balance", "split", "augment", "plan")
 BLOBS = {"bar": (16, 4), "square": (10, 10)}  # height and width in pixels of each class's subject

@@ -19,16 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import images, outside
-from pipeline.archives import Limits, find_files
-from pipeline.checkpoints import Checkpoint, read_checkpoint
 from pipeline.checks import contents
 from pipeline.checks.records import read_lock
+from pipeline.dataset.store import TEXT_COLUMNS, open_dataset, read_glyph_ids, read_glyphs
+from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError
-from pipeline.idx import read_idx
-from pipeline.params import Params, load_params
-from pipeline.store import TEXT_COLUMNS, open_dataset, read_glyph_ids, read_glyphs
-from pipeline.tables import COLUMNS, read_table
+from pipeline.intake import images, outside
+from pipeline.intake.archives import Limits, find_files
+from pipeline.intake.idx import read_idx
+from pipeline.network.checkpoints import Checkpoint, read_checkpoint
+from pipeline.settings.params import Params, load_params
 
 CORPUS = Path(__file__).parent / "corpus"  # a folder for each target; tests/seeds.py writes it
 

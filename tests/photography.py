@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.formdrawing import draw_forms
-from pipeline.forms import Form
+from pipeline.forms.drawing import draw_forms
+from pipeline.forms.layout import Form
 
 Picture = npt.NDArray[np.uint8]
 

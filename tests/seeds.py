@@ -19,9 +19,9 @@ import yaml
 from fuzzing import CLASSES, CORPUS, INPUTS, pack
 from PIL import Image
 
-from pipeline.checkpoints import Checkpoint, write_checkpoint
-from pipeline.store import Rows, create_dataset, write_glyphs
-from pipeline.tables import COLUMNS
+from pipeline.dataset.store import Rows, create_dataset, write_glyphs
+from pipeline.dataset.tables import COLUMNS
+from pipeline.network.checkpoints import Checkpoint, write_checkpoint
 
 HEIGHT, WIDTH = 9, 14
 GREY = np.rint(np.linspace(0, 255, HEIGHT * WIDTH)).astype(np.uint8).reshape(HEIGHT, WIDTH)

@@ -11,7 +11,7 @@ import pytest
 from conftest import DATA_STAGES, run_to
 from test_kills import digests
 
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_table
 
 needs_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("mount"),

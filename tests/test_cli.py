@@ -5,8 +5,9 @@ import hashlib
 import pytest
 from conftest import DATA_STAGES, run_to, write_params
 
-from pipeline import images, store
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset import store
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.intake import images
 
 
 def digests(folder):

@@ -9,7 +9,7 @@ import pytest
 from conftest import DATA_STAGES, draw_subject, run_to
 from test_kills import digests
 
-from pipeline import images
+from pipeline.intake import images
 
 pytestmark = pytest.mark.slow
 

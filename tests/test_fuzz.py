@@ -19,14 +19,14 @@ import pytest
 from fuzzing import CORPUS, IDX_PAIR, INPUTS, TARGETS, mutate
 from seeds import SEEDS
 
-from pipeline import images
-from pipeline.checkpoints import read_checkpoint
+from pipeline.dataset.heaps import check_heaps
+from pipeline.dataset.store import Rows, create_dataset, open_dataset, read_glyph_ids, read_glyphs
+from pipeline.dataset.tables import read_table
 from pipeline.errors import DataError
-from pipeline.heaps import check_heaps
-from pipeline.outside import read_outside
-from pipeline.params import load_params
-from pipeline.store import Rows, create_dataset, open_dataset, read_glyph_ids, read_glyphs
-from pipeline.tables import read_table
+from pipeline.intake import images
+from pipeline.intake.outside import read_outside
+from pipeline.network.checkpoints import read_checkpoint
+from pipeline.settings.params import load_params
 
 FILES = sorted(CORPUS.glob("*/*"))
 UNSOUND = {"odd.zip", "odd.tar"}  # they hold what is refused

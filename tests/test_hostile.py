@@ -15,8 +15,8 @@ from conftest import draw_subject, run_to, write_params
 from PIL import Image, ImageCms
 from test_images import COLOUR, GREY, HEIGHT, WIDTH, bombs, oriented, save
 
-from pipeline import images
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.intake import images
 
 SIZE = f"{WIDTH}x{HEIGHT}"
 TURNED = f"{HEIGHT}x{WIDTH}"

@@ -8,8 +8,10 @@ import photography
 import pytest
 from conftest import write_params
 
-from pipeline import formpage, forms, images, store
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset import store
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.forms import finding, layout
+from pipeline.intake import images
 
 CLASSES = ["1", "2", "4"]
 
@@ -124,10 +126,10 @@ def test_a_printed_form_is_read_back_with_labels_and_writer(run, prep, tmp_path)
     code, printed, _ = prep("sheet", "form.pdf", "--classes", "1,2,4", "--writer", "Ada L.")
     assert (code, "1 page for 3 classes" in printed) == (0, True)
     [page] = photography.render_pdf((tmp_path / "form.pdf").read_bytes())
-    form = formpage.find_form(page).form
+    form = finding.find_form(page).form
     rng = np.random.default_rng(0)
     glyph = cv2.putText(np.zeros((40, 40), np.uint8), "4", (6, 34), 0, 1.3, 255, 3)
-    filled = [box for box in forms.form_boxes(form) if (box.row + box.column) % 3 == 0]
+    filled = [box for box in layout.form_boxes(form) if (box.row + box.column) % 3 == 0]
     for box in filled:
         photography.write_glyph(page, box.square, glyph, (40, 40, 60), rng)
     photo, _ = photography.photograph(page, photography.Shot(5, degrees=95, blur=0.8), rng)
@@ -151,7 +153,7 @@ def test_a_form_of_other_classes_is_refused(run, prep, tmp_path):
         files[f"{name}.png"] = images.encode_png(page)
     glyph = cv2.putText(np.zeros((40, 40), np.uint8), "4", (6, 34), 0, 1.3, 255, 3)
     [page] = photography.render_pdf((tmp_path / "4.pdf").read_bytes())
-    box = forms.form_boxes(formpage.find_form(page).form)[0]
+    box = layout.form_boxes(finding.find_form(page).form)[0]
     photography.write_glyph(page, box.square, glyph, (40, 40, 60), rng)
     files["written.png"] = images.encode_png(page)
     boxes, _ = run(files, layout="form")

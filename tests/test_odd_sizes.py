@@ -6,8 +6,8 @@ import pytest
 from conftest import DATA_STAGES, draw_subject, write_params
 from PIL import Image
 
-from pipeline import images
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.intake import images
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import typer
 import yaml
 
 from pipeline import cli
+from pipeline.augmentation.recipes import OP_KEYS, TRANSFORMS
 from pipeline.commands.init import PRESETS
-from pipeline.ops import OP_KEYS, TRANSFORMS
-from pipeline.params import Experiment, Params, Source
 from pipeline.project import MADE_BY
+from pipeline.settings.params import Experiment, Params, Source
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = typer.main.get_command(cli.app).commands

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from conftest import BLOBS, write_params, write_pictures
 
-from pipeline.ablation import LONG_COLUMNS
 from pipeline.commands.init import init_project
-from pipeline.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.verdicts.ablation import LONG_COLUMNS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]
 

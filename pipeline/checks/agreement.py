@@ -14,18 +14,18 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ablation import LONG_COLUMNS
-from pipeline.audit import find_leaks
-from pipeline.boxes import scan_id, scan_of
 from pipeline.checks import contents
 from pipeline.checks.contents import find_repeats, judge_lines, read_object
 from pipeline.checks.faults import Fault
+from pipeline.checks.leaks import find_leaks
+from pipeline.dataset.store import open_dataset, read_glyph_ids
+from pipeline.dataset.tables import COLUMNS, Row
 from pipeline.errors import DataError, UnusableFileError
-from pipeline.experiments import digest_file, digest_files
-from pipeline.params import Params
 from pipeline.project import Project
-from pipeline.store import open_dataset, read_glyph_ids
-from pipeline.tables import COLUMNS, Row
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_id, scan_of
+from pipeline.training.pool import digest_file, digest_files
+from pipeline.verdicts.ablation import LONG_COLUMNS
 
 Found = TypeVar("Found")
 Folds = dict[int, dict[str, str]]  # of each fold: the part of each id

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.dataset.tables import COLUMNS, Row
 from pipeline.errors import DataError
-from pipeline.tables import COLUMNS, Row
 
 Judge = Callable[[Row], str]  # returns what is wrong with a row, '' if nothing is
 

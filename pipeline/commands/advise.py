@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.ablation import Arm, Result
 from pipeline.console import say, show
 from pipeline.errors import DataError
-from pipeline.experiments import choose_experiments
-from pipeline.params import Experiment, Params, write_plain
 from pipeline.project import Project
-from pipeline.results import Ablation, list_scored, load_ablation, read_groups
-from pipeline.verdicts import CANNOT_TELL, NO_VERDICT, find_level
-from pipeline.worth import (
+from pipeline.settings.params import Experiment, Params, write_plain
+from pipeline.training.pool import choose_experiments
+from pipeline.verdicts.ablation import Arm, Result
+from pipeline.verdicts.estimates import CANNOT_TELL, NO_VERDICT, find_level
+from pipeline.verdicts.results import Ablation, list_scored, load_ablation, read_groups
+from pipeline.verdicts.worth import (
     MOST_SEEDS,
     REACH,
     Curve,

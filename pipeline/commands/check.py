@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from pipeline.audit import find_leaks
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import Fault, stage_of, tell_faults
+from pipeline.checks.leaks import find_leaks
 from pipeline.checks.records import (
     SOURCES,
     Lock,
@@ -22,19 +22,19 @@ from pipeline.checks.records import (
 )
 from pipeline.checks.road import tell_differences
 from pipeline.console import show, track, warn
-from pipeline.contact import pick_evenly
+from pipeline.dataset.store import Rows, open_dataset
+from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError, nearest
-from pipeline.label_safety import (
+from pipeline.project import MADE_BY, Project
+from pipeline.settings.params import Params
+from pipeline.tiles.contact import pick_evenly
+from pipeline.tiles.likeness import (
     Resemblance,
     TileSpace,
     count_needed,
     find_resemblances,
     map_originals,
 )
-from pipeline.params import Params
-from pipeline.project import MADE_BY, Project
-from pipeline.store import Rows, open_dataset
-from pipeline.tables import COLUMNS, read_table
 
 # How many tiles are compared, so that an op takes seconds with any number of classes.
 MOST_OF_A_CLASS = 300

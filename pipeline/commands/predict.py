@@ -11,18 +11,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import images, network, overlays, tiles
-from pipeline.archives import PictureFile, find_files, plain_name, printable_name
 from pipeline.atomic import whole_file
-from pipeline.boxes import Box
-from pipeline.catalogue import name_of, overlay_name
 from pipeline.console import show, track, warn
+from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, nearest
-from pipeline.params import Params, Tile
+from pipeline.intake import images
+from pipeline.intake.archives import PictureFile, find_files, plain_name, printable_name
+from pipeline.intake.catalogue import name_of, overlay_name
+from pipeline.network import building
 from pipeline.project import Project
-from pipeline.scores import choose_classes
-from pipeline.subjects import LAYOUTS, Layout, Searched, Subject, search_scan
-from pipeline.tables import Row
+from pipeline.settings.params import Params, Tile
+from pipeline.subjects import overlays
+from pipeline.subjects.boxes import Box
+from pipeline.subjects.search import LAYOUTS, Layout, Searched, Subject, search_scan
+from pipeline.tiles import normalising
+from pipeline.verdicts.scores import choose_classes
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -117,9 +120,9 @@ def find_model(project: Project, params: Params, wanted: str) -> Path:
 def load_model(path: Path, params: Params) -> Any:
     """Read a model; raises DataError when it is made for other tiles or classes."""
     refuse_other_classes(path, params.classes)
-    model = network.load(path)
+    model = building.load(path)
     side, channels = params.tile.size, params.tile.channels
-    network.check_fit(model, (side, side, channels), len(params.classes), str(path))
+    building.check_fit(model, (side, side, channels), len(params.classes), str(path))
     return model
 
 
@@ -182,7 +185,7 @@ def predict_scan(row: Row, scan: Pixels, reading: Reading, params: Params, model
     if searched.reason:
         raise DataError(searched.reason)
     made = [cut_tile(scan, subject, params.tile) for subject in searched.subjects]
-    probabilities = network.predict(model, np.stack(made))
+    probabilities = building.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
     return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
@@ -203,7 +206,7 @@ def cut_tile(scan: Pixels, subject: Subject, tile: Tile) -> Pixels:
     pixels = subject.pixels
     if pixels is None or tile.method == "photo":
         pixels = scan[y0:y1, x0:x1]
-    return tiles.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
+    return normalising.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
 
 
 def write_drawing(

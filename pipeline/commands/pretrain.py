@@ -4,16 +4,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import network
 from pipeline.atomic import whole_file
+from pipeline.augmentation.recipes import SEEDS
 from pipeline.console import progress
 from pipeline.errors import DataError
-from pipeline.models import build_model
-from pipeline.ops import SEEDS
-from pipeline.outside import Outside, read_outside
-from pipeline.params import Params, Train
+from pipeline.intake.outside import Outside, read_outside
+from pipeline.network import building
 from pipeline.project import Project
-from pipeline.schedule import Schedule
+from pipeline.settings.params import Params, Train
+from pipeline.training.models import build_model
+from pipeline.training.schedule import Schedule
 
 VALIDATION = 0.1  # of the training tiles: it chooses the checkpoint
 
@@ -31,13 +31,13 @@ def pretrain(
     changes = {"init": None, "freeze": 0, "steps": steps or params.train.steps}
     settings = params.train.model_copy(update=changes)
     model = build_model(project.root, settings, size, len(tiles.classes))[0]
-    network.restart(model, seed)
+    building.restart(model, seed)
     history = train_on(model, tiles, settings, seed)
     if history.failed_step is not None:
         raise DataError(f"the loss stopped being a number at step {history.failed_step}")
     with whole_file(target) as part:
-        network.save(model, part)
-    accuracy = network.measure(model, test.images, test.labels)[1]
+        building.save(model, part)
+    accuracy = building.measure(model, test.images, test.labels)[1]
     return (
         f"{target} (now set train.init to it) from {len(tiles.labels):,} tiles in "
         f"{settings.steps:,} steps; it has {100 * accuracy:.2f} % of {len(test.labels):,} test "
@@ -53,13 +53,13 @@ def check_options(target: Path, seed: int) -> None:
         raise DataError(f"--seed {seed} is too large: it should be less than {SEEDS}")
 
 
-def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> network.History:
+def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> building.History:
     """Train on all tiles but a tenth, drawn by the seed, which chooses the checkpoint."""
     shuffled = np.random.default_rng(seed).permutation(len(tiles.labels))
     held, used = np.split(shuffled, [int(VALIDATION * len(shuffled))])
     order = Schedule(seed, len(used), 0, settings.steps, settings.batch_size)
     with progress("pretraining", settings.steps) as advance:
-        return network.fit(
+        return building.fit(
             model,
             lambda step: (tiles.images[used[order[step]]], tiles.labels[used[order[step]]]),
             steps=settings.steps,

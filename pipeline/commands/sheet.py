@@ -3,9 +3,9 @@
 import secrets
 from pathlib import Path
 
-from pipeline import formdrawing, forms
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError
+from pipeline.forms import drawing, layout
 
 
 def make_sheet(
@@ -17,7 +17,7 @@ def make_sheet(
     writers: list[str],
     copies: int,
     paper: str,
-    order: forms.Order,
+    order: layout.Order,
 ) -> str:
     """Write a PDF with a form for each writer, or `copies` forms with a line for the name."""
     if target.suffix.lower() != ".pdf":
@@ -26,16 +26,16 @@ def make_sheet(
         raise DataError(f"{target} exists already; remove it, or give another name")
     if writers and copies > 1:
         raise DataError("give --writer for each writer, or --copies for forms without names")
-    names = forms.expand_classes(classes)
+    names = layout.expand_classes(classes)
     pages = [
         page
         for writer in writers or [""] * copies
-        for page in forms.plan_forms(
+        for page in layout.plan_forms(
             names, secrets.token_hex(3), rows, columns, writer, paper, order
         )
     ]
     with whole_file(target) as part:
-        part.write_bytes(formdrawing.draw_forms(pages))
+        part.write_bytes(drawing.draw_forms(pages))
     return (
         f"{target}: {len(pages)} page{'s' * (len(pages) != 1)} for {len(names)} classes. Print at "
         "100 %, fill in, scan or photograph, and put the pictures into a source of layout form."

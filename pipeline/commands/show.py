@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import contact, images, tiles
 from pipeline.atomic import whole_file
+from pipeline.dataset.store import open_dataset, read_glyphs
 from pipeline.errors import DataError, UnusableFileError
+from pipeline.intake import images
 from pipeline.project import Project
-from pipeline.store import open_dataset, read_glyphs
+from pipeline.tiles import contact, normalising
 
 MOST = 400  # pictures on a sheet
 GLYPH_SIDE = 64  # pixels; glyphs have all sizes
@@ -81,7 +82,7 @@ def read_pictures(file: Path) -> tuple[npt.NDArray[np.uint8], int]:
     if file.name == "glyphs.h5":
         glyphs = [pixels for _, pixels in read_glyphs(file)]
         shown = [glyphs[row] for row in pick_rows(len(glyphs))]
-        small = [tiles.normalise_photo(glyph, GLYPH_SIDE, 1, "pad") for glyph in shown]
+        small = [normalising.normalise_photo(glyph, GLYPH_SIDE, 1, "pad") for glyph in shown]
         return np.array(small, np.uint8), len(glyphs)
     with open_dataset(file) as dataset:
         return dataset.read(pick_rows(len(dataset))).images, len(dataset)

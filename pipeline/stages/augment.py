@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import ops
+from pipeline.augmentation import recipes
+from pipeline.augmentation.recipes import Op
 from pipeline.console import track
+from pipeline.dataset.store import DatasetFile, DatasetWriter, Room, create_dataset, open_dataset
+from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.errors import DataError
-from pipeline.experiments import open_tiles
-from pipeline.ops import Op
 from pipeline.parallel import map_in_order
-from pipeline.params import Params, choose
 from pipeline.project import Project
-from pipeline.store import DatasetFile, DatasetWriter, Room, create_dataset, open_dataset
-from pipeline.tables import COLUMNS, scan_table
+from pipeline.settings.params import Params, choose
+from pipeline.training.pool import open_tiles
 
 WINDOW = 32  # chunks of images that a process makes at once: 8 MB
 
@@ -144,7 +144,7 @@ def create_file(path: Path, tiles: DatasetFile, op: Op) -> AbstractContextManage
 
 def draw(op: Op, parents: Parents) -> npt.NDArray[np.float64]:
     """Return the numbers (N x copies, k) of all variants; those of one parent stand together."""
-    drawn = [ops.draw(op, op.seed, list(parents.ids), copy) for copy in range(op.copies)]
+    drawn = [recipes.draw(op, op.seed, list(parents.ids), copy) for copy in range(op.copies)]
     return np.stack(drawn, axis=1).reshape(len(parents) * op.copies, len(op.draw_names))
 
 
@@ -176,7 +176,7 @@ def make_images(op: Op, tiles_path: Path, parts: Sequence[Part]) -> list[list[by
         originals = tiles.read_images(rows)
     ends = np.cumsum([len(part.draws) for part in parts])
     return [
-        part.room.fill(part.start, ops.apply(op, images, part.draws))
+        part.room.fill(part.start, recipes.apply(op, images, part.draws))
         for part, images in zip(parts, np.split(originals, ends[:-1]), strict=True)
     ]
 

@@ -5,12 +5,12 @@ from collections import Counter
 import numpy as np
 
 from pipeline.console import warn
+from pipeline.dataset.splits import undersample
+from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
-from pipeline.experiments import open_tiles
-from pipeline.params import Params
 from pipeline.project import Project
-from pipeline.splits import undersample
-from pipeline.tables import COLUMNS, write_table
+from pipeline.settings.params import Params
+from pipeline.training.pool import open_tiles
 
 
 def balance(project: Project, params: Params) -> str:

@@ -4,7 +4,12 @@ import json
 from typing import Any
 
 from pipeline import console
-from pipeline.ablation import (
+from pipeline.atomic import whole_file
+from pipeline.dataset.tables import write_table
+from pipeline.errors import DataError
+from pipeline.project import Project
+from pipeline.settings.params import Params, choose
+from pipeline.verdicts.ablation import (
     ALL,
     LEGEND,
     LONG_COLUMNS,
@@ -14,13 +19,8 @@ from pipeline.ablation import (
     write_markdown,
     write_rows,
 )
-from pipeline.atomic import whole_file
-from pipeline.errors import DataError
-from pipeline.params import Params, choose
-from pipeline.project import Project
-from pipeline.results import Ablation, load_ablation
-from pipeline.tables import write_table
-from pipeline.verdicts import compare_two_runs
+from pipeline.verdicts.estimates import compare_two_runs
+from pipeline.verdicts.results import Ablation, load_ablation
 
 
 def compare(

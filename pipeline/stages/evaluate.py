@@ -8,11 +8,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import console, network
+from pipeline import console
 from pipeline.atomic import whole_file
 from pipeline.console import track
+from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
-from pipeline.experiments import (
+from pipeline.intake.outside import Outside, read_outside, rename_classes
+from pipeline.network import building
+from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.training.pool import (
     Plan,
     Tiles,
     choose_experiments,
@@ -22,11 +27,7 @@ from pipeline.experiments import (
     read_folds,
     read_run,
 )
-from pipeline.outside import Outside, read_outside, rename_classes
-from pipeline.params import Params
-from pipeline.project import Project
-from pipeline.scores import Score, choose_classes, score_run
-from pipeline.tables import COLUMNS, write_table
+from pipeline.verdicts.scores import Score, choose_classes, score_run
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: 
         raise DataError(
             f"{project.relative(folder)} {what}. Train again with: prep train --experiment {name}"
         )
-    model = network.load(folder / "model.keras")
-    probabilities = network.predict(model, test.images)
+    model = building.load(folder / "model.keras")
+    probabilities = building.predict(model, test.images)
     # A model that diverged may have no number for some picture: it tells no class from another.
     unknown = ~np.isfinite(probabilities).all(axis=1)
     probabilities[unknown] = 1 / probabilities.shape[1]
@@ -129,11 +130,11 @@ def find_models(project: Project, name: str) -> list[Path]:
 
 def score_elsewhere(file: Path, tiles: Outside) -> Score:
     """Return the score of one model file on other tiles."""
-    network.make_deterministic(0)  # forgets the model before
-    model = network.load(file)
+    building.make_deterministic(0)  # forgets the model before
+    model = building.load(file)
     shape = tiles.images.shape[1:]
-    network.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
-    predicted = choose_classes(network.predict(model, tiles.images))
+    building.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
+    predicted = choose_classes(building.predict(model, tiles.images))
     return score_run(tiles.labels, predicted, len(tiles.classes))
 
 

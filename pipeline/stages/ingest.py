@@ -5,17 +5,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline import catalogue
-from pipeline.archives import PictureFile, find_files, folder_of
 from pipeline.console import track
+from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError
-from pipeline.idx import IdxPair, pair_files
-from pipeline.inspection import Inspection, inspect_file
-from pipeline.isolation import Death, map_isolated
-from pipeline.params import Limits, Params, Source
+from pipeline.intake import catalogue
+from pipeline.intake.archives import PictureFile, find_files, folder_of
+from pipeline.intake.idx import IdxPair, pair_files
+from pipeline.intake.inspection import Inspection, inspect_file
+from pipeline.intake.isolation import Death, map_isolated
+from pipeline.intake.scans import labels_file, read_overrides
 from pipeline.project import Project
-from pipeline.scans import labels_file, read_overrides
-from pipeline.tables import COLUMNS, Row, write_table
+from pipeline.settings.params import Limits, Params, Source
 
 
 def ingest(project: Project, params: Params, jobs: int | None = None) -> str:

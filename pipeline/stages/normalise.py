@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import contact, images, tiles
 from pipeline.atomic import whole_folder
-from pipeline.boxes import Box, scan_of
-from pipeline.catalogue import name_of, scan_id_of
 from pipeline.console import track
+from pipeline.dataset.store import Rows, create_dataset, in_windows, open_dataset, read_glyphs
+from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.errors import DataError
-from pipeline.images import ReducedPicture
+from pipeline.intake import images
+from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.images import ReducedPicture
+from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
-from pipeline.params import Params, Tile
 from pipeline.project import Project, class_file_name
-from pipeline.scans import group_by_file, read_catalogue, read_photos
-from pipeline.store import Rows, create_dataset, in_windows, open_dataset, read_glyphs
-from pipeline.tables import COLUMNS, Row, read_table
+from pipeline.settings.params import Params, Tile
+from pipeline.subjects.boxes import Box, scan_of
+from pipeline.tiles import contact, normalising
 
 WINDOW = 256  # tiles that are in memory at once
 SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well under 1 MB
@@ -106,13 +107,13 @@ def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
 
 def side_needed(scan: Row, boxes: list[Row], tile: Tile) -> int:
     """Return how many pixels a photo's short side must keep for the tiles of its boxes."""
-    share = max(tiles.share_needed(box_of(row), tile.size, tile.fit) for row in boxes)
+    share = max(normalising.share_needed(box_of(row), tile.size, tile.fit) for row in boxes)
     return math.ceil(share * min(int(scan["width"]), int(scan["height"])))
 
 
 def cut_tile(photo: ReducedPicture, box: Box, tile: Tile) -> npt.NDArray[np.uint8]:
     """Return the tile of a box, which stands in pixels of the full photo."""
-    return tiles.cut_photo(
+    return normalising.cut_photo(
         photo.pixels,
         box,
         tile.size,
@@ -130,7 +131,7 @@ def box_of(row: Row) -> Box:
 
 def to_tile(pixels: npt.NDArray[np.uint8], tile: Tile) -> npt.NDArray[np.uint8]:
     """Return a subject as params.yaml wants its tiles."""
-    return tiles.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
+    return normalising.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
 
 
 def ready_tiles(project: Project, size: int) -> set[str]:

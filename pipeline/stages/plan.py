@@ -12,9 +12,9 @@ from pathlib import Path
 from pipeline.atomic import whole_folder
 from pipeline.console import warn
 from pipeline.errors import DataError
-from pipeline.experiments import Plan, describe_file, open_tiles, read_folds
-from pipeline.params import Params
 from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.training.pool import Plan, describe_file, open_tiles, read_folds
 
 
 def plan(project: Project, params: Params) -> str:

@@ -1,21 +1,21 @@
 """prep report: all of it -> report/index.html, one file that opens offline, and plots/ for DVC."""
 
 from pipeline.atomic import whole_folder
-from pipeline.experiments import open_tiles
-from pipeline.params import Params
+from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
-from pipeline.results import list_scored, load_ablation
-from pipeline.scans import read_catalogue
-from pipeline.sections.answers import Pictures, show_answers
-from pipeline.sections.data import show_data
-from pipeline.sections.landscape import show_landscape
-from pipeline.sections.plots import write_plots
-from pipeline.sections.provenance import show_provenance
-from pipeline.sections.reasons import show_reasons
-from pipeline.sections.reference import show_reference
-from pipeline.sections.training import show_training
-from pipeline.sections.variants import show_ops
-from pipeline.sections.verdicts import show_verdicts
+from pipeline.report.answers import Pictures, show_answers
+from pipeline.report.data import show_data
+from pipeline.report.intervals import show_verdicts
+from pipeline.report.landscape import show_landscape
+from pipeline.report.plots import write_plots
+from pipeline.report.provenance import show_provenance
+from pipeline.report.reasons import show_reasons
+from pipeline.report.reference import show_reference
+from pipeline.report.trainings import show_training
+from pipeline.report.variants import show_ops
+from pipeline.settings.params import Params
+from pipeline.training.pool import open_tiles
+from pipeline.verdicts.results import list_scored, load_ablation
 
 
 def report(project: Project, params: Params) -> str:

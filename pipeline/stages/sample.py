@@ -3,13 +3,14 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import images, paper
 from pipeline.atomic import whole_folder
 from pipeline.console import track
 from pipeline.errors import DataError
+from pipeline.intake import images
+from pipeline.pages import rendering
 from pipeline.parallel import map_in_order
-from pipeline.params import Params
 from pipeline.project import Project
+from pipeline.settings.params import Params
 
 
 def sample(project: Project, params: Params) -> str:
@@ -19,7 +20,7 @@ def sample(project: Project, params: Params) -> str:
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    pages = paper.deal_pages(digits.target, seed=1)
+    pages = rendering.deal_pages(digits.target, seed=1)
     with whole_folder(project.root / "raw" / "sample") as folder:
         dealt = [(n, [digits.images[row] for row in rows]) for n, rows in enumerate(pages, 1)]
         drawn = map_in_order(draw_page, dealt)
@@ -32,5 +33,5 @@ def sample(project: Project, params: Params) -> str:
 def draw_page(dealt: tuple[int, list[npt.NDArray[np.float64]]]) -> bytes:
     """Return a page of the given number and rows of digits as JPEG."""
     number, rows = dealt
-    page = paper.render_page([list(row) for row in rows], seed=number)
+    page = rendering.render_page([list(row) for row in rows], seed=number)
     return images.encode_jpeg(page.pixels, quality=90)

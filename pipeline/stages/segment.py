@@ -6,19 +6,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pipeline import images, subjects
 from pipeline.atomic import whole_folder
-from pipeline.boxes import box_id
-from pipeline.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.console import track, warn
+from pipeline.dataset.store import write_glyphs
+from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
 from pipeline.errors import DataError, nearest
+from pipeline.intake import images
+from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
+from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_overrides, read_scans
 from pipeline.parallel import map_in_order
-from pipeline.params import Params
 from pipeline.project import Project
-from pipeline.scans import Scan, group_by_file, read_catalogue, read_overrides, read_scans
-from pipeline.store import write_glyphs
-from pipeline.subjects import Searched, Subject
-from pipeline.tables import COLUMNS, Row, read_table, write_table
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import box_id
+from pipeline.subjects.search import Searched, Subject, search_scan
 
 Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
 
@@ -65,18 +65,18 @@ def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, 
     """
     if is_whole(rows[0]) and params.tile.method == "photo":
         return [(row, Searched((whole_subject(row),)), b"") for row in rows]
-    searched = [(row, search_scan(row, scan, params)) for row, scan in read_scans(root, rows)]
+    searched = [(row, search_row(row, scan, params)) for row, scan in read_scans(root, rows)]
     return [(row, replace(found, overlay=None), encode_overlay(found)) for row, found in searched]
 
 
-def search_scan(row: Row, scan: Scan | DataError, params: Params) -> Searched:
+def search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     """Return what is on one scan, searched as its layout says."""
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
     if source.layout == "idx":  # ink bright on 0 already
         return Searched((replace(whole_subject(row), pixels=scan),))
-    return subjects.search_scan(
+    return search_scan(
         scan,
         source.layout,
         params.classes,

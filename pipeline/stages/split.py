@@ -9,16 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import images
-from pipeline.boxes import scan_of
-from pipeline.catalogue import scan_id_of
 from pipeline.console import warn
-from pipeline.errors import DataError
-from pipeline.parallel import map_in_order
-from pipeline.params import Params
-from pipeline.project import Project
-from pipeline.scans import read_catalogue
-from pipeline.splits import (
+from pipeline.dataset.splits import (
     check_parts,
     find_near_duplicates,
     find_uneven,
@@ -26,9 +18,17 @@ from pipeline.splits import (
     split_folds,
     split_shares,
 )
-from pipeline.store import open_dataset
-from pipeline.tables import COLUMNS, Row, read_table, write_table
-from pipeline.verdicts import MINIMUM_GROUPS
+from pipeline.dataset.store import open_dataset
+from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
+from pipeline.errors import DataError
+from pipeline.intake import images
+from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.scans import read_catalogue
+from pipeline.parallel import map_in_order
+from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
+from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
 WINDOW = 512  # tiles that a process reads at once
 

@@ -9,13 +9,17 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import network
 from pipeline.atomic import remove_at_once, remove_left_over, whole_folder
-from pipeline.audit import find_leaks
-from pipeline.checkpoints import read_checkpoint, write_checkpoint
+from pipeline.checks.leaks import find_leaks
 from pipeline.console import progress, warn
+from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
-from pipeline.experiments import (
+from pipeline.network import building
+from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
+from pipeline.project import Project
+from pipeline.settings.params import Params, Train
+from pipeline.training.models import build_model
+from pipeline.training.pool import (
     Fold,
     Plan,
     Pool,
@@ -28,11 +32,7 @@ from pipeline.experiments import (
     read_folds,
     read_run,
 )
-from pipeline.models import build_model
-from pipeline.params import Params, Train
-from pipeline.project import Project
-from pipeline.schedule import Schedule
-from pipeline.tables import COLUMNS, write_table
+from pipeline.training.schedule import Schedule
 
 
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
@@ -76,7 +76,7 @@ def train_fold(
             if not kept:
                 pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
-                network.restart(model, seed, start)
+                building.restart(model, seed, start)
                 train_run(folder, model, params.train, pool, seed, inputs)
             checkpoint_file(folder).unlink(missing_ok=True)
             yield kept
@@ -117,7 +117,7 @@ def train_run(
             f"{history.best_step} is kept and counts like the other runs."
         )
     with whole_folder(folder) as part:
-        network.save(model, part / "model.keras")
+        building.save(model, part / "model.keras")
         write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
         run = describe_run(model, settings, pool, seed, inputs, history)
         text = json.dumps(run | {"files": digest_files(part)}, indent=2, ensure_ascii=False)
@@ -125,7 +125,7 @@ def train_run(
 
 
 def describe_run(
-    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: network.History
+    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: building.History
 ) -> dict[str, object]:
     """Return run.json: what was trained, for how long, by which versions."""
     return {
@@ -142,15 +142,15 @@ def describe_run(
         "best_step": history.best_step,
         "failed_step": history.failed_step,
         "seconds": round(history.seconds, 3),
-        "parameters": network.count_parameters(model),
-        "summary": network.summarise(model),
-        "versions": network.versions(),
+        "parameters": building.count_parameters(model),
+        "summary": building.summarise(model),
+        "versions": building.versions(),
     }
 
 
 def fit_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
-) -> network.History:
+) -> building.History:
     """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
     added = len(pool) - pool.originals
     steps = count_steps(settings, pool)
@@ -160,7 +160,7 @@ def fit_run(
     chosen = pool.validation
     what = f"training {folder.parent.parent.name}, fold {pool.fold}, seed {seed}"
     with progress(what, order.steps - (resume.step if resume else 0)) as advance:
-        return network.fit(
+        return building.fit(
             model,
             lambda step: pool.take(order[step], order.passes(step), seed),
             steps=order.steps,
@@ -179,6 +179,6 @@ def count_steps(settings: Train, pool: Pool) -> int:
     return math.ceil(settings.epochs * len(pool) / settings.batch_size)
 
 
-def vars_of(row: network.Row) -> dict[str, object]:
+def vars_of(row: building.Row) -> dict[str, object]:
     """Return a row of history.csv."""
     return dict(zip(COLUMNS["history"], row, strict=True))

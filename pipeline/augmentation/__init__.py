@@ -1,0 +1,1 @@
+"""Ops and the warps that they are made of."""

@@ -1,0 +1,114 @@
+"""Reading a project's split and variants back to see whether anything leaks across it.
+
+There may be millions of rows: what is kept of each is a few numbers and no text of its own.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.checks import crossings
+from pipeline.dataset.store import open_dataset
+from pipeline.dataset.streams import read_windows
+from pipeline.dataset.tables import COLUMNS, scan_table
+from pipeline.project import Project
+from pipeline.settings.params import Params
+
+Numbers = dict[str, int]  # texts, each with how many came before it
+
+
+@dataclass(frozen=True)
+class Members:
+    """The rows of split.csv of one fold: the numbers of their ids, groups and parts."""
+
+    ids: "array[int]" = field(default_factory=lambda: array("q"))
+    groups: "array[int]" = field(default_factory=lambda: array("q"))
+    parts: "array[int]" = field(default_factory=lambda: array("b"))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the numbers stand for."""
+
+    ids: Sequence[str]  # of the tiles first, then those that only the split knows
+    groups: Sequence[str]
+    parts: Sequence[str]
+
+
+def find_leaks(project: Project, params: Params) -> list[str]:
+    """Return a sentence for each leak of the split: ids, groups, same pictures, variants."""
+    split = project.input("split.csv")
+    digests = digest_tiles(project)
+    folds, texts = read_members(split, digests)
+    leaks = [
+        f"fold {number}: {leak}" if len(folds) > 1 else leak
+        for number, members in folds.items()
+        for leak in find_leaks_of_fold(members, texts, digests)
+    ]
+    return [*leaks, *find_stray_variants(project, params, name_trained(folds, texts))]
+
+
+def read_members(split: Path, known: Iterable[str]) -> tuple[dict[str, Members], Texts]:
+    """Return the rows of split.csv by fold, and what their numbers stand for."""
+    folds: dict[str, Members] = {}
+    ids: Numbers = {tile_id: number for number, tile_id in enumerate(known)}
+    groups: Numbers = {}
+    parts: Numbers = {}
+    for row in scan_table(split, COLUMNS["split"]):
+        members = folds.setdefault(row["fold"], Members())
+        members.ids.append(ids.setdefault(row["id"], len(ids)))
+        members.groups.append(groups.setdefault(row["group"], len(groups)))
+        members.parts.append(parts.setdefault(row["split"], len(parts)))
+    return folds, Texts(list(ids), list(groups), list(parts))
+
+
+def find_leaks_of_fold(
+    members: Members, texts: Texts, digests: Mapping[str, bytes]
+) -> Iterator[str]:
+    """Yield the leaks of one fold."""
+    ids = [texts.ids[number] for number in members.ids]
+    groups = [texts.groups[number] for number in members.groups]
+    parts = [texts.parts[number] for number in members.parts]
+    yield from crossings.find_torn(zip(ids, parts, strict=True), "tile")
+    yield from crossings.find_torn(zip(groups, parts, strict=True), "group")
+    unknown = sorted(tile_id for tile_id in ids if tile_id not in digests)
+    if unknown:
+        yield f"tiles.h5 has no {unknown[0]}: make the split again with: prep split"
+    known = {name: part for name, part in zip(ids, parts, strict=True) if name in digests}
+    yield from crossings.find_same_pictures(digests, known)
+
+
+def name_trained(folds: Mapping[str, Members], texts: Texts) -> set[str]:
+    """Return the ids of the tiles that some fold trains on."""
+    return {
+        texts.ids[number]
+        for members in folds.values()
+        for number, part in zip(members.ids, members.parts, strict=True)
+        if texts.parts[part] == "train"
+    }
+
+
+def find_stray_variants(project: Project, params: Params, trained: set[str]) -> Iterator[str]:
+    """Yield the files of variants whose parents no fold trains on."""
+    for op in params.augment:
+        for class_name in params.classes:
+            path = project.variants_file(op, class_name)
+            if path.exists():
+                with open_dataset(path) as variants:
+                    parents = variants.scan("parents")
+                    yield from crossings.find_strangers(parents, trained, project.relative(path))
+
+
+def digest_tiles(project: Project) -> dict[str, bytes]:
+    """Return a digest of each tile's pixels, by id."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        windows = read_windows(tiles, np.arange(len(tiles)))
+        images = (image for window in windows for image in window)
+        return {
+            tile_id: hashlib.sha256(image).digest()
+            for tile_id, image in zip(tiles.scan("ids"), images, strict=True)
+        }

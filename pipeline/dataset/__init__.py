@@ -1,0 +1,1 @@
+"""Tiles, tables and the split on the disk."""

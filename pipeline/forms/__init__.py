@@ -1,0 +1,1 @@
+"""The printable form: one description, drawn and read."""

@@ -1,0 +1,1 @@
+"""What a person put under raw/: found, checked, decoded, catalogued."""

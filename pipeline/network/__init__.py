@@ -1,0 +1,1 @@
+"""Models, training and predictions: the only wing that knows Keras."""

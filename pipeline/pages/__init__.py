@@ -1,0 +1,1 @@
+"""A page of handwriting becomes glyphs: numpy in, numpy out."""

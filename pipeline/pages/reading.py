@@ -1,0 +1,196 @@
+"""Pages: from a picture of handwriting to its glyphs, in reading order.
+
+A page is uint8 (H, W) or (H, W, 3) RGB, upright. A glyph's pixels are ink coverage, uint8
+(h, w), 0 paper, 255 full ink, straightened, without its neighbours, padded by pixels of 0.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.pages import flattening, furniture, ink, joining, parting, plausibility, rows
+from pipeline.pages.pieces import (
+    Boxes,
+    Coverage,
+    Flags,
+    Pieces,
+    Writing,
+    assign_pixels,
+    boxes_of,
+    cut_glyph,
+    enclose,
+    find_pieces,
+    find_touching,
+    find_writing,
+    score_groups,
+    usual_size,
+)
+
+Page = npt.NDArray[np.uint8]
+Flow = Literal["rows", "sequence", "free"]
+
+SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
+PAD = 4  # pixels of room around a glyph, at working size
+UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One piece of writing: where it lies on the page, its ink, its place in reading order.
+
+    The box is x0, y0, x1, y1 in pixels of the page, x1 and y1 exclusive; the score runs from 0
+    to 1, 1 for sure.
+    """
+
+    box: tuple[int, int, int, int]
+    pixels: Coverage
+    row: int
+    column: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A page's glyphs in reading order, and why they can't be handwriting ('' when they may be)."""
+
+    glyphs: list[Glyph]
+    doubt: str = ""
+
+
+def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[Glyph]:
+    """Find the glyphs of a page in reading order, whatever it shows; see `read_page`."""
+    return read_page(page, flow, row_length).glyphs
+
+
+def read_page(page: Page, flow: Flow, row_length: int | None = None) -> Reading:
+    """Find the glyphs of a page and judge whether they are handwriting; there may be none.
+
+    `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
+    columns right in rows where one is missing.
+    """
+    if min(page.shape[:2]) < SMALLEST:
+        return Reading([])
+    sheet = flattening.lay_flat(page)
+    if min(sheet.picture.shape[:2]) < SMALLEST:
+        return Reading([])
+    writing = read_writing(sheet)
+    if not writing.groups:
+        return Reading([])
+    doubt = plausibility.doubt_writing(writing, sheet.paper)
+    return Reading(order_glyphs(sheet, writing, flow, row_length), doubt)
+
+
+def order_glyphs(
+    sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
+) -> list[Glyph]:
+    """Put the glyphs of a sheet in rows and columns, in reading order."""
+    boxes = boxes_of(writing.pieces, writing.groups)
+    scores = score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
+    row = rows.find_rows(boxes, writing.height)
+    column = rows.number_columns(boxes, row)
+    if flow != "free":
+        row, column = rows.drop_strays(row, column, scores)
+    if flow == "sequence" and row_length is not None:
+        scores[rows.count_mates(row) != row_length] *= UNPLACED
+        column = rows.align_columns(boxes, row, row_length)
+    cut = cut_groups(writing, boxes)
+    return [
+        Glyph(
+            sheet.box_on_page(boxes[index]),
+            cut[index],
+            int(row[index]),
+            int(column[index]),
+            float(scores[index]),
+        )
+        for index in np.lexsort((column, row))
+        if column[index] != rows.NOWHERE
+    ]
+
+
+def read_writing(sheet: flattening.Sheet) -> Writing:
+    """Find the ink of a sheet and gather it into glyphs."""
+    coverage, rules = read_coverage(sheet)
+    coverage, pieces, inside = find_parted_pieces(coverage, sheet.paper)
+    height, stroke = usual_size(pieces, inside)
+    written = inside & find_writing(pieces, height, stroke)
+    written &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
+    groups = joining.join_strokes(pieces, written, height)
+    return Writing(coverage, pieces, groups, height, stroke)
+
+
+def cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
+    """Cut each group of a sheet's pieces out of its ink."""
+    owner = assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
+    return [
+        cut_glyph(writing.coverage, owner, box, group, PAD)
+        for box, group in zip(boxes, writing.groups, strict=True)
+    ]
+
+
+def read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
+    """Return the ink coverage of a sheet without its printed lines, and where they were."""
+    picture = ink.darken_writing(sheet.picture)
+    density = ink.measure_density(picture, ink.estimate_paper(picture))
+    density[~sheet.paper] = 0
+    side = max(density.shape)
+    faintest = max(0.03, 2 * ink.estimate_noise(density))
+    full = ink.estimate_full_ink(density)
+    density, rules = furniture.remove_rules(
+        density, full, length=side // 6, thickness=max(5, side // 120), faintest=faintest
+    )
+    full = ink.estimate_full_ink(density)
+    return ink.measure_coverage(density, full, side / 300), rules
+
+
+def find_parted_pieces(
+    coverage: Coverage, paper: npt.NDArray[np.bool_]
+) -> tuple[Coverage, Pieces, Flags]:
+    """Find the pieces of ink, and which of them lie inside the paper.
+
+    Returns them with the coverage in which touching neighbours are parted.
+    """
+    pieces = find_pieces(coverage)
+    inside = ~find_touching(pieces, ~paper)
+    height, stroke = usual_size(pieces, inside)
+    writing = inside & find_writing(pieces, height, stroke)
+    crowded = parting.find_crowded(pieces, writing, height)
+    if len(crowded) == 0:
+        return coverage, pieces, inside
+    parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
+    pieces = find_pieces(parted)
+    return parted, pieces, ~find_touching(pieces, ~paper)
+
+
+def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:
+    """Cut a page into equal cells; each cell with ink gives a glyph, row and column its cell."""
+    ys = np.linspace(0, page.shape[0], row_count + 1).round().astype(int)
+    xs = np.linspace(0, page.shape[1], column_count + 1).round().astype(int)
+    found = []
+    for row in range(row_count):
+        for column in range(column_count):
+            x, y = int(xs[column]), int(ys[row])
+            glyph = cut_whole(page[y : ys[row + 1], x : xs[column + 1]])
+            if glyph is not None:
+                x0, y0, x1, y1 = glyph.box
+                box = (x0 + x, y0 + y, x1 + x, y1 + y)
+                found.append(Glyph(box, glyph.pixels, row, column, glyph.score))
+    return found
+
+
+def cut_whole(picture: Page) -> Glyph | None:
+    """Take all writing of a picture, dark or light, as one glyph; None when there is none.
+
+    Paper is what the picture's rim shows, so the light must not change much across it.
+    """
+    coverage = ink.cover_close_up(picture)
+    pieces = find_pieces(coverage)
+    big = np.flatnonzero(pieces.sizes.max(axis=1) > 0.05 * max(picture.shape[:2]))
+    if len(big) == 0:
+        return None
+    box = enclose(pieces.boxes[big])
+    owner = assign_pixels(pieces, reach=PAD)
+    pixels = cut_glyph(coverage, owner, box, list(big), PAD)
+    x0, y0, x1, y1 = (int(edge) for edge in box)
+    return Glyph((x0, y0, x1, y1), pixels, 0, 0, 1.0)

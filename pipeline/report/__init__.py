@@ -1,0 +1,1 @@
+"""The page: each module reads what it shows and gives the template plain data."""

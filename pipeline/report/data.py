@@ -1,0 +1,182 @@
+"""Section 2: the data - from files to training tiles, what was not used, pages and tiles."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.dataset.store import DatasetFile
+from pipeline.dataset.tables import COLUMNS, Row, read_table
+from pipeline.errors import DataError
+from pipeline.intake import images
+from pipeline.intake.archives import PictureFile
+from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
+from pipeline.intake.idx import read_idx
+from pipeline.project import Project
+from pipeline.report.figures import Figure, Pixels, embed, scale_of, shrink
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
+from pipeline.tiles import contact
+
+PAGE_SIDE = 1000  # pixels of an overlay's longer side
+THUMBNAIL_SIDE = 120
+LISTED = 200  # unused files that are named; more are counted
+
+
+@dataclass(frozen=True)
+class Step:
+    """How many there are of each class (the last: of none) after a step of the road."""
+
+    name: str
+    counts: list[int]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A file that was not used, why, and what it looks like if it can be read."""
+
+    name: str
+    what: str
+    why: str
+    figure: Figure | None
+
+
+def show_data(project: Project, params: Params, tiles: DatasetFile) -> dict[str, object]:
+    """Return the funnel, what was not used, some segmented pages and some tiles of each class."""
+    catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
+    boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
+    quarantine = read_table(project.input("quarantine.csv"), COLUMNS["quarantine"])
+    unused = list(list_unused(catalogue, quarantine))
+    steps = count_steps(project, params, catalogue, quarantine, boxes)
+    return {
+        "steps": steps,
+        "most": max(step.total for step in steps),
+        "unlabelled": any(step.counts[-1] for step in steps),
+        "unused_total": len(unused),
+        "unused": [
+            Unused(name_of(row), what, row["reason"], look_at(project.root, row, number, params))
+            for number, (row, what) in enumerate(unused[:LISTED])
+        ],
+        "pages": show_pages(project, params, catalogue, boxes),
+        "tiles": [
+            show_tiles(tiles, name, params.report.tiles_per_class)
+            for name in params.classes
+            if name in tiles.classes
+        ],
+    }
+
+
+def count_steps(
+    project: Project,
+    params: Params,
+    catalogue: list[Row],
+    quarantine: list[Row],
+    boxes: list[Row],
+) -> list[Step]:
+    """Return the funnel from files to training tiles; of several folds the first."""
+    refused = {name_of(row) for row in quarantine}
+    used = [row for row in catalogue if row["status"] == "ok" and name_of(row) not in refused]
+    files = {(row["source"], row["member"]): row["label"] for row in reversed(catalogue)}
+    balanced = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
+    label = {row["id"]: row["label"] for row in balanced}
+    split = read_table(project.input("split.csv"), COLUMNS["split"])
+    part = {row["id"]: row["split"] for row in split if row["fold"] == "0"}
+    folds = len({row["fold"] for row in split})
+    of = f" (fold 1 of {folds})" if folds > 1 else ""
+    steps = {
+        "files found": files.values(),
+        "pages and pictures in them": labels_of(catalogue),
+        "pages and pictures used": labels_of(used),
+        "subjects found on them": labels_of(boxes),
+        "balanced": label.values(),
+        f"for training{of}": (label[name] for name in part if part[name] == "train"),
+        f"for validation{of}": (label[name] for name in part if part[name] == "val"),
+        f"for the test{of}": (label[name] for name in part if part[name] == "test"),
+    }
+    return [Step(name, count(labels, params.classes)) for name, labels in steps.items()]
+
+
+def labels_of(rows: Iterable[Row]) -> list[str]:
+    """Return the label of each row."""
+    return [row["label"] for row in rows]
+
+
+def count(labels: Iterable[str], classes: Iterable[str]) -> list[int]:
+    """Return how many labels name each class, and how many name none."""
+    counts = Counter(labels)
+    by_class = [counts[name] for name in classes]
+    return [*by_class, counts.total() - sum(by_class)]
+
+
+def list_unused(catalogue: list[Row], quarantine: list[Row]) -> Iterable[tuple[Row, str]]:
+    """Yield the row and what became of it for every file that was not used."""
+    by_name = {name_of(row): row for row in catalogue}
+    for row in quarantine:
+        yield by_name.get(name_of(row), row) | {"reason": row["reason"]}, "quarantined"
+    for row in catalogue:
+        if row["status"] == "duplicate":
+            yield row, "duplicate"
+
+
+def look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None:
+    """Return a thumbnail of a picture; None when it can't be read or enough are shown."""
+    if number >= params.report.gallery:
+        return None
+    try:
+        picture = read_picture(root, row)
+    except DataError:
+        return None
+    return embed(shrink(picture, THUMBNAIL_SIDE), f"thumbnail of {name_of(row)}")
+
+
+def read_picture(root: Path, row: Row) -> Pixels:
+    """Return a picture of the catalogue; large ones come smaller, where that is quicker."""
+    data = PictureFile(row["source"], row["member"]).read(root)
+    page = int(row["page"])
+    if row.get("layout") == "idx":
+        return read_idx(data)[page]
+    return images.decode_page(data, page, at_least=THUMBNAIL_SIDE)
+
+
+def show_pages(
+    project: Project, params: Params, catalogue: list[Row], boxes: list[Row]
+) -> list[Figure]:
+    """Return overlays of segmented pages, those first of which prep was least sure."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    for row in boxes:
+        scores[scan_of(row["id"])].append(float(row["score"]))
+    pages = [
+        (float(np.mean(scores[scan])), name_of(row), overlay, scores[scan])
+        for row in catalogue
+        if row["sha256"]
+        for scan, overlay in [(scan_id_of(row), project.output("overlays", overlay_name(row)))]
+        if scan in scores and overlay.exists()
+    ]
+    return [
+        show_page(overlay, name, found)
+        for _, name, overlay, found in sorted(pages)[: params.report.pages]
+    ]
+
+
+def show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
+    """Return one overlay, scaled down."""
+    picture = shrink(images.decode_page(overlay.read_bytes(), at_least=PAGE_SIDE), PAGE_SIDE)
+    caption = f"{name}: {len(scores)} found, lowest score {min(scores):.2f}"
+    return embed(picture, f"page with its boxes drawn, {caption}", caption)
+
+
+def show_tiles(tiles: DatasetFile, class_name: str, most: int) -> Figure:
+    """Return a grid of a class's tiles, evenly picked from all of them."""
+    rows = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
+    picked = contact.pick_evenly(rows, most)
+    sheet = contact.lay_out(tiles.read(picked).images, columns=min(10, max(1, len(picked))))
+    caption = f"{class_name}: {len(picked)} of {len(rows):,}"
+    scale = scale_of(tiles.tile_shape[0])
+    return embed(sheet, f"tiles of class {caption}", caption, scale=scale)

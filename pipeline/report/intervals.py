@@ -1,0 +1,114 @@
+"""Section 1: what each experiment is worth, as intervals to look at and a table to search."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.report.charts import IntervalBar, place_interval
+from pipeline.settings.params import Params
+from pipeline.verdicts.ablation import ALL, MARKS, Result
+from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT, NO_VERDICT, Verdict
+from pipeline.verdicts.results import Ablation
+
+# Sign and name (for the style) of each verdict; the sign says without colour what is meant.
+SIGNS = {**MARKS, CANNOT_TELL: "?", NO_VERDICT: "–"}
+STYLES = {
+    HELPS: "helps",
+    HURTS: "hurts",
+    NO_EFFECT: "same",
+    CANNOT_TELL: "unclear",
+    NO_VERDICT: "none",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: numbers in per cent and points, None where there is none."""
+
+    experiment: str
+    control: str
+    label: str
+    metric: str
+    mean: float | None
+    sd: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    verdict: str
+    sign: str
+    style: str
+    reason: str
+    visible: float | None
+    bar: IntervalBar | None
+
+
+def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
+    """Return the lines of the table, their grid by experiment and class, and the reading."""
+    judged = [r for r in ablation.results if r.metric == "recall" or r.label == ALL]
+    reach = find_reach(judged, params.compare.margin / 100)
+    lines = [to_line(result, params.compare.margin / 100, reach) for result in judged]
+    by_cell = {(line.experiment, line.label): line for line in lines}
+    columns = [ALL, *params.classes]
+    compared = [arm.name for arm in ablation.arms if by_cell[arm.name, ALL].control]
+    return {
+        "lines": sorted(lines, key=lambda line: not line.control),
+        "grid": {name: [by_cell[name, column] for column in columns] for name in compared},
+        "columns": columns,
+        "counts": count_verdicts(lines),
+        "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
+        "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
+        "reach": 100 * reach,
+        "reading": ablation.reading.split("\n"),
+    }
+
+
+def find_reach(results: Sequence[Result], margin: float) -> float:
+    """Return how far the axis of the intervals reaches on either side, a share."""
+    bounds = [
+        abs(bound)
+        for result in results
+        if result.estimate
+        for bound in (result.estimate.low, result.estimate.high, result.estimate.difference)
+        if bound is not None
+    ]
+    return max([2 * margin, *bounds])
+
+
+def to_line(result: Result, margin: float, reach: float) -> Line:
+    """Return a result as a line of the table."""
+    estimate, verdict = result.estimate, result.verdict
+    word = verdict.verdict if verdict else ""
+    bar = None
+    if estimate and estimate.low is not None and estimate.high is not None:
+        bar = place_interval(estimate.difference, estimate.low, estimate.high, margin, reach)
+    return Line(
+        experiment=result.experiment,
+        control=result.control,
+        label=result.label,
+        metric=result.metric,
+        mean=_points(result.mean),
+        sd=_points(result.sd),
+        difference=_points(estimate.difference) if estimate else None,
+        low=_points(estimate.low) if estimate else None,
+        high=_points(estimate.high) if estimate else None,
+        verdict=word,
+        sign=SIGNS.get(word, ""),
+        style=STYLES.get(word, "none"),
+        reason=verdict.reason if verdict else "",
+        visible=_visible(verdict),
+        bar=bar,
+    )
+
+
+def count_verdicts(lines: Sequence[Line]) -> list[tuple[str, str, str, int]]:
+    """Return (sign, style, verdict, how many lines), the most telling verdict first."""
+    counts = Counter(line.verdict for line in lines)
+    return [(SIGNS[v], STYLES[v], v, counts[v]) for v in STYLES if counts[v]]
+
+
+def _visible(verdict: Verdict | None) -> float | None:
+    return _points(verdict.visible_effect) if verdict else None
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else 100 * share

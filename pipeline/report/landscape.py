@@ -1,0 +1,160 @@
+"""Section 4: where the data lies - originals and their variants in two dimensions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.project import Project
+from pipeline.report.charts import place_points
+from pipeline.report.figures import Figure, Pixels, embed
+from pipeline.report.projection import FEWEST, embed_neighbours, find_principal
+from pipeline.settings.params import Params
+from pipeline.tiles import contact
+
+WIDTH, HEIGHT, EDGE = 560, 460, 14  # of a scatter plot
+SPRITE_SIDE = 32  # pixels of a tile that is shown on hover
+SPRITE_COLUMNS = 40
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some training tiles and variants: images (N, S, S, C), and for each its class, op, parent.
+
+    An original's op is -1 and its parent itself.
+    """
+
+    images: Pixels
+    labels: list[int]
+    ops: list[int]
+    parents: list[int]
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """A scatter plot: its points' places, in the order of the sample."""
+
+    title: str
+    note: str
+    points: list[tuple[float, float]]
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict[str, object]:
+    """Return PCA and t-SNE of some training tiles and their variants."""
+    sample = join(list(draw_sample(project, params, tiles)), tiles)
+    if len(sample.labels) < FEWEST:
+        return {"plots": [], "total": len(sample.labels)}
+    return {
+        "plots": place_sample(sample.images),
+        "total": len(sample.labels),
+        "originals": sum(op < 0 for op in sample.ops),
+        "labels": sample.labels,
+        "ops": sample.ops,
+        "parents": sample.parents,
+        "sprite": draw_sprite(sample.images),
+        "sprite_side": SPRITE_SIDE,
+        "sprite_columns": SPRITE_COLUMNS,
+    }
+
+
+def place_sample(tiles: Pixels) -> list[Scatter]:
+    """Return PCA and t-SNE of tiles (N, S, S, C); nothing when there are too few."""
+    if len(tiles) < FEWEST:
+        return []
+    principal = find_principal(tiles)
+    first, second = (*principal.explained, 0.0)[:2]
+    scores = np.pad(principal.scores, ((0, 0), (0, max(0, 2 - principal.scores.shape[1]))))
+    return [
+        scatter(
+            "Principal components (PCA)",
+            f"x explains {first:.1%} of the variance, y {second:.1%}, the first "
+            f"{len(principal.explained)} together {principal.explained.sum():.1%}.",
+            scores[:, :2],
+        ),
+        scatter(
+            "Neighbourhoods (t-SNE)",
+            "Near each other means alike; wide distances and sizes of clusters mean little. "
+            "Seed 0.",
+            embed_neighbours(scores),
+        ),
+    ]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tiles of one class: originals (`op` -1) or their variants, with the original's row."""
+
+    images: Pixels
+    label: int
+    op: int
+    rows: list[int]  # of the originals in tiles.h5
+
+
+def draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[Part]:
+    """Yield evenly picked training tiles of each class, and the first variant of each op."""
+    split = read_table(project.input("split.csv"), COLUMNS["split"])
+    training = {row["id"] for row in split if row["split"] == "train" and row["fold"] == "0"}
+    trained = np.array([name in training for name in tiles.ids], bool)
+    ids, labels = tiles.ids, tiles.labels
+    for number, name in enumerate(params.classes):
+        each = max(1, params.report.points // (len(params.classes) * (1 + len(params.augment))))
+        rows = contact.pick_evenly(np.flatnonzero(trained & (labels == number)), each)
+        if not len(rows):
+            continue
+        yield Part(tiles.read(rows).images, number, -1, rows.tolist())
+        place = {ids[row]: int(row) for row in rows}
+        for op_number, op in enumerate(params.augment):
+            yield from read_variants(project, op, op_number, name, number, place)
+
+
+def read_variants(
+    project: Project, op: str, op_number: int, class_name: str, label: int, place: dict[str, int]
+) -> Iterator[Part]:
+    """Yield the first variant that an op made of each of the originals in `place`."""
+    path = project.variants_file(op, class_name)
+    if not path.exists():
+        return
+    with open_dataset(path) as variants:
+        parents, first = np.unique(variants.parents, return_index=True)
+        rows = [row for parent, row in zip(parents, first, strict=True) if parent in place]
+        if rows:
+            found = variants.read(np.array(rows))
+            assert found.parents is not None
+            yield Part(found.images, label, op_number, [place[name] for name in found.parents])
+
+
+def join(parts: list[Part], tiles: DatasetFile) -> Sample:
+    """Return the parts as one sample."""
+    place: dict[int, int] = {}
+    labels: list[int] = []
+    ops: list[int] = []
+    parents: list[int] = []
+    for part in parts:
+        for row in part.rows:
+            if part.op < 0:
+                place[row] = len(labels)
+            parents.append(place[row])
+            labels.append(part.label)
+            ops.append(part.op)
+    nothing = np.empty((0, *tiles.tile_shape), np.uint8)
+    return Sample(np.concatenate([nothing, *(p.images for p in parts)]), labels, ops, parents)
+
+
+def scatter(title: str, note: str, points: npt.NDArray[np.float64]) -> Scatter:
+    """Return a scatter plot with its points placed."""
+    placed = place_points(points, WIDTH, HEIGHT, EDGE)
+    return Scatter(title, note, [(float(x), float(y)) for x, y in placed])
+
+
+def draw_sprite(tiles: Pixels) -> Figure:
+    """Return all tiles in one small picture, SPRITE_COLUMNS a row."""
+    size = (SPRITE_SIDE, SPRITE_SIDE)
+    small = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles]
+    shaped = np.stack(small).reshape(-1, *size, tiles.shape[3])
+    return embed(contact.lay_out(shaped, SPRITE_COLUMNS, gap=0), "")

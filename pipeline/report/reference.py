@@ -1,0 +1,104 @@
+"""Section 4, second half: another set of tiles beside the project's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.dataset.store import DatasetFile
+from pipeline.intake.outside import Outside, read_outside
+from pipeline.project import Project
+from pipeline.report.figures import Figure, Pixels, embed, scale_of
+from pipeline.report.landscape import Scatter, place_sample
+from pipeline.report.tile_statistics import average_tiles, measure_spread, measure_strokes
+from pipeline.settings.params import Params
+from pipeline.tiles import contact
+
+MEASURED = 1000  # tiles of a class at most
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is told of one class in one set; None where nothing can be told."""
+
+    count: int
+    mean: Figure | None = None
+    strokes: float | None = None  # pixels
+    spread: float | None = None  # grey levels
+
+
+def show_reference(
+    project: Project, params: Params, tiles: DatasetFile
+) -> dict[str, object] | None:
+    """Return grids, plots and numbers of the reference set beside ours; None without one."""
+    if not params.report.reference:
+        return None
+    other = read_outside(project.root / params.report.reference, "train")
+    sheets, images, labels = [], [], []
+    each = max(1, params.report.points // len(other.classes))
+    for number, name in enumerate(other.classes):
+        rows = np.flatnonzero(other.labels == number)
+        if len(rows):
+            sheets.append(draw_grid(other, rows, name, params.report.tiles_per_class))
+            chosen = other.images[contact.pick_evenly(rows, each)]
+            images.append(chosen)
+            labels += [number] * len(chosen)
+    nothing = other.images[:0]
+    plots: list[Scatter] = place_sample(np.concatenate([nothing, *images]))
+    return {
+        "name": params.report.reference,
+        "classes": other.classes,
+        "sheets": sheets,
+        "plots": plots,
+        "labels": labels,
+        "lines": compare_sets(params.classes, tiles, other),
+        "sides": (tiles.tile_shape[0], other.images.shape[1]),
+    }
+
+
+def draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
+    """Return a grid of a class's tiles, evenly picked."""
+    shown = other.images[contact.pick_evenly(rows, most)]
+    caption = f"{name}: {len(shown)} of {len(rows):,}"
+    scale = scale_of(shown.shape[1])
+    sheet = contact.lay_out(shown, columns=min(10, len(shown)))
+    return embed(sheet, f"tiles of the reference's class {caption}", caption, scale=scale)
+
+
+def compare_sets(
+    classes: Sequence[str], tiles: DatasetFile, other: Outside
+) -> list[tuple[str, Measured, Measured]]:
+    """Return each class of either set with what is told of it in ours and in the other."""
+    lines = []
+    for name in dict.fromkeys([*classes, *other.classes]):
+        ours = np.flatnonzero(tiles.labels == find(name, tiles.classes))
+        theirs = np.flatnonzero(other.labels == find(name, other.classes))
+        own_tiles = tiles.read(contact.pick_evenly(ours, MEASURED)).images
+        other_tiles = other.images[contact.pick_evenly(theirs, MEASURED)]
+        lines.append(
+            (
+                name,
+                measure(own_tiles, len(ours), f"mean of our {name}"),
+                measure(other_tiles, len(theirs), f"mean of the reference's {name}"),
+            )
+        )
+    return lines
+
+
+def find(name: str, classes: Sequence[str]) -> int:
+    """Return the number of a class; one that no tile has, where there is no such class."""
+    return list(classes).index(name) if name in classes else -2
+
+
+def measure(tiles: Pixels, count: int, alt: str) -> Measured:
+    """Return what is told of `count` tiles, of which these are some."""
+    if not len(tiles):
+        return Measured(0)
+    mean = average_tiles(tiles)
+    writing = tiles.shape[3] == 1
+    return Measured(
+        count,
+        embed(mean, alt, scale=scale_of(mean.shape[0])),
+        measure_strokes(tiles) if writing else None,
+        measure_spread(tiles),
+    )

@@ -1,0 +1,114 @@
+"""Section 5: the trainings - the model, the curves of every run, time and speed."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.project import Project
+from pipeline.report.charts import Curve, LineChart, draw_curves, find_limits
+from pipeline.settings.params import Params
+
+# Title of a chart: the columns of history.csv in it, and what its lines are called.
+CHARTS = {
+    "loss": {"loss": "training", "val_loss": "validation"},
+    "accuracy": {"accuracy": "training", "val_accuracy": "validation"},
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: run.json and the columns of history.csv."""
+
+    about: dict[str, Any]
+    history: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trainings of one experiment."""
+
+    experiment: str
+    runs: int
+    tiles: int  # that each run was trained on
+    steps: int
+    seconds: float  # mean of a run
+    speed: float  # pictures a second
+    best_step: str
+    failed: int
+    charts: list[LineChart]
+
+
+def show_training(project: Project, params: Params) -> dict[str, object]:
+    """Return the model's summary, the trainings of each experiment, and who has none."""
+    runs = {name: read_runs(project, name) for name in params.experiments}
+    there = {name: some for name, some in runs.items() if some}
+    everything = [run for some in there.values() for run in some]
+    limits = {chart: limit(everything, columns) for chart, columns in CHARTS.items()}
+    steps = max((run.about["steps"] for run in everything), default=1)
+    return {
+        "missing": [name for name in runs if name not in there],
+        "summary": everything[0].about["summary"] if everything else "",
+        "model": everything[0].about["budget"]["model"] if everything else "",
+        "parameters": everything[0].about["parameters"] if everything else 0,
+        "experiments": [summarise(name, some, limits, steps) for name, some in there.items()],
+    }
+
+
+def read_runs(project: Project, name: str) -> list[Run]:
+    """Return the finished trainings of an experiment, by fold and seed."""
+    folders = [path.parent for path in project.output("runs", name).glob("fold-*/seed-*/run.json")]
+    runs = [read_run(folder) for folder in folders]
+    return sorted(runs, key=lambda run: (run.about["fold"], run.about["seed"]))
+
+
+def read_run(folder: Path) -> Run:
+    """Return one training."""
+    rows = read_table(folder / "history.csv", COLUMNS["history"])
+    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    history = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS["history"]}
+    return Run(about, history)
+
+
+def limit(runs: list[Run], columns: dict[str, str]) -> tuple[float, float]:
+    """Return the limits of a chart's axis, the same for every experiment."""
+    values = [run.history[column] for run in runs for column in columns]
+    return find_limits(np.concatenate(values)) if values else (0.0, 1.0)
+
+
+def summarise(
+    name: str, runs: list[Run], limits: dict[str, tuple[float, float]], steps: int
+) -> Trained:
+    """Return what is to be seen of one experiment's trainings; charts run to `steps`."""
+    first = runs[0].about
+    seconds = float(np.mean([run.about["seconds"] for run in runs]))
+    best = [run.about["best_step"] for run in runs]
+    charts = [
+        draw_curves(
+            title,
+            {kind: curves(runs, column) for column, kind in columns.items()},
+            (0, steps),
+            limits[title],
+        )
+        for title, columns in CHARTS.items()
+    ]
+    return Trained(
+        experiment=name,
+        runs=len(runs),
+        tiles=first["originals"] + first["variants"],
+        steps=first["steps"],
+        seconds=seconds,
+        speed=first["steps"] * first["budget"]["batch_size"] / max(seconds, 1e-9),
+        best_step=f"{min(best):,} to {max(best):,}" if min(best) < max(best) else f"{best[0]:,}",
+        failed=sum(run.about["failed_step"] is not None for run in runs),
+        charts=charts,
+    )
+
+
+def curves(runs: list[Run], column: str) -> list[Curve]:
+    """Return a column of history.csv over the steps, a curve each run."""
+    found = [(run.history["step"], run.history[column]) for run in runs]
+    return [(steps, values) for steps, values in found if np.isfinite(values).any()]

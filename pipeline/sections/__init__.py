@@ -1,1 +1,0 @@
-"""The report's sections: each module reads what it shows and gives the template plain data."""

@@ -1,0 +1,610 @@
+"""params.yaml, typed and checked: every setting of a project, each with its unit.
+
+A wrong setting is a DataError that names the key as it stands in the file, what was expected
+and the nearest key or name that is known.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.augmentation.recipes import Duplicate, Op, Seed, parse_op, word_error
+from pipeline.errors import DataError, nearest
+
+Thing = TypeVar("Thing")
+Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
+
+TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
+
+MOST_SEEDS = 1000
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
+# PyYAML raises its own only where the form is wrong, not for a date such as 2001-99-99.
+NOT_YAML = (
+    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
+OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
+FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
+RESERVED_ON_WINDOWS = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE
+)
+
+
+def check_name(name: object) -> str:
+    """Return the name of an op or experiment; it becomes a folder and part of a command."""
+    if not isinstance(name, str):
+        raise ValueError(f"{name!r} is no name; put it in quotes, as in '7'")
+    if not NAME.fullmatch(name):
+        raise ValueError(f"'{name}' is no name: use letters, digits, - and _ (as in flip-cat)")
+    if RESERVED_ON_WINDOWS.fullmatch(name):
+        raise ValueError(f"'{name}' can't be a name: Windows allows no file that is called so")
+    return name
+
+
+def check_class(name: object) -> str:
+    """Return the name of a class; it becomes a file name, so it can't form a path."""
+    if isinstance(name, bool) or not isinstance(name, (str, int)):
+        raise ValueError(f"{name!r} is no class name; put it in quotes, as in 'no' or '1.5'")
+    text = str(name)
+    if (
+        not text
+        or text != text.strip()
+        or text.startswith(".")
+        or text.endswith(".")
+        or FORBIDDEN_IN_CLASSES.search(text)
+        or RESERVED_ON_WINDOWS.fullmatch(text)
+        or len(text.encode()) > 200
+    ):
+        raise ValueError(f"{text!r} can't be a class: it has to be usable as a file name")
+    if text == "-":  # LEFT_OUT of stages/segment.py
+        raise ValueError("'-' can't be a class: in raw/labels.csv it leaves a box out; say 'minus'")
+    if text == "all":
+        raise ValueError("'all' can't be a class: the tables use it for all classes together")
+    return text
+
+
+def check_once(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
+    """Return a list in which nothing comes twice."""
+    if twice := [thing for thing, times in Counter(things).items() if times > 1]:
+        raise ValueError(f"{twice[0]!r} stands there twice; all have to be different")
+    return things
+
+
+def check_inside(path: str, example: str) -> str:
+    """Return a path that stays inside the project."""
+    if ".." in path.replace("\\", "/").split("/") or path.startswith(("/", "\\")):
+        raise ValueError(f"give a path inside the project, as in {example}")
+    return path
+
+
+Name = Annotated[str, BeforeValidator(check_name)]
+ClassName = Annotated[str, BeforeValidator(check_class)]
+OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
+ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Section(BaseModel):
+    """A part of params.yaml; keys it does not know are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Source(Section):
+    """One folder of pictures and what a file in it is."""
+
+    path: str
+    layout: Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
+    split: Literal["train", "test"] | None = None
+    rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
+    columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
+    labels: Literal["rows", "columns", "folder"] = "rows"  # cells: where labels come from
+
+    @field_validator("path")
+    @classmethod
+    def _stays_inside(cls, path: str) -> str:
+        plain = PurePosixPath(check_inside(path, "raw/scans")).as_posix()  # of ./raw//scans/ too
+        if plain == "." or ":" in path:
+            raise ValueError("give a folder inside the project, as in raw/scans")
+        return plain
+
+    @model_validator(mode="after")
+    def _cells_need_counts(self) -> "Source":
+        if self.layout == "cells" and not (self.rows and self.columns):
+            raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
+        return self
+
+
+class Limits(Section):
+    """What one file may cost `prep ingest` before it is quarantined."""
+
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 60  # to read and decode it
+    memory_mb: Annotated[int, Field(ge=1, le=10_000_000)] = 4000  # 10^6 bytes, for that too
+    pixels: Annotated[int, Field(ge=1, le=10_000_000_000)] = 200_000_000  # of a page
+
+
+class Tile(Section):
+    """What every picture is normalised to."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = 28  # pixels a side
+    channels: Literal[1, 3] = 1
+    method: Literal["mnist", "emnist", "photo"] = "mnist"
+    fit: Literal["crop", "pad", "stretch"] = "crop"  # photo: how it becomes a square
+
+    @model_validator(mode="after")
+    def _writing_is_grey(self) -> "Tile":
+        if self.method != "photo" and self.channels != 1:
+            raise ValueError(f"method '{self.method}' makes grey tiles: set channels: 1")
+        return self
+
+
+class Balance(Section):
+    """How many tiles of each class stay."""
+
+    method: Literal["undersample", "none"] = "undersample"
+    to: Literal["smallest"] | Annotated[int, Field(ge=1)] = "smallest"  # tiles a class
+    seed: Seed = 1
+
+
+class Split(Section):
+    """Which tiles train, validate and test."""
+
+    test: Share = 0.2  # of all tiles
+    val: Share = 0.15  # of all tiles
+    folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
+    group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
+    near_duplicates: Annotated[int, Field(ge=0, le=32)] | None = 4  # photos: bits of 64, null: off
+    seed: Seed = 1
+
+
+class Experiment(Section):
+    """A named choice of variants that are added to the training tiles."""
+
+    ops: OpNames = ()
+    # Of which classes; a map gives each op its own; null, or an op not in the map: every class.
+    classes: ClassNames | dict[Name, ClassNames] | None = None
+    variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
+    balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
+    control: Name | None = None  # the experiment that it is compared with; null: none
+
+    @field_validator("ops", "classes", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _classes_are_of_its_ops(self) -> "Experiment":
+        for op in self.classes if isinstance(self.classes, dict) else ():
+            if op not in self.ops:
+                raise ValueError(f"classes: '{op}' is not in its ops.{nearest(op, self.ops)}")
+        return self
+
+    def classes_of(self, op: str) -> tuple[str, ...] | None:
+        """Return the classes that get an op's variants, None for all."""
+        return self.classes.get(op) if isinstance(self.classes, dict) else self.classes
+
+
+class Train(Section):
+    """One budget for every experiment."""
+
+    model: str = "cnn"  # a name, or an own one: path/to/file.py:function
+    budget: Literal["steps", "epochs"] = "steps"  # what is the same for every experiment
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600  # optimiser steps
+    epochs: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  # passes over the tiles
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64  # tiles a step
+    learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
+    validate_every: Annotated[int, Field(ge=1)] = 50  # steps
+    seeds: Annotated[tuple[Seed, ...], AfterValidator(check_once)] = (0, 1, 2)
+    init: str | None = None  # a .keras file that every run starts from
+    freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
+    precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
+    memory_mb: Annotated[int, Field(ge=0)] = 512  # 10^6 bytes of tiles in memory; more are streamed
+
+    @field_validator("init")
+    @classmethod
+    def _is_a_model_file(cls, init: str | None) -> str | None:
+        if init is not None and not init.endswith(".keras"):
+            raise ValueError("give a .keras file, as in models/pretrained.keras")
+        return init and check_inside(init, "models/pretrained.keras")
+
+    @model_validator(mode="after")
+    def _only_a_trained_model_is_frozen(self) -> "Train":
+        if self.freeze and self.init is None:
+            raise ValueError("freeze needs init, the trained model whose layers stay as they are")
+        return self
+
+    @field_validator("model")
+    @classmethod
+    def _known_model(cls, model: str) -> str:
+        from pipeline.network.building import MODELS
+
+        if OWN_MODEL.fullmatch(model):
+            return check_inside(model, "models/mine.py:build")
+        if model not in MODELS:
+            known = ", ".join(MODELS)
+            raise ValueError(
+                f"unknown model '{model}'.{nearest(model, MODELS)} Known: {known}, or your own, as "
+                "in models/mine.py:build"
+            )
+        return model
+
+    @model_validator(mode="after")
+    def _epochs_are_counted(self) -> "Train":
+        if (self.budget == "epochs") != (self.epochs is not None):
+            raise ValueError("budget: epochs and epochs: (how many) go together")
+        return self
+
+    @property
+    def model_file(self) -> str | None:
+        """The file that the model is made of; None for a model by name."""
+        return self.init or (self.own_model[0] if self.own_model else None)
+
+    @property
+    def own_model(self) -> tuple[str, str] | None:
+        """The file and the function of an own model."""
+        file, _, function = self.model.rpartition(":")
+        return (file, function) if file else None
+
+    @field_validator("seeds", mode="before")
+    @classmethod
+    def _count_or_list(cls, seeds: object) -> object:
+        if isinstance(seeds, int) and not isinstance(seeds, bool):
+            if not 1 <= seeds <= MOST_SEEDS:
+                raise ValueError(
+                    f"a number says how many seeds, 1 to {MOST_SEEDS} (found: {seeds}); seeds of "
+                    "your own stand in a list, as in [7, 8, 9]"
+                )
+            return tuple(range(seeds))
+        if not isinstance(seeds, (list, tuple)) or not seeds:
+            raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
+        return tuple(seeds)
+
+
+class Compare(Section):
+    """How the table is read."""
+
+    margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
+
+
+class Report(Section):
+    """What the report shows."""
+
+    title: str = ""
+    tiles_per_class: Annotated[int, Field(ge=1, le=200)] = 30
+    pages: Annotated[int, Field(ge=0, le=50)] = 6  # with their boxes drawn
+    gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
+    points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
+    reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
+    reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    classes: Annotated[tuple[ClassName, ...], Field(min_length=2)]
+    limits: Limits = Limits()
+    tile: Tile = Tile()
+    balance: Balance = Balance()
+    split: Split = Split()
+    augment: Annotated[dict[Name, Op], Field(min_length=1)]
+    experiments: Annotated[dict[Name, Experiment], Field(min_length=1)]
+    train: Train = Train()
+    compare: Compare = Compare()
+    report: Report = Report()
+
+    @field_validator("sources", "classes", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("classes", "augment", "experiments")
+    @classmethod
+    def _names_differ(cls, named: Names) -> Names:
+        # Their files must not meet on a disk that ignores case.
+        times = Counter(name.casefold() for name in named)
+        if same := [f"'{name}'" for name in named if times[name.casefold()] > 1]:
+            raise ValueError(f"{', '.join(same)} are the same name (capitals do not count)")
+        return named
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _parse_ops(cls, section: object) -> object:
+        if not isinstance(section, dict):
+            return section
+        return {name: parse_op(check_name(name), spec) for name, spec in section.items()}
+
+    @field_validator("experiments", mode="before")
+    @classmethod
+    def _empty_means_defaults(cls, section: object) -> object:
+        if not isinstance(section, dict):
+            return section
+        return {name: {} if spec is None else spec for name, spec in section.items()}
+
+    @model_validator(mode="after")
+    def _experiments_name_what_exists(self) -> "Params":
+        for name, experiment in self.experiments.items():
+            for word, known, section in _references(self, experiment):
+                if word not in known:
+                    raise ValueError(
+                        f"experiments.{name}: '{word}' is not in {section}.{nearest(word, known)}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _controls_train_on_as_much(self) -> "Params":
+        none = self.experiments.get("none")
+        if none and none.share < 1:
+            raise ValueError(
+                "experiments.none: share: the others are compared with it; keep `none: {}`, and "
+                f"give this one another name, as in `{write_plain(none.share)}`"
+            )
+        for name, experiment in self.experiments.items():
+            control = self.experiments.get(experiment.control or "")
+            if control and control.share != experiment.share:
+                raise ValueError(
+                    f"experiments.{name}: control: {experiment.control} trains on "
+                    f"{100 * control.share:g} % of the tiles and {name} on "
+                    f"{100 * experiment.share:g} %, so the difference would not be the ops' own; "
+                    "name a control with the same share"
+                )
+        return self
+
+    def source_of(self, picture: str) -> Source:
+        """Return the source that a picture's path (as in the catalogue) lies in."""
+        inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
+        return max(inside, key=lambda source: len(source.path))
+
+    def classes_of(self, name: str, op: str) -> tuple[str, ...]:
+        """Return the classes whose variants by `op` the experiment `name` adds."""
+        chosen = self.experiments[name].classes_of(op)
+        return self.classes if chosen is None else chosen
+
+    def control_of(self, name: str) -> str | None:
+        """Return what the experiment `name` is compared with, None when that is missing.
+
+        Unless it says, that is `none`. Variants of some classes only also make those classes more
+        frequent, so the control of such an experiment has to shift them alike. One that trains on
+        a share of the tiles has the control that it names and no other.
+        """
+        control = self.experiments[name].control or ("none" if name != "none" else None)
+        if control not in self.experiments or control == name:
+            return None
+        if self.experiments[control].share != self.experiments[name].share:
+            return None
+        return control if self.class_shift(control) == self.class_shift(name) else None
+
+    def class_shift(self, name: str) -> tuple[float, ...]:
+        """Return the share of each class in the training tiles, were the originals balanced."""
+        if self.experiments[name].balance != "none":
+            return (1 / len(self.classes),) * len(self.classes)
+        sizes = [1 + count for count in self.count_variants(name).values()]
+        return tuple(size / sum(sizes) for size in sizes)
+
+    def is_baseline(self, name: str) -> bool:
+        """Return whether an experiment changes no picture: it adds nothing, or duplicates."""
+        steps = [step for op in self.experiments[name].ops for step in self.augment[op].steps]
+        return all(isinstance(step, Duplicate) for step in steps)
+
+    def count_variants(self, name: str) -> dict[str, int]:
+        """Return how many variants of each of its tiles an experiment adds, by class."""
+        experiment = self.experiments[name]
+        return {
+            label: sum(
+                self.augment[op].copies
+                for op in experiment.ops
+                if label in self.classes_of(name, op)
+            )
+            for label in self.classes
+        }
+
+    def explain_missing_control(self, name: str) -> str:
+        """Return which lines to add for an experiment without a control, '' if it needs none."""
+        if self.is_baseline(name) or self.control_of(name) is not None:
+            return ""
+        share = self.experiments[name].share
+        if share < 1 and self.experiments[name].control is None:
+            return ""
+        counts = {label: count for label, count in self.count_variants(name).items() if count}
+        if len(counts) == len(self.classes) and len(set(counts.values())) == 1:
+            pointer = f", and to {name}: `control: {name_plain(share)}`" if share < 1 else ""
+            return (
+                f"No verdict on {name}: add its control to experiments: "
+                f"`{write_plain(share)}`{pointer}"
+            )
+        control = f"duplicate-for-{name}"
+        copies = sorted(set(counts.values()))
+        ops = [f"duplicate-{number}" if number > 1 else "duplicate" for number in copies]
+        recipes = ", ".join(
+            f"`{op}: {{transform: duplicate, copies: {number}}}`"
+            for op, number in zip(ops, copies, strict=True)
+        )
+        classes = {
+            op: [label for label, count in counts.items() if count == number]
+            for op, number in zip(ops, copies, strict=True)
+        }
+        keys = {"ops": ops, "classes": classes} | ({"share": share} if share < 1 else {})
+        experiment = yaml.safe_dump(
+            keys, default_flow_style=True, allow_unicode=True, width=999
+        ).strip()
+        return (
+            f"No verdict on {name}: it also makes {', '.join(counts)} more frequent, and its "
+            f"control does not. Let augment have {recipes}; add to experiments "
+            f"`{control}: {experiment}`, and to {name}: `control: {control}`"
+        )
+
+
+def name_plain(share: float) -> str:
+    """Return a name for the experiment that adds nothing to a share of the training tiles."""
+    return "none" if share == 1 else f"none-{100 * share:.0f}"
+
+
+def write_plain(share: float) -> str:
+    """Return this experiment as a line of params.yaml."""
+    return f"{name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"
+
+
+def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:
+    """Return the one thing that is wanted, or all; an unknown name is a DataError."""
+    if wanted is None:
+        return list(known.values())
+    if wanted not in known:
+        raise DataError(
+            f"there is no {what} '{wanted}' in params.yaml.{nearest(wanted, known)} "
+            f"Known ({section}): {', '.join(known)}"
+        )
+    return [known[wanted]]
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_keys(path.name, text)
+        content = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise DataError(
+            f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
+            "one with: prep init my-project --preset digits"
+        ) from None
+    except NOT_YAML as error:
+        raise DataError(f"{path.name} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path.name} has to be a map of sections, as in: classes: [cat, dog]")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise DataError("\n".join(_explain(path.name, error))) from error
+    except UnicodeEncodeError as error:  # YAML can spell half of a character
+        raise DataError(f"{path.name} has a character that can't be written: {error}") from error
+
+
+def _refuse_repeated_keys(name: str, text: str) -> None:
+    """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
+    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias leads to the same node, or back
+        if not isinstance(node, yaml.MappingNode):
+            waiting.extend(node.value)
+            continue
+        keys = set()
+        for key, value in node.value:
+            if (key.tag, str(key.value)) in keys:
+                line = key.start_mark.line + 1
+                raise DataError(f"{name}, line {line}: the key '{key.value}' stands there twice")
+            keys.add((key.tag, str(key.value)))
+            waiting += [key, value]
+
+
+def _references(
+    params: Params, experiment: Experiment
+) -> Iterator[tuple[str, Mapping[str, Any] | tuple[str, ...], str]]:
+    for op in experiment.ops:
+        yield op, params.augment, "augment"
+    chosen = experiment.classes or ()
+    for names in chosen.values() if isinstance(chosen, dict) else [chosen]:
+        for class_name in names:
+            yield class_name, params.classes, "classes"
+    if experiment.control is not None:
+        yield experiment.control, params.experiments, "experiments"
+
+
+def _explain(file: str, error: ValidationError) -> list[str]:
+    """Return a line for each key that is wrong."""
+    told: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for item in error.errors():
+        # pydantic also says which of several allowed types it tried; that is no key of the file.
+        keys = [part for part in item["loc"] if not str(part).endswith("]") and part not in TYPES]
+        where = ".".join(map(str, keys))
+        told.setdefault(where, []).append(_tell(item))  # several types are allowed, none fits
+        found.setdefault(where, _tell_found(item))
+    lines = {
+        where: "; or ".join(dict.fromkeys(sentences)) + found[where]
+        for where, sentences in told.items()
+        # Of a map or list in which something is wrong, that something is told.
+        if not any(other.startswith(f"{where}.") for other in told)
+    }
+    return [
+        # The ops' own messages say where already.
+        f"{file}: {line}" if line.startswith(where) else f"{file}: {where}: {line}"
+        for where, line in lines.items()
+    ]
+
+
+def _tell(item: Any) -> str:
+    """Return what is wrong about one value."""
+    if item["type"] in ("extra_forbidden", "invalid_key"):
+        known = _known_keys(item["loc"][:-1])
+        key = str(item["loc"][-1])
+        hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
+        return f"there is no such key.{hint}"
+    if item["type"] == "missing":
+        return "it is missing"
+    if item["type"] == "value_error":
+        return item["msg"].removeprefix("Value error, ")
+    return f"it {word_error(item)}"
+
+
+def _tell_found(item: Any) -> str:
+    """Return what stands in the file instead, and what may be meant."""
+    value = item["input"]
+    if item["type"] in ("extra_forbidden", "invalid_key", "missing", "value_error", "too_short"):
+        return ""
+    if value is None:
+        section = item["type"] == "model_type" and len(item["loc"]) == 1
+        return " (found: nothing)." + " Write {} for the defaults." * section
+    allowed = re.findall(r"'([^']+)'", item["msg"]) if item["type"] == "literal_error" else []
+    hint = nearest(str(value), allowed)
+    if item["type"] in ("int_type", "float_type") and isinstance(value, str):
+        hint = _write_number(value)
+    shown = repr(list(value) if isinstance(value, tuple) else value)
+    return f" (found: {shown if len(shown) <= 60 else shown[:57] + '...'}).{hint}"
+
+
+def _write_number(text: str) -> str:
+    """Return how YAML wants a number that it took for text, as it does 1e-3; '' if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    whole = number.is_integer() and abs(number) < 1e15
+    return f" Write {yaml.safe_dump(int(number) if whole else number).split()[0]}, without quotes."
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Params
+    sections: dict[str, type[BaseModel]] = {
+        "sources": Source,
+        "limits": Limits,
+        "tile": Tile,
+        "balance": Balance,
+        "split": Split,
+        "experiments": Experiment,
+        "train": Train,
+        "compare": Compare,
+        "report": Report,
+    }
+    if location:
+        model = sections[str(location[0])]
+    return list(model.model_fields)

@@ -1,0 +1,1 @@
+"""What a scan shows: boxes, labels, and what was seen."""

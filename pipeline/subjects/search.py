@@ -1,0 +1,187 @@
+"""Subjects: what a scan shows, with labels, or the reason why it can't be used.
+
+A scan is uint8 (H, W) or (H, W, 3) RGB, upright; a subject's ink is uint8 (h, w), 0 paper to 255
+full ink. Nothing is guessed: a page that does not keep its layout's promise gives no subject.
+Where labels are not wanted (`classes` is None), nothing is promised but the way of reading.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DataError
+from pipeline.forms import finding
+from pipeline.forms.reading import read_form
+from pipeline.pages.reading import Flow, Glyph, cut_cells, cut_whole, read_page
+from pipeline.subjects import overlays
+from pipeline.subjects.boxes import Box, label_places
+
+Scan = npt.NDArray[np.uint8]
+Layout = Literal["form", "rows", "sequence", "free", "cells", "whole"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject: where it lies on the scan, its label ('' unknown), and its ink if writing."""
+
+    box: Box
+    label: str
+    group: str = ""
+    row: int = 0
+    column: int = 0
+    score: float = 1.0
+    pixels: npt.NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A scan's subjects, or the reason why there are none; and a picture (RGB) of what was seen."""
+
+    subjects: tuple[Subject, ...] = ()
+    reason: str = ""
+    overlay: Scan | None = None
+
+
+def search_scan(
+    scan: Scan,
+    layout: Layout,
+    classes: Sequence[str] | None,
+    label: str = "",
+    group: str = "",
+    *,
+    rows: int = 1,
+    columns: int = 1,
+    labels_from: Literal["rows", "columns", "folder"] = "rows",
+) -> Searched:
+    """Find the subjects of a scan of any layout, in reading order.
+
+    classes: those that the layout's labels come from, or None to find subjects without labels (a
+    form's own are kept). label: the folder's. rows, columns, labels_from: of a page of cells.
+    """
+    match layout:
+        case "whole":
+            return search_picture(scan, label, group)
+        case "form":
+            return search_form(scan, classes)
+        case "cells":
+            return search_cells(scan, rows, columns, labels_from, classes, label, group)
+        case flow:
+            return search_flowing_page(scan, flow, classes, label, group)
+
+
+def search_flowing_page(
+    scan: Scan, flow: Flow, classes: Sequence[str] | None, label: str, group: str
+) -> Searched:
+    """Find the glyphs of a page of layout rows, sequence or free; `label` is its folder's.
+
+    A form, a photo or a page of print gives none, even where pieces of it look like glyphs.
+    """
+    if finding.shows_form(scan):
+        reason = f"this is a form printed by `prep sheet`; expected a page of layout {flow}"
+        return Searched(reason=reason, overlay=_draw_markers(scan))
+    row_length = len(classes) if flow == "sequence" and classes is not None else None
+    page = read_page(scan, flow, row_length)
+    if page.doubt:
+        reason = f"{page.doubt}; expected a handwritten page of layout {flow}"
+        unlabelled = [""] * len(page.glyphs)
+        return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
+    return _label_glyphs(scan, page.glyphs, flow, classes, label, group)
+
+
+def search_cells(
+    scan: Scan,
+    rows: int,
+    columns: int,
+    labels_from: Literal["rows", "columns", "folder"],
+    classes: Sequence[str] | None,
+    label: str,
+    group: str,
+) -> Searched:
+    """Find the glyphs of a page that is cut into equal cells."""
+    glyphs = cut_cells(scan, rows, columns)
+    return _label_glyphs(scan, glyphs, "cells", classes, label, group, labels_from)
+
+
+def search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
+    """Read a filled-in form; its own code says the labels and the writer."""
+    try:
+        page = read_form(scan)
+    except finding.FormError as error:
+        return Searched(reason=str(error), overlay=_draw_markers(scan))
+    unknown = [name for name in page.form.classes if classes is not None and name not in classes]
+    shown = [cell for cell in page.cells if cell.state != "empty"]
+    overlay = overlays.draw_overlay(
+        scan,
+        [cell.box for cell in shown],
+        [cell.label if cell.state == "written" else cell.state for cell in shown],
+        [cell.score if cell.state == "written" else 0.0 for cell in shown],
+        [f"{cell.row}.{cell.column}" for cell in shown],
+    )
+    if unknown:
+        reason = f"the form has the class '{unknown[0]}', which is not among those in params.yaml"
+        return Searched(reason=reason, overlay=overlay)
+    subjects = tuple(
+        Subject(c.box, c.label, page.group, c.row, c.column, c.score, c.pixels)
+        for c in page.cells
+        if c.state == "written"
+    )
+    return Searched(subjects, "" if subjects else "no box of the form is filled in", overlay)
+
+
+def search_picture(scan: Scan, label: str, group: str) -> Searched:
+    """Return the one glyph that a ready-cut picture shows."""
+    height, width = scan.shape[:2]
+    glyph = cut_whole(scan)
+    if glyph is None:
+        return Searched(reason="no writing was found on it")
+    whole = (0, 0, width, height)
+    return Searched((Subject(whole, label, group, score=glyph.score, pixels=glyph.pixels),))
+
+
+def _label_glyphs(
+    scan: Scan,
+    glyphs: Sequence[Glyph],
+    layout: str,
+    classes: Sequence[str] | None,
+    label: str,
+    group: str,
+    labels_from: str = "rows",
+) -> Searched:
+    places = [(glyph.row, glyph.column) for glyph in glyphs]
+    reason, labels = "", [""] * len(glyphs)
+    try:
+        if classes is not None:
+            labels = label_places(layout, places, classes, label, labels_from)
+    except DataError as error:
+        reason = str(error)
+    overlay = _draw_glyphs(scan, glyphs, labels)
+    if reason or not glyphs:
+        return Searched(reason=reason or "no writing was found on it", overlay=overlay)
+    subjects = tuple(
+        Subject(g.box, name, group, g.row, g.column, g.score, g.pixels)
+        for g, name in zip(glyphs, labels, strict=True)
+    )
+    return Searched(subjects, overlay=overlay)
+
+
+def _draw_glyphs(scan: Scan, glyphs: Sequence[Glyph], labels: Sequence[str]) -> Scan:
+    """Draw the boxes with their labels, and below them row and column as boxes.csv has them."""
+    boxes, scores = [glyph.box for glyph in glyphs], [glyph.score for glyph in glyphs]
+    places = [f"{glyph.row}.{glyph.column}" for glyph in glyphs]
+    return overlays.draw_overlay(scan, boxes, labels, scores, places)
+
+
+def _draw_markers(scan: Scan) -> Scan:
+    """Return the picture with whatever looked like a form's marker."""
+    found = finding.find_markers(finding.to_grey(scan))
+    boxes = [
+        (*corners.min(axis=0).astype(int).tolist(), *corners.max(axis=0).astype(int).tolist())
+        for _, corners in found
+    ]
+    return overlays.draw_overlay(
+        scan, boxes, [f"marker {number}" for number, _ in found], [0.0] * len(found)
+    )

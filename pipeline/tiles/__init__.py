@@ -1,0 +1,1 @@
+"""Subjects become pictures of one size; pictures of tiles."""

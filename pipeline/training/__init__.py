@@ -1,0 +1,1 @@
+"""What an experiment trains on, in which order, and what came of it."""

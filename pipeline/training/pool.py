@@ -1,0 +1,392 @@
+"""An experiment's inputs read back: its plan, the folds, and what each fold trains and tests on.
+
+Tiles are uint8 (N, S, S, C), in memory or on the disk (dataset.streams); labels are int16 (N,),
+indices into the classes.
+"""
+
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import __version__
+from pipeline.augmentation.recipes import Op, apply, draw
+from pipeline.dataset.splits import choose_share
+from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.dataset.streams import ImageSource, Part, count_bytes, open_images
+from pipeline.dataset.tables import COLUMNS, scan_table
+from pipeline.errors import DataError
+from pipeline.network.building import Batch
+from pipeline.project import Project
+from pipeline.settings.params import Params, Train, choose
+
+Plan = dict[str, Any]
+
+MANY_PASSES = 1_000_000  # more than any run has
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles with their labels and the ids of the originals that they are or were made from."""
+
+    images: ImageSource
+    labels: npt.NDArray[np.int16]
+    ids: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The parts of one fold, named only: `open_pool` and `open_set` read them."""
+
+    number: int
+    ids: dict[str, set[str]]  # of train, val and test
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """What makes the online variants among the items: each is drawn anew in every pass."""
+
+    ops: tuple[Op, ...]
+    op_of: npt.NDArray[np.int64]  # (N,) which of the ops makes an item; -1: it is an original
+    copies: npt.NDArray[np.int64]  # (N,) which of the op's copies it is
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What one fold of an experiment trains on: the originals, then the variants and repeats.
+
+    These are its items. Each shows a tile; an online variant shows its parent.
+    """
+
+    fold: int
+    classes: list[str]
+    tiles: Tiles
+    originals: int
+    validation: Tiles | None
+    repeats: int = 0  # the last items: earlier ones once more, to balance the classes
+    weights: npt.NDArray[np.float32] | None = None  # of each class in the loss
+    fresh: Fresh | None = None
+    shown: npt.NDArray[np.int64] | None = None  # (N,) the tile of each item; None: each one once
+
+    def __len__(self) -> int:
+        return len(self.tiles) if self.shown is None else len(self.shown)
+
+    @property
+    def variants(self) -> int:
+        """How many of the items are variants."""
+        return len(self) - self.originals - self.repeats
+
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        """(N,) the label of each item."""
+        return self.tiles.labels if self.shown is None else self.tiles.labels[self.shown]
+
+    def take(self, rows: npt.NDArray[np.int64], passes: npt.NDArray[np.int64], seed: int) -> Batch:
+        """Return images, labels and perhaps weights of some items, as in these passes of a run."""
+        shown = rows if self.shown is None else self.shown[rows]
+        images, labels = self.tiles.images[shown], self.tiles.labels[shown]
+        if self.fresh:
+            images = draw_fresh(self.fresh, images, self.tiles.ids[shown], rows, passes, seed)
+        return (images, labels) if self.weights is None else (images, labels, self.weights[labels])
+
+
+def draw_fresh(
+    fresh: Fresh,
+    images: npt.NDArray[np.uint8],
+    ids: npt.NDArray[np.object_],
+    rows: npt.NDArray[np.int64],
+    passes: npt.NDArray[np.int64],
+    seed: int,
+) -> npt.NDArray[np.uint8]:
+    """Return the images with the parents among them replaced by variants.
+
+    Pass 0 of seed 0 has the stored ones. From there the copies' numbers go on, so that no draw
+    comes twice, in no pass of no seed, and a variant depends on nothing else.
+    """
+    drawn = images.copy()
+    for number, op in enumerate(fresh.ops):
+        copies = fresh.copies[rows] + (passes + seed * MANY_PASSES) * op.copies
+        for copy in np.unique(copies[fresh.op_of[rows] == number]):
+            chosen = np.flatnonzero((fresh.op_of[rows] == number) & (copies == copy))
+            draws = draw(op, op.seed, list(ids[chosen]), int(copy))
+            drawn[chosen] = apply(op, images[chosen], draws)
+    return drawn
+
+
+def choose_experiments(params: Params, wanted: str | None) -> list[str]:
+    """Return the one experiment that is wanted, or all; an unknown name is a DataError."""
+    names = {name: name for name in params.experiments}
+    return choose(wanted, names, "experiment", "experiments")
+
+
+@contextmanager
+def open_tiles(project: Project, params: Params) -> Iterator[DatasetFile]:
+    """Open tiles.h5; raises DataError when its classes or labels are not those of params.yaml."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        if tiles.classes != list(params.classes):
+            raise DataError(
+                f"processed/tiles.h5 was made for the classes {', '.join(tiles.classes)}, in this "
+                "order. Bring all up to date with: dvc repro"
+            )
+        labels = tiles.labels
+        strange = np.flatnonzero((labels < -1) | (labels >= len(tiles.classes)))
+        if len(strange):
+            raise DataError(
+                f"processed/tiles.h5: the label of row {strange[0]} is {labels[strange[0]]}, of "
+                f"which there is no class. Delete the file and run: dvc repro"
+            )
+        yield tiles
+
+
+def describe_file(project: Project, path: Path) -> dict[str, str]:
+    """Return the path and the SHA-256 of a file."""
+    return {"file": project.relative(path), "sha256": digest_file(path)}
+
+
+def digest_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files that a run is made of, by their names."""
+    return {name: digest_file(folder / name) for name in ("model.keras", "history.csv")}
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return run.json of a finished run; nothing when it, or a file that it names, is damaged."""
+    try:
+        run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return run if run["files"] == digest_files(folder) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def load_plan(project: Project, params: Params, name: str) -> Plan:
+    """Return the plan of an experiment, as `prep plan` wrote it.
+
+    Raises DataError when the plan, or a file that it names, is not what it was.
+    """
+    path = project.input("experiments", f"{name}.json")
+    try:
+        plan: Plan = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}). Make it again with: prep plan") from error
+    if plan.get("classes") != list(params.classes):
+        raise DataError(f"{path} was made for other classes. Make it again with: prep plan")
+    for file in (plan["tiles"], plan["split"], *plan["variants"], *filter(None, [plan["model"]])):
+        if not is_as_planned(project, file):
+            raise DataError(
+                f"{file['file']} has changed since {name} was planned. Plan again with: prep plan"
+            )
+    return plan
+
+
+def is_as_planned(project: Project, file: Plan) -> bool:
+    """Return whether a file that a plan names has the digest that it had then."""
+    path = project.root / file["file"]
+    return path.is_file() and digest_file(path) == file["sha256"]
+
+
+def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
+    """Return a digest of everything that decides how a run ends, other than the machine."""
+    budget = describe_budget(settings)
+    return hashlib.sha256(
+        json.dumps([__version__, plan, budget, fold, seed], sort_keys=True).encode()
+    ).hexdigest()
+
+
+def describe_budget(settings: Train) -> dict[str, object]:
+    """Return the settings that change a run's numbers.
+
+    A precision of float32 goes unsaid, as it did before there was another one.
+    """
+    unsaid = {"precision"} if settings.precision == "float32" else set()
+    return settings.model_dump(exclude={"seeds", "memory_mb"} | unsaid)
+
+
+def read_folds(project: Project, plan: Plan) -> list[Fold]:
+    """Return the folds of the split that the plan names, thinned to its share if it has one."""
+    folds: dict[int, Fold] = {}
+    groups: dict[str, str] = {}
+    for row in scan_table(project.root / plan["split"]["file"], COLUMNS["split"]):
+        number, name = int(row["fold"]), sys.intern(row["id"])  # one text for all folds
+        fold = folds.setdefault(number, Fold(number, {"train": set(), "val": set(), "test": set()}))
+        fold.ids[row["split"]].add(name)
+        if "share" in plan:
+            groups[name] = sys.intern(row["group"])
+    if "share" in plan:
+        thin_training(project, plan, folds.values(), groups)
+    return [folds[number] for number in sorted(folds)]
+
+
+def thin_training(
+    project: Project, plan: Plan, folds: Iterable[Fold], groups: Mapping[str, str]
+) -> None:
+    """Leave only the plan's share of each fold's training ids; the other parts stay as they are.
+
+    Raises DataError when a class would lose its last training tile.
+    """
+    with open_dataset(project.root / plan["tiles"]["file"]) as tiles:
+        label_of = dict(zip(tiles.ids, tiles.labels, strict=True))
+    for fold in folds:
+        ids = sorted(fold.ids["train"])
+        labels = np.array([plan["classes"][label_of[name]] for name in ids], object)
+        group = np.array([groups[name] for name in ids], object)
+        chosen = choose_share(labels, group, plan["share"], plan["split_seed"])
+        lost = sorted(set(labels) - set(labels[chosen]))
+        if lost:
+            raise DataError(
+                f"experiments.{plan['experiment']}.share: {plan['share']:g} leaves no training "
+                f"tile of class '{lost[0]}'; give a larger share"
+            )
+        fold.ids["train"] = {name for name, stays in zip(ids, chosen, strict=True) if stays}
+
+
+@contextmanager
+def open_set(project: Project, plan: Plan, ids: set[str], memory_mb: int) -> Iterator[Tiles]:
+    """Yield the tiles with the given ids, in the order of tiles.h5, from the disk if they are many.
+
+    They are many when they take more than `memory_mb`.
+    """
+    part, labels, names = find_tiles(project, plan, ids)
+    fits = count_bytes([part]) <= memory_mb * 10**6
+    with open_images([part], in_memory=fits, scratch=project.output()) as images:
+        yield Tiles(images, labels, names)
+
+
+@contextmanager
+def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Iterator[Pool]:
+    """Yield what a fold trains on; a variant belongs to it when its parent does.
+
+    If training and validation set together take more than `train.memory_mb`, both stay on the disk.
+    """
+    part, labels, ids = find_tiles(project, plan, fold.ids["train"])
+    held, held_labels, held_ids = find_tiles(project, plan, fold.ids["val"])
+    variants = find_variants(project, plan, ids)
+    if plan["variants_are"] == "online":
+        parts, fresh = [part], prepare_online(params, plan, variants, len(ids))
+    else:
+        parts, fresh = [part, *(one.part for one in variants)], None
+    shown = np.concatenate([np.arange(len(ids)), *(one.parents for one in variants)])
+    fits = count_bytes([*parts, held]) <= params.train.memory_mb * 10**6
+    with (
+        open_images(parts, in_memory=fits, scratch=project.output()) as images,
+        open_images([held], in_memory=fits, scratch=project.output()) as held_images,
+    ):
+        pool = Pool(
+            fold=fold.number,
+            classes=plan["classes"],
+            tiles=Tiles(images, labels, ids) if fresh else Tiles(images, labels[shown], ids[shown]),
+            originals=len(ids),
+            validation=Tiles(held_images, held_labels, held_ids) if len(held_ids) else None,
+            fresh=fresh,
+            shown=shown if fresh else None,
+        )
+        yield balance_pool(pool, plan["balance"])
+
+
+def find_tiles(
+    project: Project, plan: Plan, ids: set[str]
+) -> tuple[Part, npt.NDArray[np.int16], npt.NDArray[np.object_]]:
+    """Return where the tiles with the given ids are in tiles.h5, their labels and their ids."""
+    path = project.root / plan["tiles"]["file"]
+    with open_dataset(path) as tiles:
+        found = {name: row for row, name in enumerate(tiles.scan("ids")) if name in ids}
+        rows = np.fromiter(found.values(), np.int64, len(found))
+        names = np.array(list(map(sys.intern, found)), object)  # the texts that the fold has
+        return Part(path, rows), tiles.labels[rows], names
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Those variants of one file whose parents are trained on."""
+
+    part: Part
+    parents: npt.NDArray[np.int64]  # (N,) which of the originals each was made from
+    parameters: object  # of the op, as they were when the file was made
+
+
+def find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) -> list[Variants]:
+    """Return the variants of the originals with the given ids, a file at a time."""
+    row_of = {name: row for row, name in enumerate(ids)}
+    found = []
+    for file in plan["variants"]:
+        path = project.root / file["file"]
+        with open_dataset(path) as variants:
+            names = variants.scan("parents")
+            parents = np.fromiter((row_of.get(name, -1) for name in names), np.int64)
+            rows = np.flatnonzero(parents >= 0)
+            parameters = variants.made_by["parameters"]
+        found.append(Variants(Part(path, rows), parents[rows], parameters))
+    return found
+
+
+def balance_pool(pool: Pool, method: str) -> Pool:
+    """Return the pool with classes weighted, or tiles of rare ones repeated: all count alike.
+
+    A class's weight is N / (K x its tiles): over the pool the weights have a mean of 1.
+    """
+    labels = pool.labels
+    counts = np.bincount(labels, minlength=len(pool.classes))
+    if method == "weights":
+        present = np.count_nonzero(counts)
+        weights = len(labels) / (present * np.maximum(counts, 1))
+        return replace(pool, weights=weights.astype(np.float32))
+    if method == "oversample":
+        missing = [
+            # np.resize goes over a class's tiles as often as it takes, in one shuffled order.
+            np.resize(np.random.default_rng([pool.fold, label]).permutation(rows), lacking)
+            for label, lacking in enumerate(counts.max() - counts)
+            if len(rows := np.flatnonzero(labels == label))
+        ]
+        return _repeat(pool, np.concatenate(missing).astype(np.int64))
+    return pool
+
+
+def _repeat(pool: Pool, rows: npt.NDArray[np.int64]) -> Pool:
+    every = np.concatenate([np.arange(len(pool)), rows])
+    fresh = pool.fresh and replace(
+        pool.fresh, op_of=pool.fresh.op_of[every], copies=pool.fresh.copies[every]
+    )
+    shown = every if pool.shown is None else pool.shown[every]
+    return replace(pool, shown=shown, repeats=len(rows), fresh=fresh)
+
+
+def prepare_online(params: Params, plan: Plan, variants: list[Variants], originals: int) -> Fresh:
+    """Return what to draw for each item; DataError where an op is no longer what was planned."""
+    names = list(dict.fromkeys(file["op"] for file in plan["variants"]))
+    op_of, copies = [np.full(originals, -1)], [np.zeros(originals, np.int64)]
+    for file, found in zip(plan["variants"], variants, strict=True):
+        op = params.augment[file["op"]]
+        if found.parameters != json.loads(json.dumps(op.describe())):
+            raise DataError(
+                f"augment.{op.name} has changed since {file['file']} was made. Make it again "
+                f"with: prep augment --only {op.name}"
+            )
+        op_of.append(np.full(len(found.parents), names.index(op.name)))
+        copies.append(_count_up(found.parents))
+    recipes = tuple(params.augment[name] for name in names)
+    return Fresh(recipes, np.concatenate(op_of), np.concatenate(copies))
+
+
+def _count_up(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return how often each number came before: (N,)."""
+    seen: Counter[int] = Counter()
+    counts = []
+    for number in numbers.tolist():
+        counts.append(seen[number])
+        seen[number] += 1
+    return np.array(counts, np.int64)

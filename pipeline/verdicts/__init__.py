@@ -1,0 +1,1 @@
+"""From predictions to what may be said about an experiment."""

@@ -1,0 +1,390 @@
+"""What an effect is worth in training pictures, and what it takes to settle a "cannot tell".
+
+Contract of the arrays: `wrong` float (S, N), 1 where the run with seed s got test picture i wrong,
+else 0 (a share where several runs are averaged); of a curve (K, S, N), one a training-size.
+`groups` (N,) are the pictures' groups as in `verdicts.estimates`. Row s of all arrays was trained
+with the same seed, column i is the same picture.
+
+The curve. Errors fall with the number of training pictures like a power law, by the same factor
+with each doubling (Hestness et al., arXiv 1712.00409). With three points and their noise nothing
+richer can be fitted: a straight line through log(error) over log2(pictures), by least squares
+through the points from a quarter of the pictures on. Where the three visibly bend (p < 0.05) only
+the last two count. A real curve flattens towards its end, so an effect tends to be worth rather
+more than is said, and nothing is read off beyond four times the pictures or below a quarter.
+
+The worth w, in doublings, of an effect solves
+
+    log(error of control) - log(error of arm) = w * (fall of log(error) with a doubling)
+
+and its interval holds every w at which both sides are not visibly different (Fieller's theorem):
+left minus right is, by the delta method, the mean of one number for each seed and picture, which
+`estimate_difference` judges with seeds and test groups as crossed sources of variance. So the
+interval carries what is not known about the effect and about the curve, and that both were measured
+on the same pictures and seeds. Where the fall itself can't be told from 0 there is no worth.
+
+Settling. `Components` says how much of a difference's variance the seeds, the test groups and
+both together make; each shrinks with their number. With S seeds, and pictures in proportion, a
+study is settled when the difference is called helps or hurts, or its interval lies within the
+margin; `find_need` looks for the numbers at which that happens 4 times in 5, if the true difference
+is the measured one. The variance among few seeds is itself a guess: the chance is averaged over the
+values that are plausible after the data, as in `pipeline.verdicts.estimates`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.verdicts.estimates import (
+    HELPS,
+    HURTS,
+    POWER,
+    SIGNIFICANCE,
+    Components,
+    Estimate,
+    estimate_difference,
+    half_width,
+)
+
+Floats = npt.NDArray[np.float64]
+
+REACH = 2.0  # doublings of the training pictures, both ways, that are read off a curve
+MOST_SEEDS = 100
+MOST_TIMES = 100.0  # as many test pictures
+ENDLESS = 1e6  # times as many: in effect no noise is left
+SEED_STEPS = (2, 4, 8)  # times as many, where more pictures are needed as well
+NODES = 5  # plausible variances among the seeds
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What training without variants scores at several sizes.
+
+    `pictures` (K,) training pictures, rising; the last are all of them. `wrong` (K, S, N).
+    """
+
+    pictures: Floats
+    wrong: Floats
+
+    def take(self, points: slice) -> "Curve":
+        """Return some of its points."""
+        return Curve(self.pictures[points], self.wrong[points])
+
+
+@dataclass(frozen=True)
+class Fall:
+    """How much a doubling of the training pictures takes off the errors, with 95 % interval.
+
+    Shares of the errors: 0.3 leaves 70 % of them. `low` and `high` are None when `reason` says
+    why there is no interval; `reason` also says when the fall can't be told from 0. `points`: of
+    the curve, from the last, that it was read off; `bent`: only two, because the curve bends.
+    `seeds` would show a fall as large as this one; as Need.seeds.
+    """
+
+    share: float
+    low: float | None
+    high: float | None
+    points: int
+    bent: bool
+    reason: str = ""
+    seeds: float = math.nan
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What an arm is worth in doublings of the training pictures, with 95 % interval.
+
+    `low` is -inf and `high` inf where the interval goes on beyond REACH. All are NaN when `reason`
+    says why nothing can be told.
+    """
+
+    doublings: float
+    low: float
+    high: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What would settle a difference 4 times in 5, if it is as measured: numbers in all.
+
+    `seeds` at this test set, `pictures` with these seeds: inf where more alone never settle it, a
+    number above MOST_SEEDS or MOST_TIMES times the pictures where so many don't yet. `both`: where
+    neither alone does, one of SEED_STEPS times the seeds and the pictures that are needed then,
+    whichever pair has the smallest product; None where none does within those limits.
+    """
+
+    seeds: float
+    pictures: float
+    both: tuple[int, int] | None = None
+
+
+# --- the curve and the worth ----------------------------------------------------------------
+
+
+def measure_fall(curve: Curve, groups: npt.NDArray) -> Fall:
+    """Measure how much a doubling of the training pictures takes off the errors."""
+    if not _has_errors(curve.wrong):
+        return Fall(math.nan, None, None, 0, False, "no errors are left that more could take off")
+    chosen, bent = choose_points(curve, groups)
+    scale = float(curve.wrong[-1].mean())
+    estimate = estimate_difference(scale * _fall_of_log(chosen), groups)
+    points = len(chosen.pictures)
+    share = 1 - math.exp(-estimate.difference / scale)
+    if estimate.low is None or estimate.high is None or estimate.p is None:
+        return Fall(share, None, None, points, bent, estimate.reason)
+    low, high = (1 - math.exp(-end / scale) for end in (estimate.low, estimate.high))
+    if estimate.p < SIGNIFICANCE and estimate.difference > 0:
+        return Fall(share, low, high, points, bent)
+    seeds = find_need(estimate, SIGNIFICANCE, margin=0.0).seeds
+    return Fall(share, low, high, points, bent, "the curve's rise can't be told from 0", seeds)
+
+
+def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArray) -> Worth:
+    """Estimate what an arm is worth beyond its control, in doublings of the training pictures.
+
+    control, arm: (S, N) wrong. Below 0: it does as much harm as having fewer pictures does.
+    """
+    fall = measure_fall(curve, groups)
+    if fall.reason:
+        return _cannot_tell(fall.reason)
+    if not _has_errors(np.stack([control, arm])):
+        return _cannot_tell("it makes no errors any more, and the curve never gets there")
+    chosen, _ = choose_points(curve, groups)
+    scale = float(control.mean())
+    gain = scale * (_log_error(control) - _log_error(arm))
+    rise = scale * _fall_of_log(chosen)
+
+    def plausibility(doublings: float) -> float:
+        return estimate_difference(gain - doublings * rise, groups).p or 0.0
+
+    best = float(gain.mean() / rise.mean())
+    return Worth(best, _find_end(plausibility, best, -REACH), _find_end(plausibility, best, REACH))
+
+
+def choose_points(curve: Curve, groups: npt.NDArray) -> tuple[Curve, bool]:
+    """Return the points that the power law goes through, and whether the others bend away.
+
+    Raises ValueError when there are fewer than two, or the pictures don't rise.
+    """
+    if len(curve.pictures) < 2 or (np.diff(curve.pictures) <= 0).any():
+        raise ValueError(f"a curve needs two or more rising sizes, got {curve.pictures}")
+    near = int(np.argmax(curve.pictures >= curve.pictures[-1] / 2**REACH * 0.9))
+    chosen = curve.take(slice(min(near, len(curve.pictures) - 2), None))
+    if len(chosen.pictures) == 2:
+        return chosen, False
+    last, before = chosen.take(slice(-2, None)), chosen.take(slice(None, -1))
+    bend = chosen.wrong[-1].mean() * (_fall_of_log(last) - _fall_of_log(before))
+    p = estimate_difference(bend, groups).p
+    bent = p is not None and p < SIGNIFICANCE
+    return (last, True) if bent else (chosen, False)
+
+
+def _fall_of_log(curve: Curve) -> Floats:
+    """Return (S, N) numbers whose mean is the fall of log(error) with a doubling."""
+    sizes = np.log2(curve.pictures)
+    away = sizes - sizes.mean()
+    return -np.tensordot(away / np.sum(away**2), _log_error(curve.wrong), 1)
+
+
+def _log_error(wrong: Floats) -> Floats:
+    """Return numbers (..., S, N) whose mean is the log of the mean error: the delta method."""
+    mean = wrong.mean(axis=(-2, -1), keepdims=True)
+    return np.log(mean) + (wrong - mean) / mean
+
+
+def _has_errors(wrong: Floats) -> bool:
+    return bool((wrong.mean(axis=(-2, -1)) > 0).all())
+
+
+def _find_end(plausibility: Callable[[float], float], best: float, limit: float) -> float:
+    """Return where the interval ends on the side of `limit`; infinite when beyond it."""
+    from scipy.optimize import brentq
+
+    beyond = math.copysign(math.inf, limit)
+    if best / limit >= 1 or plausibility(limit) >= SIGNIFICANCE:
+        return beyond
+    end = brentq(lambda doublings: plausibility(doublings) - SIGNIFICANCE, best, limit, xtol=1e-3)
+    return float(end)
+
+
+def _cannot_tell(reason: str) -> Worth:
+    return Worth(math.nan, math.nan, math.nan, reason)
+
+
+# --- what would settle it -------------------------------------------------------------------
+
+
+def find_need(estimate: Estimate, level: float, margin: float) -> Need:
+    """Return the seeds, and the test pictures, that would settle a difference.
+
+    level: the significance that Holm's correction had reached; margin: share. Raises ValueError
+    for an estimate without components.
+    """
+    if estimate.components is None:
+        raise ValueError("there is no estimate of the variance to go by")
+    now = plausible_components(estimate.components)
+
+    def settles(seeds: float, pictures: float) -> bool:
+        scaled = [scale_components(parts, seeds / estimate.seeds, pictures) for parts in now]
+        chances = [chance_to_settle(estimate.difference, p, level, margin) for p in scaled]
+        return float(np.mean(chances)) >= POWER
+
+    seeds = _find_seeds(estimate.seeds, settles)
+    times = _find_times(partial(settles, estimate.seeds))
+    need = Need(seeds, times * estimate.pictures)
+    if seeds <= MOST_SEEDS or times <= MOST_TIMES:
+        return need
+    steps = [step * estimate.seeds for step in SEED_STEPS if step * estimate.seeds <= MOST_SEEDS]
+    pairs = [(seeds, _find_times(partial(settles, seeds))) for seeds in steps]
+    pairs = [(seeds, times) for seeds, times in pairs if times <= MOST_TIMES]
+    if not pairs:
+        return need
+    fewest, times = min(pairs, key=math.prod)
+    return replace(need, both=(fewest, math.ceil(times * estimate.pictures)))
+
+
+def chance_to_settle(
+    difference: float, components: Components, level: float, margin: float
+) -> float:
+    """Return the probability that a study with this variance gives helps, hurts or no effect."""
+    from scipy.special import ndtr
+
+    error = components.standard_error
+    claim = half_width(components, level)  # a difference beyond it helps or hurts
+    inside = margin - half_width(components, SIGNIFICANCE)  # one within it is no effect
+    if claim <= inside:
+        return 1.0
+    away = abs(difference)
+    claimed = ndtr((away - claim) / error) + ndtr((-away - claim) / error)
+    none = ndtr((inside - away) / error) - ndtr((-inside - away) / error) if inside > 0 else 0.0
+    return float(claimed + none)
+
+
+def scale_components(components: Components, seeds: float, groups: float) -> Components:
+    """Return the components of a study with so many times as many seeds and test groups."""
+    both = components.both / (seeds * groups)
+    return Components(
+        seeds=max(components.seeds - components.both, 0.0) / seeds + both,
+        groups=max(components.groups - components.both, 0.0) / groups + both,
+        both=both,
+        floor=components.floor / groups**2,
+        seed_degrees=(components.seed_degrees + 1) * seeds - 1,
+        group_degrees=(components.group_degrees + 1) * groups - 1,
+    )
+
+
+def plausible_components(components: Components) -> list[Components]:
+    """Return components as the true ones may be: NODES equally likely variances of the seeds."""
+    from scipy.stats import chi2
+
+    degrees = components.seed_degrees
+    scales = chi2.ppf((np.arange(NODES) + 0.5) / NODES, degrees) / degrees
+    return [
+        replace(components, seeds=max(components.seeds / scale, components.both))
+        for scale in scales
+    ]
+
+
+def _find_seeds(now: int, settles: Callable[[float, float], bool]) -> float:
+    """Return the fewest seeds, more than now, that settle it; as Need.seeds."""
+    if not settles(MOST_SEEDS, 1.0):
+        return MOST_SEEDS + 1 if settles(ENDLESS * now, 1.0) else math.inf
+    few, many = now, MOST_SEEDS
+    while many - few > 1:
+        middle = (few + many) // 2
+        few, many = (few, middle) if settles(middle, 1.0) else (middle, many)
+    return many
+
+
+def _find_times(settles: Callable[[float], bool]) -> float:
+    """Return how many times as much settles it, within 2 %; above MOST_TIMES, or inf: never."""
+    if not settles(MOST_TIMES):
+        return 2 * MOST_TIMES if settles(ENDLESS) else math.inf
+    few, many = 1.0, MOST_TIMES
+    while many / few > 1.02:
+        middle = math.sqrt(few * many)
+        few, many = (few, middle) if settles(middle) else (middle, many)
+    return many
+
+
+# --- in plain words -------------------------------------------------------------------------
+
+
+def say_worth(name: str, worth: Worth, pictures: float, verdict: str) -> str:
+    """Say what an arm is worth, `pictures` being what it trains on.
+
+    verdict: on its accuracy. Only where that is helps or hurts is anything claimed.
+    """
+    if worth.reason:
+        return f"{name}: cannot tell what it is worth: {worth.reason}."
+    if verdict == HELPS and worth.low > 0:
+        return f"{name} is worth {_say_more(worth, pictures)}."
+    if verdict == HURTS and worth.high < 0:
+        return f"{name} does as much harm as having {_say_fewer(worth, pictures)}."
+    least = f"{_say_end(worth.low, pictures)} training pictures"
+    if math.isinf(worth.low):
+        least = "fewer than a quarter of the training pictures"
+    most = f"more than {2**REACH:.0f} times as many"
+    if math.isfinite(worth.high):
+        most = _say_end(worth.high, pictures)
+    return f"{name} ({verdict}): anything from {least} to {most} fits."
+
+
+def _say_end(doublings: float, pictures: float) -> str:
+    return f"{_extra(doublings, pictures)} {'more' if doublings > 0 else 'fewer'}"
+
+
+def _say_more(worth: Worth, pictures: float) -> str:
+    at_least = _extra(min(worth.low, REACH), pictures)
+    if worth.doublings > REACH:
+        times = f"more than {2**REACH:.0f} times as many training pictures"
+        return f"{times} (at least {at_least} more)"
+    about = f"about {_extra(worth.doublings, pictures)} more training pictures"
+    if math.isinf(worth.high):
+        return f"{about} (at least {at_least})"
+    return f"{about} (between {at_least} and {_extra(worth.high, pictures)})"
+
+
+def _say_fewer(worth: Worth, pictures: float) -> str:
+    at_least = _extra(max(worth.high, -REACH), pictures)
+    if worth.doublings < -REACH:
+        return f"fewer than a quarter of the training pictures (at least {at_least} fewer)"
+    about = f"about {_extra(worth.doublings, pictures)} fewer training pictures"
+    if math.isinf(worth.low):
+        return f"{about} (at least {at_least})"
+    return f"{about} (between {at_least} and {_extra(worth.low, pictures)})"
+
+
+def _extra(doublings: float, pictures: float) -> str:
+    """Write how many pictures more or fewer so many doublings are, with two digits."""
+    return write_roughly(abs(pictures * (2**doublings - 1)))
+
+
+def write_roughly(number: float) -> str:
+    """Write a number with two digits that count."""
+    digits = max(len(f"{number:.0f}") - 2, 0)
+    return f"{round(number, -digits):,.0f}"
+
+
+def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
+    """Return the seeds, the test pictures, and both that would settle it, as cells of a table."""
+    most = MOST_TIMES * pictures
+    alone = need.seeds <= MOST_SEEDS or need.pictures <= most
+    both = "" if alone else "too many"
+    if need.both:
+        both = " and ".join(map(write_roughly, need.both))
+    return (
+        _say_number(need.seeds, MOST_SEEDS, seeds),
+        _say_number(need.pictures, most, pictures),
+        both,
+    )
+
+
+def _say_number(number: float, most: float, now: int) -> str:
+    if math.isinf(number):
+        return "never"
+    return f"over {most:,.0f}" if number > most else f"{now:,} → {write_roughly(number)}"
