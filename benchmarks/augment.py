@@ -35,10 +35,13 @@ from sklearn.datasets import load_digits
 from pipeline import parallel
 from pipeline.augmentation import recipes
 from pipeline.augmentation.warps import rotate
-from pipeline.dataset.store import Rows, create_dataset, open_dataset, rows_per_chunk
+from pipeline.dataset.schema import Rows, rows_per_chunk
+from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, write_table
+from pipeline.dataset.writing import create_dataset
 from pipeline.project import Project
-from pipeline.settings.params import Params, load_params
+from pipeline.settings.loading import load_params
+from pipeline.settings.params import Params
 from pipeline.stages.augment import augment
 
 try:

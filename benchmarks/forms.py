@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.forms.layout import Form, form_boxes, marker_squares, plan_forms
+from pipeline.forms.layout import Form, form_boxes, marker_squares
+from pipeline.forms.planning import plan_forms
 from pipeline.forms.reading import FormPage, read_form
 
 # The tests photograph pages too.

@@ -27,8 +27,9 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from pipeline.dataset.store import Rows, create_dataset
+from pipeline.dataset.schema import Rows
 from pipeline.dataset.tables import COLUMNS, write_table
+from pipeline.dataset.writing import create_dataset
 
 SHAPE = (80, 80, 3)
 CLASSES = ["cat", "dog"]

@@ -26,8 +26,8 @@ from photography import DPI, MM, Picture, Shot, photograph, scan
 from pipeline.intake import images
 from pipeline.pages import reading, rendering
 from pipeline.settings.params import Params
-from pipeline.stages.normalise import to_tile
 from pipeline.stages.segment import search_file
+from pipeline.tiles.cutting import cut_writing
 
 PAGES = 8
 SHOT = Shot(megapixels=12, perspective=0.05, degrees=3, blur=1.0)
@@ -110,7 +110,7 @@ def measure_scan(folder: Path, data: bytes, seconds: dict[str, list[float]]) -> 
     segmented = time.process_time()
     for subject in searched.subjects:
         if subject.pixels is not None:
-            to_tile(subject.pixels, PARAMS.tile)
+            cut_writing(subject.pixels, PARAMS.tile)
     end = time.process_time()
     if searched.reason:
         raise SystemExit(f"a page is refused: {searched.reason}")

@@ -30,8 +30,8 @@ from PIL import Image
 
 from pipeline.intake import images
 from pipeline.settings.params import Tile
-from pipeline.stages.normalise import cut_tile
 from pipeline.tiles import normalising
+from pipeline.tiles.cutting import cut_photo
 
 TILE = Tile(size=80, channels=3, method="photo", fit="crop")
 
@@ -135,7 +135,7 @@ def compare_tiles(data: bytes, tile: Tile) -> tuple[bool, float]:
     box = (0, 0, full.shape[1], full.shape[0])
     [photo] = images.decode_reduced(data, side_needed(box[2:], tile))
     exact = normalising.normalise_photo(full, tile.size, tile.channels, tile.fit)
-    return photo.factor > 1, float(np.abs(cut_tile(photo, box, tile).astype(int) - exact).mean())
+    return photo.factor > 1, float(np.abs(cut_photo(photo, box, tile).astype(int) - exact).mean())
 
 
 def measure_difference(photos: list[Path]) -> None:

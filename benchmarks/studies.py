@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.console import progress
-from pipeline.intake.archives import find_files
+from pipeline.intake.files import find_files
 from pipeline.intake.images import decode_page
 from pipeline.intake.outside import Outside, read_outside
-from pipeline.network import building
+from pipeline.network import asking, backend, building, fitting, recipes
 from pipeline.tiles.normalising import normalise_photo
 from pipeline.training.schedule import Schedule
 
@@ -123,11 +123,11 @@ def run_study(study: Study, data: Dataset, seeds: int) -> Outcome:
     """Train a study's model with each seed on all training pictures, and test it."""
     shape = data.train.images.shape[1:]
     model = building.build(study.model, shape, len(data.train.classes), seed=0)
-    outcome = Outcome(building.count_parameters(model), [], [])
+    outcome = Outcome(asking.count_parameters(model), [], [])
     for seed in range(seeds):
         building.restart(model, seed)
         outcome.seconds.append(train(model, study, data.train, seed))
-        outcome.accuracies.append(building.measure(model, data.test.images, data.test.labels)[1])
+        outcome.accuracies.append(asking.measure(model, data.test.images, data.test.labels)[1])
     return outcome
 
 
@@ -136,7 +136,7 @@ def train(model: Any, study: Study, pictures: Outside, seed: int) -> float:
     steps = study.count_steps(len(pictures.labels))
     order = Schedule(seed, len(pictures.labels), 0, steps, study.batch_size)
     with progress(f"{study.model}, seed {seed}", steps) as advance:
-        history = building.fit(
+        history = fitting.fit(
             model,
             lambda step: (pictures.images[order[step]], pictures.labels[order[step]]),
             steps=steps,
@@ -184,14 +184,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", type=Path, help="folder of the four IDX files")
     parser.add_argument("--cifar", type=Path, help="folder or zip of train/CLASS/, test/CLASS/")
-    parser.add_argument("--models", nargs="*", default=building.MODELS, choices=building.MODELS)
+    parser.add_argument("--models", nargs="*", default=recipes.MODELS, choices=recipes.MODELS)
     parser.add_argument("--seeds", type=int, help="trainings of each (default: 3 of quick ones)")
     arguments = parser.parse_args()
     datasets = read_datasets(arguments.mnist, arguments.cifar)
     wanted = [s for s in STUDIES if s.data in datasets and s.model in arguments.models]
     if not wanted:
         parser.error("nothing to train: give --mnist FOLDER or --cifar FOLDER_OR_ZIP, or both")
-    print(f"{len(os.sched_getaffinity(0))} cores, {building.versions()}\n")
+    print(f"{len(os.sched_getaffinity(0))} cores, {backend.versions()}\n")
     print(write_line(COLUMNS), write_line(("---",) * len(COLUMNS)), sep="\n", flush=True)
     for study in wanted:
         outcome = run_study(study, datasets[study.data], arguments.seeds or study.seeds)

@@ -4,7 +4,7 @@ For each model the peers work in turn in every round, on the same pictures, for 
 the same settings of TensorFlow:
 
 fit        keras' own model.fit on arrays in memory, float32: one epoch, shuffled, nothing printed
-memory     pipeline.network.building.fit on a pool that fits into train.memory_mb
+memory     pipeline.network.fitting.fit on a pool that fits into train.memory_mb
 disk       the same on a pool that does not, streamed from its files (pictures of writing are
            compressed there, photos are not)
 bfloat16   the same as memory, with train.precision: bfloat16
@@ -32,10 +32,11 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from pipeline.dataset.store import Rows, create_dataset
+from pipeline.dataset.schema import Rows
 from pipeline.dataset.streams import Part, open_images
+from pipeline.dataset.writing import create_dataset
 from pipeline.intake.outside import Outside, read_outside
-from pipeline.network import building
+from pipeline.network import asking, backend, building, fitting
 from pipeline.training.pool import Pool, Tiles
 from pipeline.training.schedule import Schedule
 from pipeline.verdicts.estimates import estimate_difference, judge_family
@@ -81,7 +82,7 @@ def train(model: Any, tiles: Tiles, setting: Setting) -> None:
     """Train for one pass as `prep train` does."""
     pool = Pool(0, ["a", "b"], tiles, len(tiles), None)
     order = Schedule(0, len(tiles), 0, setting.steps, setting.batch_size)
-    building.fit(
+    fitting.fit(
         model,
         lambda step: pool.take(order[step], order.passes(step), 0),
         steps=setting.steps,
@@ -159,7 +160,7 @@ def enlarge(pictures: Outside, side: int | None) -> Outside:
     return replace(pictures, images=np.stack(larger).reshape(len(larger), side, side, -1))
 
 
-def take(pictures: Outside, used: np.ndarray, order: Schedule, step: int) -> building.Batch:
+def take(pictures: Outside, used: np.ndarray, order: Schedule, step: int) -> backend.Batch:
     rows = used[order[step]]
     return pictures.images[rows], pictures.labels[rows]
 
@@ -182,14 +183,14 @@ def study_precision(source: Path, chosen: argparse.Namespace) -> None:
         order = Schedule(seed, len(used), 0, chosen.steps, chosen.batch_size)
         for precision, model in models.items():
             building.restart(model, seed)
-            building.fit(
+            fitting.fit(
                 model,
                 partial(take, pictures, used, order),
                 steps=chosen.steps,
                 validate_every=max(1, chosen.steps // 5),
                 validation=(pictures.images[held], pictures.labels[held]),
             )
-            said = choose_classes(building.predict(model, test.images))
+            said = choose_classes(asking.predict(model, test.images))
             right[precision].append(said == test.labels)
         scores = [f"{precision} {100 * runs[-1].mean():.2f}" for precision, runs in right.items()]
         print(f"seed {seed}: {', '.join(scores)}", flush=True)

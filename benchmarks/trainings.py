@@ -28,9 +28,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from pipeline.augmentation import recipes, warps
+from pipeline.augmentation import parsing, recipes, warps
 from pipeline.intake.outside import Outside, read_outside
-from pipeline.network import building
+from pipeline.network import asking, building, fitting
 from pipeline.training.schedule import Schedule
 from pipeline.verdicts.ablation import ALL, Arm, Result, compare_arms
 from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT
@@ -105,7 +105,7 @@ def add_variants(images: Images, rows: Rows, arm: str) -> Images:
     """Return the originals and after them the arm's variants; a picture's row is its id."""
     if arm == NONE:
         return images
-    op = recipes.parse_op(arm, OPS[arm])
+    op = parsing.parse_op(arm, OPS[arm])
     draws = recipes.draw(op, op.seed, [str(row) for row in rows], copy=0)
     return np.concatenate([images, recipes.apply(op, images, draws)])
 
@@ -116,7 +116,7 @@ def train(
     """Train as `prep train` does; the first images are the originals."""
     building.restart(model, seed)
     order = Schedule(seed, TRAINING, len(images) - TRAINING, STEPS, BATCH_SIZE)
-    building.fit(
+    fitting.fit(
         model,
         lambda step: (images[order[step]], labels[order[step]]),
         steps=STEPS,
@@ -146,7 +146,7 @@ def run_arms(
         said = []
         for seed in seeds:
             train(model, images, labels, validation, seed)
-            said.append(choose_classes(building.predict(model, asked, 2048)).astype(np.uint8))
+            said.append(choose_classes(asking.predict(model, asked, 2048)).astype(np.uint8))
         predicted[arm] = np.stack(said)
     return predicted
 

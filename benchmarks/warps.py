@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.augmentation import recipes, warps
+from pipeline.augmentation import parsing, recipes, warps
 
 Images = npt.NDArray[np.uint8]
 Work = Callable[[], object]
@@ -88,7 +88,7 @@ def list_candidates(name: str, images: Images) -> dict[str, tuple[int, Work]]:
     """Return for each column how many images it works on, and the work."""
     count = len(images)
     ids = [f"{place:010x}-0-{place % 2480}-{place % 3508}" for place in range(count)]
-    op = recipes.parse_op(name.replace(" ", "-"), SETTINGS[name])
+    op = parsing.parse_op(name.replace(" ", "-"), SETTINGS[name])
     draws = recipes.draw(op, seed=1, ids=ids, copy=0)
     result = np.zeros_like(images)
     if name in FLIP_CODES:

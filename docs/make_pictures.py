@@ -19,11 +19,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from photography import MM, PENS, Shot, cross_out, photograph, print_form, write_glyph  # noqa: E402
 
-from pipeline.forms.layout import Form, form_boxes, plan_forms  # noqa: E402
+from pipeline.forms.layout import Form, form_boxes  # noqa: E402
+from pipeline.forms.planning import plan_forms  # noqa: E402
 from pipeline.intake import images  # noqa: E402
 from pipeline.pages import rendering  # noqa: E402
 from pipeline.project import Project  # noqa: E402
-from pipeline.settings.params import load_params  # noqa: E402
+from pipeline.settings.loading import load_params  # noqa: E402
 from pipeline.stages.ingest import ingest  # noqa: E402
 from pipeline.stages.normalise import normalise  # noqa: E402
 from pipeline.stages.segment import segment  # noqa: E402

@@ -74,7 +74,7 @@ def run(
 
     from pipeline import console
     from pipeline.project import find_project
-    from pipeline.settings.params import load_params
+    from pipeline.settings.loading import load_params
 
     if quiet:
         console.be_quiet()

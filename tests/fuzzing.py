@@ -21,14 +21,17 @@ import numpy as np
 
 from pipeline.checks import contents
 from pipeline.checks.records import read_lock
-from pipeline.dataset.store import TEXT_COLUMNS, open_dataset, read_glyph_ids, read_glyphs
+from pipeline.dataset.schema import TEXT_COLUMNS
+from pipeline.dataset.store import open_dataset, read_glyph_ids, read_glyphs
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError
 from pipeline.intake import images, outside
-from pipeline.intake.archives import Limits, find_files
+from pipeline.intake.archives import Limits
+from pipeline.intake.files import find_files
 from pipeline.intake.idx import read_idx
 from pipeline.network.checkpoints import Checkpoint, read_checkpoint
-from pipeline.settings.params import Params, load_params
+from pipeline.settings.loading import load_params
+from pipeline.settings.params import Params
 
 CORPUS = Path(__file__).parent / "corpus"  # a folder for each target; tests/seeds.py writes it
 

@@ -19,8 +19,10 @@ import yaml
 from fuzzing import CLASSES, CORPUS, INPUTS, pack
 from PIL import Image
 
-from pipeline.dataset.store import Rows, create_dataset, write_glyphs
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import write_glyphs
 from pipeline.dataset.tables import COLUMNS
+from pipeline.dataset.writing import create_dataset
 from pipeline.network.checkpoints import Checkpoint, write_checkpoint
 
 HEIGHT, WIDTH = 9, 14

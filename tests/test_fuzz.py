@@ -20,13 +20,15 @@ from fuzzing import CORPUS, IDX_PAIR, INPUTS, TARGETS, mutate
 from seeds import SEEDS
 
 from pipeline.dataset.heaps import check_heaps
-from pipeline.dataset.store import Rows, create_dataset, open_dataset, read_glyph_ids, read_glyphs
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import open_dataset, read_glyph_ids, read_glyphs
 from pipeline.dataset.tables import read_table
+from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.outside import read_outside
 from pipeline.network.checkpoints import read_checkpoint
-from pipeline.settings.params import load_params
+from pipeline.settings.loading import load_params
 
 FILES = sorted(CORPUS.glob("*/*"))
 UNSOUND = {"odd.zip", "odd.tar"}  # they hold what is refused

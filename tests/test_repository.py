@@ -9,7 +9,8 @@ import typer
 import yaml
 
 from pipeline import cli
-from pipeline.augmentation.recipes import OP_KEYS, TRANSFORMS
+from pipeline.augmentation.parsing import OP_KEYS
+from pipeline.augmentation.recipes import TRANSFORMS
 from pipeline.commands.init import PRESETS
 from pipeline.project import MADE_BY
 from pipeline.settings.params import Experiment, Params, Source

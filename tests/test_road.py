@@ -15,7 +15,7 @@ from conftest import BLOBS, write_params, write_pictures
 
 from pipeline.commands.init import init_project
 from pipeline.dataset.tables import COLUMNS, read_table
-from pipeline.verdicts.ablation import LONG_COLUMNS
+from pipeline.verdicts.tables import LONG_COLUMNS
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]
 

@@ -24,8 +24,9 @@ from pipeline.errors import DataError, UnusableFileError
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_id, scan_of
-from pipeline.training.pool import digest_file, digest_files
-from pipeline.verdicts.ablation import LONG_COLUMNS
+from pipeline.training.plans import digest_file
+from pipeline.training.runs import digest_files
+from pipeline.verdicts.tables import LONG_COLUMNS
 
 Found = TypeVar("Found")
 Folds = dict[int, dict[str, str]]  # of each fold: the part of each id

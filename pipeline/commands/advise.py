@@ -10,10 +10,11 @@ from pipeline.console import say, show
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Experiment, Params, write_plain
-from pipeline.training.pool import choose_experiments
+from pipeline.training.plans import choose_experiments
 from pipeline.verdicts.ablation import Arm, Result
 from pipeline.verdicts.estimates import CANNOT_TELL, NO_VERDICT, find_level
 from pipeline.verdicts.results import Ablation, list_scored, load_ablation, read_groups
+from pipeline.verdicts.wording import say_numbers, say_worth
 from pipeline.verdicts.worth import (
     MOST_SEEDS,
     REACH,
@@ -22,8 +23,6 @@ from pipeline.verdicts.worth import (
     estimate_worth,
     find_need,
     measure_fall,
-    say_numbers,
-    say_worth,
 )
 
 SHARES = (1.0, 0.5, 0.25)  # of the training tiles: the sizes of a curve

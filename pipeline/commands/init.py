@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from pipeline.errors import DataError, nearest
-from pipeline.settings.params import load_params
+from pipeline.settings.loading import load_params
 
 PRESETS = ("digits", "letters", "pets", "blank")
 

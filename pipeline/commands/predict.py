@@ -16,15 +16,16 @@ from pipeline.console import show, track, warn
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, nearest
 from pipeline.intake import images
-from pipeline.intake.archives import PictureFile, find_files, plain_name, printable_name
 from pipeline.intake.catalogue import name_of, overlay_name
-from pipeline.network import building
+from pipeline.intake.files import PictureFile, find_files
+from pipeline.intake.names import plain_name, printable_name
+from pipeline.network import asking, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box
 from pipeline.subjects.search import LAYOUTS, Layout, Searched, Subject, search_scan
-from pipeline.tiles import normalising
+from pipeline.tiles.cutting import ReducedPicture, cut_photo, cut_writing, side_needed
 from pipeline.verdicts.scores import choose_classes
 
 Pixels = npt.NDArray[np.uint8]
@@ -69,11 +70,11 @@ def predict(
     found: list[Predicted] = []
     unused: list[str] = []
     scans = read_pages(track(files, "predicting", len(files)), params.limits.pixels)
-    for row, scan in scans:
+    for row, scan, data in scans:
         try:
             if isinstance(scan, DataError):
                 raise scan
-            predicted = predict_scan(row, scan, reading, params, model)
+            predicted = predict_scan(row, scan, data, reading, params, model)
             write_drawing(folder, inputs, scan, predicted, params.classes)
             found.append(predicted)
         except DataError as error:
@@ -120,9 +121,9 @@ def find_model(project: Project, params: Params, wanted: str) -> Path:
 def load_model(path: Path, params: Params) -> Any:
     """Read a model; raises DataError when it is made for other tiles or classes."""
     refuse_other_classes(path, params.classes)
-    model = building.load(path)
+    model = saving.load(path)
     side, channels = params.tile.size, params.tile.channels
-    building.check_fit(model, (side, side, channels), len(params.classes), str(path))
+    saving.check_fit(model, (side, side, channels), len(params.classes), str(path))
     return model
 
 
@@ -165,27 +166,33 @@ def find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
 
 def read_pages(
     files: Iterable[PictureFile], most_pixels: int
-) -> Iterator[tuple[Row, Pixels | DataError]]:
-    """Yield each page of each file; what can't be read comes as the error that says why."""
+) -> Iterator[tuple[Row, Pixels | DataError, bytes]]:
+    """Yield each page of each file, and the file's bytes.
+
+    What can't be read comes as the error that says why.
+    """
     for file in files:
         row = {"source": file.source, "member": file.member, "page": "0"}
+        data = b""
         try:
             data = file.read(Path())
             row["sha256"] = hashlib.sha256(data).hexdigest()
             for page, scan in enumerate(images.decode_pages(data, max_pixels=most_pixels)):
                 row["page"] = str(page)
-                yield row.copy(), scan
+                yield row.copy(), scan, data
         except DataError as error:
-            yield row, error
+            yield row, error, data
 
 
-def predict_scan(row: Row, scan: Pixels, reading: Reading, params: Params, model: Any) -> Predicted:
+def predict_scan(
+    row: Row, scan: Pixels, data: bytes, reading: Reading, params: Params, model: Any
+) -> Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
     searched = find_subjects(scan, reading, params.tile)
     if searched.reason:
         raise DataError(searched.reason)
-    made = [cut_tile(scan, subject, params.tile) for subject in searched.subjects]
-    probabilities = building.predict(model, np.stack(made))
+    made = cut_tiles(scan, data, searched.subjects, params)
+    probabilities = asking.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
     return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
@@ -200,13 +207,23 @@ def find_subjects(scan: Pixels, reading: Reading, tile: Tile) -> Searched:
     return search_scan(scan, reading.layout, None, rows=reading.rows, columns=reading.columns)
 
 
-def cut_tile(scan: Pixels, subject: Subject, tile: Tile) -> Pixels:
-    """Return a subject's tile, made of its ink or, for photos, of what its box shows."""
-    x0, y0, x1, y1 = subject.box
-    pixels = subject.pixels
-    if pixels is None or tile.method == "photo":
-        pixels = scan[y0:y1, x0:x1]
-    return normalising.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
+def cut_tiles(
+    scan: Pixels, data: bytes, subjects: Sequence[Subject], params: Params
+) -> list[Pixels]:
+    """Return the subjects' tiles, made as `prep normalise` makes them.
+
+    A JPEG of the file's bytes is decoded once more, as small as the tiles allow: averaged from the
+    full picture they would differ by some grey levels from those that the model was trained on.
+    """
+    tile = params.tile
+    if tile.method != "photo":
+        return [cut_writing(found.pixels, tile) for found in subjects if found.pixels is not None]
+    boxes = [found.box for found in subjects]
+    photo = ReducedPicture(scan, factor=1)
+    if images.recognise(data) == "JPEG":
+        at_least = side_needed(scan.shape[1], scan.shape[0], boxes, tile)
+        [photo] = images.decode_reduced(data, at_least, max_pixels=params.limits.pixels)
+    return [cut_photo(photo, box, tile) for box in boxes]
 
 
 def write_drawing(

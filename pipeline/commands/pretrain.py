@@ -9,7 +9,7 @@ from pipeline.augmentation.recipes import SEEDS
 from pipeline.console import progress
 from pipeline.errors import DataError
 from pipeline.intake.outside import Outside, read_outside
-from pipeline.network import building
+from pipeline.network import asking, building, fitting, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
@@ -36,8 +36,8 @@ def pretrain(
     if history.failed_step is not None:
         raise DataError(f"the loss stopped being a number at step {history.failed_step}")
     with whole_file(target) as part:
-        building.save(model, part)
-    accuracy = building.measure(model, test.images, test.labels)[1]
+        saving.save(model, part)
+    accuracy = asking.measure(model, test.images, test.labels)[1]
     return (
         f"{target} (now set train.init to it) from {len(tiles.labels):,} tiles in "
         f"{settings.steps:,} steps; it has {100 * accuracy:.2f} % of {len(test.labels):,} test "
@@ -53,13 +53,13 @@ def check_options(target: Path, seed: int) -> None:
         raise DataError(f"--seed {seed} is too large: it should be less than {SEEDS}")
 
 
-def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> building.History:
+def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> fitting.History:
     """Train on all tiles but a tenth, drawn by the seed, which chooses the checkpoint."""
     shuffled = np.random.default_rng(seed).permutation(len(tiles.labels))
     held, used = np.split(shuffled, [int(VALIDATION * len(shuffled))])
     order = Schedule(seed, len(used), 0, settings.steps, settings.batch_size)
     with progress("pretraining", settings.steps) as advance:
-        return building.fit(
+        return fitting.fit(
             model,
             lambda step: (tiles.images[used[order[step]]], tiles.labels[used[order[step]]]),
             steps=settings.steps,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError
-from pipeline.forms import drawing, layout
+from pipeline.forms import drawing, layout, planning
 
 
 def make_sheet(
@@ -26,11 +26,11 @@ def make_sheet(
         raise DataError(f"{target} exists already; remove it, or give another name")
     if writers and copies > 1:
         raise DataError("give --writer for each writer, or --copies for forms without names")
-    names = layout.expand_classes(classes)
+    names = planning.expand_classes(classes)
     pages = [
         page
         for writer in writers or [""] * copies
-        for page in layout.plan_forms(
+        for page in planning.plan_forms(
             names, secrets.token_hex(3), rows, columns, writer, paper, order
         )
     ]

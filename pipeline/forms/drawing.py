@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DataError
+from pipeline.forms.code import draw_code, draw_marker
 from pipeline.forms.layout import (
     LABEL_COLUMN,
     LINE_WIDTH,
@@ -24,8 +25,6 @@ from pipeline.forms.layout import (
     FormBox,
     Square,
     code_squares,
-    draw_code,
-    draw_marker,
     form_boxes,
     has_label_column,
     marker_number,

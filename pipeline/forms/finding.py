@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DataError
+from pipeline.forms.code import LARGEST_CODE, MARKER_DICTIONARY, parse_form
 from pipeline.forms.layout import (
     CODE_SIDE,
-    LARGEST_CODE,
-    MARKER_DICTIONARY,
     MARKERS,
     PAPERS,
     VERSION,
@@ -25,7 +24,6 @@ from pipeline.forms.layout import (
     box_squares,
     code_squares,
     marker_squares,
-    parse_form,
     place_of_marker,
     square_corners,
 )

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DataError
-from pipeline.intake.archives import PictureFile
+from pipeline.intake.files import PictureFile
 
 MAX_BYTES = 2 * 2**30  # of one unpacked file; EMNIST's largest has half a gigabyte
 

@@ -28,7 +28,6 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -44,6 +43,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pipeline.errors import OUT_OF_MEMORY, DataError
+from pipeline.tiles.cutting import ReducedPicture
 
 Pixels = npt.NDArray[np.uint8]
 Result = TypeVar("Result")
@@ -117,20 +117,6 @@ _SILENT = logging.NullHandler()
 
 class PictureError(DataError):
     """A file is no picture that can be read; the message is the reason to quarantine it."""
-
-
-@dataclass(frozen=True)
-class ReducedPicture:
-    """A picture at a fraction of its size.
-
-    The place (x, y) of the full picture lies at (left + x / factor, top + y / factor): sides that
-    the factor does not divide end inside of a pixel, which once upright may be the first.
-    """
-
-    pixels: Pixels
-    factor: int
-    left: float = 0.0
-    top: float = 0.0
 
 
 def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:

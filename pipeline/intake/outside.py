@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError, nearest
-from pipeline.intake.archives import PictureFile
+from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import IdxPair, pair_files
 
 Part = Literal["train", "test"]

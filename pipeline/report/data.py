@@ -11,8 +11,8 @@ from pipeline.dataset.store import DatasetFile
 from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.errors import DataError
 from pipeline.intake import images
-from pipeline.intake.archives import PictureFile
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
+from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import read_idx
 from pipeline.project import Project
 from pipeline.report.figures import Figure, Pixels, embed, scale_of, shrink

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from pipeline.report.charts import IntervalBar, place_interval
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import ALL, MARKS, Result
+from pipeline.verdicts.ablation import ALL, Result
 from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT, NO_VERDICT, Verdict
 from pipeline.verdicts.results import Ablation
+from pipeline.verdicts.tables import MARKS
 
 # Sign and name (for the style) of each verdict; the sign says without colour what is meant.
 SIGNS = {**MARKS, CANNOT_TELL: "?", NO_VERDICT: "–"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import __version__
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.pool import digest_file
+from pipeline.training.plans import digest_file
 from pipeline.verdicts.ablation import Arm
 
 PACKAGES = (

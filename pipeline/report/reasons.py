@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.tables import COLUMNS, read_table
-from pipeline.network import building
+from pipeline.network import asking, saving
 from pipeline.project import Project
 from pipeline.report.answers import Pictures
 from pipeline.report.figures import Figure, Pixels, embed, scale_of
@@ -63,7 +63,7 @@ def show_arm(
         path = project.run_folder(one.name, 0, seed) / "model.keras"
         if not path.exists():
             return Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
-        models.append(building.load(path))
+        models.append(saving.load(path))
     answers = [one.predicted[one.seeds.index(seed)] for one in (control, arm)]
     figures = [
         draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)
@@ -115,7 +115,7 @@ def draw_maps(
         return None
     tiles = pictures.read(places)
     before, after = (
-        building.explain(model, tiles, answer[places])
+        asking.explain(model, tiles, answer[places])
         for model, answer in zip(models, answers, strict=True)
     )
     if before is None or after is None:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.augmentation.recipes import Op
-from pipeline.dataset.store import DatasetFile, Rows, open_dataset
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.project import Project
 from pipeline.report.figures import Figure, Pixels, embed, scale_of
 from pipeline.settings.params import Params

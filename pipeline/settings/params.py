@@ -7,7 +7,7 @@ and the nearest key or name that is known.
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
@@ -17,80 +17,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
-from pipeline.augmentation.recipes import Duplicate, Op, Seed, parse_op, word_error
+from pipeline.augmentation.parsing import parse_op
+from pipeline.augmentation.recipes import Duplicate, Op, Seed
 from pipeline.errors import DataError, nearest
+from pipeline.settings.names import Thing, check_class, check_inside, check_name, check_once
 
-Thing = TypeVar("Thing")
 Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
-
-TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
-
 MOST_SEEDS = 1000
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
-# PyYAML raises its own only where the form is wrong, not for a date such as 2001-99-99.
-NOT_YAML = (
-    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
-)  # fmt: skip
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
-FORBIDDEN_IN_CLASSES = re.compile(r"[/\\\x00-\x1f\x7f-\x9f]")
-RESERVED_ON_WINDOWS = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE
-)
-
-
-def check_name(name: object) -> str:
-    """Return the name of an op or experiment; it becomes a folder and part of a command."""
-    if not isinstance(name, str):
-        raise ValueError(f"{name!r} is no name; put it in quotes, as in '7'")
-    if not NAME.fullmatch(name):
-        raise ValueError(f"'{name}' is no name: use letters, digits, - and _ (as in flip-cat)")
-    if RESERVED_ON_WINDOWS.fullmatch(name):
-        raise ValueError(f"'{name}' can't be a name: Windows allows no file that is called so")
-    return name
-
-
-def check_class(name: object) -> str:
-    """Return the name of a class; it becomes a file name, so it can't form a path."""
-    if isinstance(name, bool) or not isinstance(name, (str, int)):
-        raise ValueError(f"{name!r} is no class name; put it in quotes, as in 'no' or '1.5'")
-    text = str(name)
-    if (
-        not text
-        or text != text.strip()
-        or text.startswith(".")
-        or text.endswith(".")
-        or FORBIDDEN_IN_CLASSES.search(text)
-        or RESERVED_ON_WINDOWS.fullmatch(text)
-        or len(text.encode()) > 200
-    ):
-        raise ValueError(f"{text!r} can't be a class: it has to be usable as a file name")
-    if text == "-":  # LEFT_OUT of stages/segment.py
-        raise ValueError("'-' can't be a class: in raw/labels.csv it leaves a box out; say 'minus'")
-    if text == "all":
-        raise ValueError("'all' can't be a class: the tables use it for all classes together")
-    return text
-
-
-def check_once(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
-    """Return a list in which nothing comes twice."""
-    if twice := [thing for thing, times in Counter(things).items() if times > 1]:
-        raise ValueError(f"{twice[0]!r} stands there twice; all have to be different")
-    return things
-
-
-def check_inside(path: str, example: str) -> str:
-    """Return a path that stays inside the project."""
-    if ".." in path.replace("\\", "/").split("/") or path.startswith(("/", "\\")):
-        raise ValueError(f"give a path inside the project, as in {example}")
-    return path
-
-
 Name = Annotated[str, BeforeValidator(check_name)]
 ClassName = Annotated[str, BeforeValidator(check_class)]
 OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
@@ -233,7 +171,7 @@ class Train(Section):
     @field_validator("model")
     @classmethod
     def _known_model(cls, model: str) -> str:
-        from pipeline.network.building import MODELS
+        from pipeline.network.recipes import MODELS
 
         if OWN_MODEL.fullmatch(model):
             return check_inside(model, "models/mine.py:build")
@@ -473,49 +411,6 @@ def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: s
     return [known[wanted]]
 
 
-def load_params(path: Path) -> Params:
-    """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        _refuse_repeated_keys(path.name, text)
-        content = yaml.safe_load(text)
-    except FileNotFoundError:
-        raise DataError(
-            f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
-            "one with: prep init my-project --preset digits"
-        ) from None
-    except NOT_YAML as error:
-        raise DataError(f"{path.name} is not YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path.name} has to be a map of sections, as in: classes: [cat, dog]")
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        raise DataError("\n".join(_explain(path.name, error))) from error
-    except UnicodeEncodeError as error:  # YAML can spell half of a character
-        raise DataError(f"{path.name} has a character that can't be written: {error}") from error
-
-
-def _refuse_repeated_keys(name: str, text: str) -> None:
-    """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
-    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
-    while waiting:
-        node = waiting.pop()
-        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
-            continue
-        seen.add(id(node))  # an alias leads to the same node, or back
-        if not isinstance(node, yaml.MappingNode):
-            waiting.extend(node.value)
-            continue
-        keys = set()
-        for key, value in node.value:
-            if (key.tag, str(key.value)) in keys:
-                line = key.start_mark.line + 1
-                raise DataError(f"{name}, line {line}: the key '{key.value}' stands there twice")
-            keys.add((key.tag, str(key.value)))
-            waiting += [key, value]
-
-
 def _references(
     params: Params, experiment: Experiment
 ) -> Iterator[tuple[str, Mapping[str, Any] | tuple[str, ...], str]]:
@@ -527,84 +422,3 @@ def _references(
             yield class_name, params.classes, "classes"
     if experiment.control is not None:
         yield experiment.control, params.experiments, "experiments"
-
-
-def _explain(file: str, error: ValidationError) -> list[str]:
-    """Return a line for each key that is wrong."""
-    told: dict[str, list[str]] = {}
-    found: dict[str, str] = {}
-    for item in error.errors():
-        # pydantic also says which of several allowed types it tried; that is no key of the file.
-        keys = [part for part in item["loc"] if not str(part).endswith("]") and part not in TYPES]
-        where = ".".join(map(str, keys))
-        told.setdefault(where, []).append(_tell(item))  # several types are allowed, none fits
-        found.setdefault(where, _tell_found(item))
-    lines = {
-        where: "; or ".join(dict.fromkeys(sentences)) + found[where]
-        for where, sentences in told.items()
-        # Of a map or list in which something is wrong, that something is told.
-        if not any(other.startswith(f"{where}.") for other in told)
-    }
-    return [
-        # The ops' own messages say where already.
-        f"{file}: {line}" if line.startswith(where) else f"{file}: {where}: {line}"
-        for where, line in lines.items()
-    ]
-
-
-def _tell(item: Any) -> str:
-    """Return what is wrong about one value."""
-    if item["type"] in ("extra_forbidden", "invalid_key"):
-        known = _known_keys(item["loc"][:-1])
-        key = str(item["loc"][-1])
-        hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
-        return f"there is no such key.{hint}"
-    if item["type"] == "missing":
-        return "it is missing"
-    if item["type"] == "value_error":
-        return item["msg"].removeprefix("Value error, ")
-    return f"it {word_error(item)}"
-
-
-def _tell_found(item: Any) -> str:
-    """Return what stands in the file instead, and what may be meant."""
-    value = item["input"]
-    if item["type"] in ("extra_forbidden", "invalid_key", "missing", "value_error", "too_short"):
-        return ""
-    if value is None:
-        section = item["type"] == "model_type" and len(item["loc"]) == 1
-        return " (found: nothing)." + " Write {} for the defaults." * section
-    allowed = re.findall(r"'([^']+)'", item["msg"]) if item["type"] == "literal_error" else []
-    hint = nearest(str(value), allowed)
-    if item["type"] in ("int_type", "float_type") and isinstance(value, str):
-        hint = _write_number(value)
-    shown = repr(list(value) if isinstance(value, tuple) else value)
-    return f" (found: {shown if len(shown) <= 60 else shown[:57] + '...'}).{hint}"
-
-
-def _write_number(text: str) -> str:
-    """Return how YAML wants a number that it took for text, as it does 1e-3; '' if it is none."""
-    try:
-        number = float(text)
-    except ValueError:
-        return ""
-    whole = number.is_integer() and abs(number) < 1e15
-    return f" Write {yaml.safe_dump(int(number) if whole else number).split()[0]}, without quotes."
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Params
-    sections: dict[str, type[BaseModel]] = {
-        "sources": Source,
-        "limits": Limits,
-        "tile": Tile,
-        "balance": Balance,
-        "split": Split,
-        "experiments": Experiment,
-        "train": Train,
-        "compare": Compare,
-        "report": Report,
-    }
-    if location:
-        model = sections[str(location[0])]
-    return list(model.model_fields)

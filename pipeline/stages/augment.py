@@ -19,13 +19,14 @@ import numpy.typing as npt
 from pipeline.augmentation import recipes
 from pipeline.augmentation.recipes import Op
 from pipeline.console import track
-from pipeline.dataset.store import DatasetFile, DatasetWriter, Room, create_dataset, open_dataset
+from pipeline.dataset.reading import open_tiles
+from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.tables import COLUMNS, scan_table
+from pipeline.dataset.writing import DatasetWriter, Room, create_dataset
 from pipeline.errors import DataError
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
-from pipeline.training.pool import open_tiles
 
 WINDOW = 32  # chunks of images that a process makes at once: 8 MB
 
@@ -65,7 +66,7 @@ def augment(
     chosen_ops = choose(only, params.augment, "op", "augment")
     classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
     groups = training_groups(project)
-    with open_tiles(project, params) as tiles:
+    with open_tiles(project, params.classes) as tiles:
         parents = find_parents(tiles, groups, classes)
         for op in chosen_ops:
             # Classes may lie in any order in tiles.h5: as many as go into a window are read as one.

@@ -5,17 +5,17 @@ from collections import Counter
 import numpy as np
 
 from pipeline.console import warn
+from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.splits import undersample
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.pool import open_tiles
 
 
 def balance(project: Project, params: Params) -> str:
     """Choose which labelled tiles stay; nothing is invented here."""
-    with open_tiles(project, params) as tiles:
+    with open_tiles(project, params.classes) as tiles:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
     labelled = numbers >= 0
     labels = np.array([*params.classes, ""], object)[numbers]

@@ -9,8 +9,10 @@ from pipeline.dataset.tables import write_table
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
-from pipeline.verdicts.ablation import (
-    ALL,
+from pipeline.verdicts.ablation import ALL
+from pipeline.verdicts.estimates import compare_two_runs
+from pipeline.verdicts.results import Ablation, load_ablation
+from pipeline.verdicts.tables import (
     LEGEND,
     LONG_COLUMNS,
     narrow,
@@ -19,8 +21,6 @@ from pipeline.verdicts.ablation import (
     write_markdown,
     write_rows,
 )
-from pipeline.verdicts.estimates import compare_two_runs
-from pipeline.verdicts.results import Ablation, load_ablation
 
 
 def compare(

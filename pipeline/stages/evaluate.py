@@ -14,19 +14,12 @@ from pipeline.console import track
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
 from pipeline.intake.outside import Outside, read_outside, rename_classes
-from pipeline.network import building
+from pipeline.network import asking, backend, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.pool import (
-    Plan,
-    Tiles,
-    choose_experiments,
-    digest_inputs,
-    load_plan,
-    open_set,
-    read_folds,
-    read_run,
-)
+from pipeline.training.plans import Plan, choose_experiments, digest_inputs, load_plan
+from pipeline.training.pool import Tiles, open_set, read_folds
+from pipeline.training.runs import read_run
 from pipeline.verdicts.scores import Score, choose_classes, score_run
 
 
@@ -90,8 +83,8 @@ def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: 
         raise DataError(
             f"{project.relative(folder)} {what}. Train again with: prep train --experiment {name}"
         )
-    model = building.load(folder / "model.keras")
-    probabilities = building.predict(model, test.images)
+    model = saving.load(folder / "model.keras")
+    probabilities = asking.predict(model, test.images)
     # A model that diverged may have no number for some picture: it tells no class from another.
     unknown = ~np.isfinite(probabilities).all(axis=1)
     probabilities[unknown] = 1 / probabilities.shape[1]
@@ -130,11 +123,11 @@ def find_models(project: Project, name: str) -> list[Path]:
 
 def score_elsewhere(file: Path, tiles: Outside) -> Score:
     """Return the score of one model file on other tiles."""
-    building.make_deterministic(0)  # forgets the model before
-    model = building.load(file)
+    backend.make_deterministic(0)  # forgets the model before
+    model = saving.load(file)
     shape = tiles.images.shape[1:]
-    building.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
-    predicted = choose_classes(building.predict(model, tiles.images))
+    saving.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
+    predicted = choose_classes(asking.predict(model, tiles.images))
     return score_run(tiles.labels, predicted, len(tiles.classes))
 
 

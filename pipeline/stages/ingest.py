@@ -9,11 +9,11 @@ from pipeline.console import track
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError
 from pipeline.intake import catalogue
-from pipeline.intake.archives import PictureFile, find_files, folder_of
+from pipeline.intake.files import PictureFile, find_files, folder_of
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.isolation import Death, map_isolated
-from pipeline.intake.scans import labels_file, read_overrides
+from pipeline.intake.labels import labels_file, read_overrides
 from pipeline.project import Project
 from pipeline.settings.params import Limits, Params, Source
 

@@ -1,6 +1,5 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
@@ -11,24 +10,24 @@ import numpy.typing as npt
 
 from pipeline.atomic import whole_folder
 from pipeline.console import track
-from pipeline.dataset.store import Rows, create_dataset, in_windows, open_dataset, read_glyphs
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import in_windows, open_dataset, read_glyphs
 from pipeline.dataset.tables import COLUMNS, Row, read_table
+from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, scan_id_of
-from pipeline.intake.images import ReducedPicture
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
 from pipeline.project import Project, class_file_name
 from pipeline.settings.params import Params, Tile
-from pipeline.subjects.boxes import Box, scan_of
-from pipeline.tiles import contact, normalising
+from pipeline.subjects.boxes import box_of, scan_of
+from pipeline.tiles import contact
+from pipeline.tiles.cutting import cut_photo, cut_writing, side_needed
 
 WINDOW = 256  # tiles that are in memory at once
 SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well under 1 MB
-
 BATCH = 16  # files that a process is sent at once
-
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
 FileWork = tuple[list[Row], list[list[Row]]]  # a file's scans, and the boxes on each
 
@@ -68,7 +67,7 @@ def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[Na
                 f"processed/glyphs.h5 does not belong to processed/boxes.csv ({glyph_id} stands "
                 f"where {row['id']} should). Make both again with: prep segment"
             )
-        yield row, (pixels[..., None] if glyph_id in ready else to_tile(pixels, tile))
+        yield row, (pixels[..., None] if glyph_id in ready else cut_writing(pixels, tile))
 
 
 def photo_tiles(
@@ -94,44 +93,20 @@ def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
     """Return the tiles of one file, given its scans' rows and the boxes on each."""
     scans, boxes = file
     on_scan = dict(zip(map(scan_id_of, scans), boxes, strict=True))
-    at_least = max(side_needed(scan, on_scan[scan_id_of(scan)], tile) for scan in scans)
+    at_least = max(
+        side_needed(
+            int(scan["width"]), int(scan["height"]), map(box_of, on_scan[scan_id_of(scan)]), tile
+        )
+        for scan in scans
+    )
     made = []
     for scan, photo in read_photos(root, scans, at_least):
         if isinstance(photo, DataError):
             raise DataError(
                 f"{name_of(scan)} can't be read any more ({photo}). Start over with: dvc repro"
             )
-        made += [(row, cut_tile(photo, box_of(row), tile)) for row in on_scan[scan_id_of(scan)]]
+        made += [(row, cut_photo(photo, box_of(row), tile)) for row in on_scan[scan_id_of(scan)]]
     return made
-
-
-def side_needed(scan: Row, boxes: list[Row], tile: Tile) -> int:
-    """Return how many pixels a photo's short side must keep for the tiles of its boxes."""
-    share = max(normalising.share_needed(box_of(row), tile.size, tile.fit) for row in boxes)
-    return math.ceil(share * min(int(scan["width"]), int(scan["height"])))
-
-
-def cut_tile(photo: ReducedPicture, box: Box, tile: Tile) -> npt.NDArray[np.uint8]:
-    """Return the tile of a box, which stands in pixels of the full photo."""
-    return normalising.cut_photo(
-        photo.pixels,
-        box,
-        tile.size,
-        tile.channels,
-        tile.fit,
-        factor=photo.factor,
-        corner=(photo.left, photo.top),
-    )
-
-
-def box_of(row: Row) -> Box:
-    """Return the box that a row of boxes.csv names."""
-    return int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])
-
-
-def to_tile(pixels: npt.NDArray[np.uint8], tile: Tile) -> npt.NDArray[np.uint8]:
-    """Return a subject as params.yaml wants its tiles."""
-    return normalising.normalise(pixels, tile.method, tile.size, tile.channels, tile.fit)
 
 
 def ready_tiles(project: Project, size: int) -> set[str]:

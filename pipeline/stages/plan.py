@@ -11,17 +11,19 @@ from pathlib import Path
 
 from pipeline.atomic import whole_folder
 from pipeline.console import warn
+from pipeline.dataset.reading import open_tiles
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.pool import Plan, describe_file, open_tiles, read_folds
+from pipeline.training.plans import Plan, describe_file
+from pipeline.training.pool import read_folds
 
 
 def plan(project: Project, params: Params) -> str:
     """Write down what each experiment is made of."""
     describe = cache(partial(describe_file, project))  # experiments share files
     model = find_model(project, params)
-    with open_tiles(project, params) as tiles:
+    with open_tiles(project, params.classes) as tiles:
         classes = tiles.classes
     with whole_folder(project.output("experiments")) as folder:
         for name in params.experiments:

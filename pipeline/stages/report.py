@@ -1,6 +1,7 @@
 """prep report: all of it -> report/index.html, one file that opens offline, and plots/ for DVC."""
 
 from pipeline.atomic import whole_folder
+from pipeline.dataset.reading import open_tiles
 from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.report.answers import Pictures, show_answers
@@ -14,13 +15,12 @@ from pipeline.report.reference import show_reference
 from pipeline.report.trainings import show_training
 from pipeline.report.variants import show_ops
 from pipeline.settings.params import Params
-from pipeline.training.pool import open_tiles
 from pipeline.verdicts.results import list_scored, load_ablation
 
 
 def report(project: Project, params: Params) -> str:
     """Write the page; what is not there yet is named on it."""
-    with open_tiles(project, params) as tiles:
+    with open_tiles(project, params.classes) as tiles:
         content: dict[str, object] = {
             "title": params.report.title or project.root.name,
             "classes": params.classes,

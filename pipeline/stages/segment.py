@@ -13,7 +13,8 @@ from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
 from pipeline.errors import DataError, nearest
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
-from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_overrides, read_scans
+from pipeline.intake.labels import read_overrides
+from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_scans
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.settings.params import Params

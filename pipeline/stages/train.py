@@ -14,24 +14,20 @@ from pipeline.checks.leaks import find_leaks
 from pipeline.console import progress, warn
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
-from pipeline.network import building
+from pipeline.network import asking, backend, building, fitting, saving
 from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.project import Project
 from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
-from pipeline.training.pool import (
-    Fold,
+from pipeline.training.plans import (
     Plan,
-    Pool,
     choose_experiments,
     describe_budget,
-    digest_files,
     digest_inputs,
     load_plan,
-    open_pool,
-    read_folds,
-    read_run,
 )
+from pipeline.training.pool import Fold, Pool, open_pool, read_folds
+from pipeline.training.runs import digest_files, read_run
 from pipeline.training.schedule import Schedule
 
 
@@ -117,7 +113,7 @@ def train_run(
             f"{history.best_step} is kept and counts like the other runs."
         )
     with whole_folder(folder) as part:
-        building.save(model, part / "model.keras")
+        saving.save(model, part / "model.keras")
         write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
         run = describe_run(model, settings, pool, seed, inputs, history)
         text = json.dumps(run | {"files": digest_files(part)}, indent=2, ensure_ascii=False)
@@ -125,7 +121,7 @@ def train_run(
 
 
 def describe_run(
-    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: building.History
+    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: fitting.History
 ) -> dict[str, object]:
     """Return run.json: what was trained, for how long, by which versions."""
     return {
@@ -142,15 +138,15 @@ def describe_run(
         "best_step": history.best_step,
         "failed_step": history.failed_step,
         "seconds": round(history.seconds, 3),
-        "parameters": building.count_parameters(model),
-        "summary": building.summarise(model),
-        "versions": building.versions(),
+        "parameters": asking.count_parameters(model),
+        "summary": asking.summarise(model),
+        "versions": backend.versions(),
     }
 
 
 def fit_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
-) -> building.History:
+) -> fitting.History:
     """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
     added = len(pool) - pool.originals
     steps = count_steps(settings, pool)
@@ -160,7 +156,7 @@ def fit_run(
     chosen = pool.validation
     what = f"training {folder.parent.parent.name}, fold {pool.fold}, seed {seed}"
     with progress(what, order.steps - (resume.step if resume else 0)) as advance:
-        return building.fit(
+        return fitting.fit(
             model,
             lambda step: pool.take(order[step], order.passes(step), seed),
             steps=order.steps,
@@ -179,6 +175,6 @@ def count_steps(settings: Train, pool: Pool) -> int:
     return math.ceil(settings.epochs * len(pool) / settings.batch_size)
 
 
-def vars_of(row: building.Row) -> dict[str, object]:
+def vars_of(row: fitting.Row) -> dict[str, object]:
     """Return a row of history.csv."""
     return dict(zip(COLUMNS["history"], row, strict=True))

@@ -3,7 +3,7 @@
 A box is x0, y0, x1, y1 in pixels of the upright scan, x1 and y1 exclusive.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DataError
 
@@ -56,3 +56,8 @@ def _expect(layout: str, what: str, indices: Sequence[int], classes: Sequence[st
             f"layout '{layout}' expects {len(classes)} {what} (one for each class), "
             f"but {found} {what} were found"
         )
+
+
+def box_of(row: Mapping[str, str]) -> Box:
+    """Return the box that a row of boxes.csv names."""
+    return int(row["x0"]), int(row["y0"]), int(row["x1"]), int(row["y1"])

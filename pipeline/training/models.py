@@ -7,10 +7,10 @@ from runpy import run_path
 from typing import Any
 
 from pipeline.errors import DataError, nearest
-from pipeline.network import building
+from pipeline.network import backend, building, saving
 from pipeline.settings.params import Train
 
-Built = tuple[Any, list[building.Weights]]  # a Keras model, and the weights that it starts with
+Built = tuple[Any, list[backend.Weights]]  # a Keras model, and the weights that it starts with
 
 
 def build_model(
@@ -20,7 +20,7 @@ def build_model(
     rate, precision = settings.learning_rate, settings.precision
     if settings.init is not None:
         return building.build_on(
-            building.load(root / settings.init),
+            saving.load(root / settings.init),
             f"train.init {settings.init}",
             shape,
             class_count,

@@ -4,33 +4,26 @@ Tiles are uint8 (N, S, S, C), in memory or on the disk (dataset.streams); labels
 indices into the classes.
 """
 
-import hashlib
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import __version__
-from pipeline.augmentation.recipes import Op, apply, draw
 from pipeline.dataset.splits import choose_share
-from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import ImageSource, Part, count_bytes, open_images
 from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.errors import DataError
-from pipeline.network.building import Batch
+from pipeline.network.backend import Batch
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train, choose
-
-Plan = dict[str, Any]
-
-MANY_PASSES = 1_000_000  # more than any run has
+from pipeline.settings.params import Params
+from pipeline.training.fresh import Fresh, draw_fresh
+from pipeline.training.plans import Plan
 
 
 @dataclass(frozen=True)
@@ -51,15 +44,6 @@ class Fold:
 
     number: int
     ids: dict[str, set[str]]  # of train, val and test
-
-
-@dataclass(frozen=True)
-class Fresh:
-    """What makes the online variants among the items: each is drawn anew in every pass."""
-
-    ops: tuple[Op, ...]
-    op_of: npt.NDArray[np.int64]  # (N,) which of the ops makes an item; -1: it is an original
-    copies: npt.NDArray[np.int64]  # (N,) which of the op's copies it is
 
 
 @dataclass(frozen=True)
@@ -99,122 +83,6 @@ class Pool:
         if self.fresh:
             images = draw_fresh(self.fresh, images, self.tiles.ids[shown], rows, passes, seed)
         return (images, labels) if self.weights is None else (images, labels, self.weights[labels])
-
-
-def draw_fresh(
-    fresh: Fresh,
-    images: npt.NDArray[np.uint8],
-    ids: npt.NDArray[np.object_],
-    rows: npt.NDArray[np.int64],
-    passes: npt.NDArray[np.int64],
-    seed: int,
-) -> npt.NDArray[np.uint8]:
-    """Return the images with the parents among them replaced by variants.
-
-    Pass 0 of seed 0 has the stored ones. From there the copies' numbers go on, so that no draw
-    comes twice, in no pass of no seed, and a variant depends on nothing else.
-    """
-    drawn = images.copy()
-    for number, op in enumerate(fresh.ops):
-        copies = fresh.copies[rows] + (passes + seed * MANY_PASSES) * op.copies
-        for copy in np.unique(copies[fresh.op_of[rows] == number]):
-            chosen = np.flatnonzero((fresh.op_of[rows] == number) & (copies == copy))
-            draws = draw(op, op.seed, list(ids[chosen]), int(copy))
-            drawn[chosen] = apply(op, images[chosen], draws)
-    return drawn
-
-
-def choose_experiments(params: Params, wanted: str | None) -> list[str]:
-    """Return the one experiment that is wanted, or all; an unknown name is a DataError."""
-    names = {name: name for name in params.experiments}
-    return choose(wanted, names, "experiment", "experiments")
-
-
-@contextmanager
-def open_tiles(project: Project, params: Params) -> Iterator[DatasetFile]:
-    """Open tiles.h5; raises DataError when its classes or labels are not those of params.yaml."""
-    with open_dataset(project.input("tiles.h5")) as tiles:
-        if tiles.classes != list(params.classes):
-            raise DataError(
-                f"processed/tiles.h5 was made for the classes {', '.join(tiles.classes)}, in this "
-                "order. Bring all up to date with: dvc repro"
-            )
-        labels = tiles.labels
-        strange = np.flatnonzero((labels < -1) | (labels >= len(tiles.classes)))
-        if len(strange):
-            raise DataError(
-                f"processed/tiles.h5: the label of row {strange[0]} is {labels[strange[0]]}, of "
-                f"which there is no class. Delete the file and run: dvc repro"
-            )
-        yield tiles
-
-
-def describe_file(project: Project, path: Path) -> dict[str, str]:
-    """Return the path and the SHA-256 of a file."""
-    return {"file": project.relative(path), "sha256": digest_file(path)}
-
-
-def digest_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_files(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of the files that a run is made of, by their names."""
-    return {name: digest_file(folder / name) for name in ("model.keras", "history.csv")}
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """Return run.json of a finished run; nothing when it, or a file that it names, is damaged."""
-    try:
-        run: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        return run if run["files"] == digest_files(folder) else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def load_plan(project: Project, params: Params, name: str) -> Plan:
-    """Return the plan of an experiment, as `prep plan` wrote it.
-
-    Raises DataError when the plan, or a file that it names, is not what it was.
-    """
-    path = project.input("experiments", f"{name}.json")
-    try:
-        plan: Plan = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}). Make it again with: prep plan") from error
-    if plan.get("classes") != list(params.classes):
-        raise DataError(f"{path} was made for other classes. Make it again with: prep plan")
-    for file in (plan["tiles"], plan["split"], *plan["variants"], *filter(None, [plan["model"]])):
-        if not is_as_planned(project, file):
-            raise DataError(
-                f"{file['file']} has changed since {name} was planned. Plan again with: prep plan"
-            )
-    return plan
-
-
-def is_as_planned(project: Project, file: Plan) -> bool:
-    """Return whether a file that a plan names has the digest that it had then."""
-    path = project.root / file["file"]
-    return path.is_file() and digest_file(path) == file["sha256"]
-
-
-def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
-    """Return a digest of everything that decides how a run ends, other than the machine."""
-    budget = describe_budget(settings)
-    return hashlib.sha256(
-        json.dumps([__version__, plan, budget, fold, seed], sort_keys=True).encode()
-    ).hexdigest()
-
-
-def describe_budget(settings: Train) -> dict[str, object]:
-    """Return the settings that change a run's numbers.
-
-    A precision of float32 goes unsaid, as it did before there was another one.
-    """
-    unsaid = {"precision"} if settings.precision == "float32" else set()
-    return settings.model_dump(exclude={"seeds", "memory_mb"} | unsaid)
 
 
 def read_folds(project: Project, plan: Plan) -> list[Fold]:

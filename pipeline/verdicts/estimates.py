@@ -36,7 +36,7 @@ The floor. Half a picture gained and half a picture lost is added to the varianc
 +-1.96 / N, instead of a false certainty.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -44,18 +44,16 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-
 MINIMUM_SEEDS = 3
 MINIMUM_GROUPS = 20
 CLAIM_SEEDS = 5  # Picard, arXiv 2109.08203
 SIGNIFICANCE = 0.05  # of one interval
+
 # Of a whole table of verdicts 5 % is promised and 3.5 % spent: with few noisy seeds Holm uses up
 # all that it is given, and differences of shares are only nearly normal (5.3 % of 1,000 simulated
 # A/A studies at 0.05).
 FAMILY_SIGNIFICANCE = 0.035
 POWER = 0.8
-NAMED = 3  # lines without a verdict that are named; more are counted
-
 HELPS = "helps"
 HURTS = "hurts"
 NO_EFFECT = "no effect beyond the margin"
@@ -133,9 +131,6 @@ class Cell:
     metric: str
     estimate: Estimate
     verdict: Verdict
-
-
-# --- one difference -------------------------------------------------------------------------
 
 
 def estimate_difference(differences: Floats, groups: npt.NDArray) -> Estimate:
@@ -301,9 +296,6 @@ def find_visible_effect(components: Components, significance: float) -> float:
     return components.standard_error * float(np.exp(brentq(lack, -3.0, 20.0, xtol=1e-4)))
 
 
-# --- a family of differences ----------------------------------------------------------------
-
-
 def judge_family(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
     """Judge all differences that a table shows at once, with Holm's correction.
 
@@ -352,9 +344,6 @@ def _name_verdict(estimate: Estimate, adjusted_p: float, margin: float) -> str:
     return CANNOT_TELL
 
 
-# --- one pair of runs -----------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class McNemar:
     """One run against one other: pictures only one of them got right, and McNemar's p.
@@ -380,154 +369,5 @@ def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_])
     return McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))
 
 
-# --- in plain words -------------------------------------------------------------------------
-
-
-def explain(
-    cells: Sequence[Cell],
-    *,
-    margin: float,
-    stored: Sequence[str] = (),
-    equal_epochs: bool = False,
-    collapsed: Mapping[str, int] | None = None,
-    best: str = "",
-) -> str:
-    """Write the paragraph under the table, from its numbers.
-
-    margin: share. stored: experiments trained on stored variants. equal_epochs: the arms ran
-    equal epochs instead of equal steps. collapsed: experiment -> runs that predicted one class
-    for everything. best: the arm with the highest accuracy, if the table shows one.
-    """
-    sentences = [
-        *[_say_claim(cell) for cell in cells if cell.verdict.verdict in (HELPS, HURTS)],
-        _say_no_effect(cells, margin),
-        _say_cannot_tell(cells),
-        *_say_no_verdict(cells),
-        _say_family(cells),
-        *_say_caveats(cells, stored, equal_epochs, collapsed or {}, best),
-    ]
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _say_claim(cell: Cell) -> str:
-    estimate = cell.estimate
-    assert estimate.low is not None and estimate.high is not None
-    verb = "raises" if cell.verdict.verdict == HELPS else "lowers"
-    near, far = sorted([abs(estimate.low), abs(estimate.high)])
-    return (
-        f"{cell.experiment} {verb} {_name_score(cell)} by {_points(abs(estimate.difference))} "
-        f"against {cell.control} (95 % interval {_number(near)} to {_number(far)}): "
-        f"{cell.verdict.verdict}."
-    )
-
-
-def _say_no_effect(cells: Sequence[Cell], margin: float) -> str:
-    names = [_name_cell(cell) for cell in cells if cell.verdict.verdict == NO_EFFECT]
-    if not names:
-        return ""
-    return f"{NO_EFFECT.capitalize()} of {_points(margin)}: {_join(names)}."
-
-
-def _say_cannot_tell(cells: Sequence[Cell]) -> str:
-    unclear = [cell for cell in cells if cell.verdict.verdict == CANNOT_TELL]
-    if not unclear:
-        return ""
-    effects = [cell.verdict.visible_effect or 0.0 for cell in unclear]
-    least, most = _number_visible(min(effects)), _number_visible(max(effects))
-    reach = f"{least} points" if least == most else f"{least} to {most} points, line by line"
-    who = _name_cell(unclear[0]) if len(unclear) == 1 else _count(len(unclear), "line")
-    return (
-        f"Cannot tell: {who}; the smallest effect that this test set and these seeds would have "
-        f"shown with 80 % power is {reach}."
-    )
-
-
-def _say_no_verdict(cells: Sequence[Cell]) -> list[str]:
-    """Say why there is no verdict: name a few lines, count many."""
-    without = [cell for cell in cells if cell.verdict.verdict == NO_VERDICT]
-    reasons: dict[str, list[Cell]] = {}
-    for cell in without:
-        reason = cell.verdict.reason
-        # Each class has its own number of test groups: one sentence for all of them.
-        reasons.setdefault("groups" if "test group" in reason else reason, []).append(cell)
-    if len(without) > NAMED and len(reasons) == 1 and len(without) == len(cells):
-        return [f"No verdict on any of {len(cells)} comparisons: {_say_reason(without)}."]
-    return [f"No verdict on {_name_lines(some)}: {_say_reason(some)}." for some in reasons.values()]
-
-
-def _name_lines(cells: Sequence[Cell]) -> str:
-    if len(cells) > NAMED:
-        return f"{len(cells)} comparisons"
-    return _join([_name_cell(cell) for cell in cells])
-
-
-def _say_reason(cells: Sequence[Cell]) -> str:
-    """Return the reason that cells share; those of test groups differ in their number alone."""
-    reason = cells[0].verdict.reason
-    counts = [cell.estimate.groups for cell in cells]
-    if "test group" not in reason or min(counts) == max(counts):
-        return reason
-    return f"only {min(counts)} to {max(counts)} test groups, at least {MINIMUM_GROUPS} are needed"
-
-
-def _say_family(cells: Sequence[Cell]) -> str:
-    tests = sum(cell.verdict.adjusted_p is not None for cell in cells)
-    if tests == 0:
-        return ""
-    return (
-        f"Helps and hurts are corrected for {_count(tests, 'comparison')} (Holm): the chance "
-        "that even one of them is a false alarm is at most 5 %. Each interval is a plain 95 % one."
-    )
-
-
-def _say_caveats(
-    cells: Sequence[Cell],
-    stored: Sequence[str],
-    equal_epochs: bool,
-    collapsed: Mapping[str, int],
-    best: str,
-) -> list[str]:
-    broken = [f"{_count(runs, 'run')} of {name}" for name, runs in collapsed.items() if runs]
-    seeds = min((cell.estimate.seeds for cell in cells), default=CLAIM_SEEDS)
-    caveats = {
-        f"Collapsed to one class: {_join(broken)}; counted like the others.": bool(broken),
-        f"With {_count(seeds, 'seed')} take a verdict as a hint: {CLAIM_SEEDS} or more make a "
-        "claim.": MINIMUM_SEEDS <= seeds < CLAIM_SEEDS,
-        f"{_join(stored)}: trained on stored variants, so the intervals hold for those draws "
-        "only.": bool(stored),
-        "The arms ran equal epochs, so an arm with more pictures also took more training "
-        "steps.": equal_epochs,
-        f"{best} has the highest accuracy, but it was picked on the test set, so this accuracy "
-        "is not an estimate for new pictures.": bool(best),
-    }
-    return [sentence for sentence, applies in caveats.items() if applies]
-
-
-def _name_score(cell: Cell) -> str:
-    return "accuracy" if cell.label == "all" else f"{cell.label} {cell.metric}"
-
-
-def _name_cell(cell: Cell) -> str:
-    return f"{cell.experiment} on {_name_score(cell)}"
-
-
-def _number(share: float) -> str:
-    """Write a share in points, with a second decimal where one would read 0.0."""
-    points = 100 * share
-    return f"{points:.1f}" if abs(points) >= 0.1 or points == 0 else f"{points:.2f}"
-
-
-def _number_visible(effect: float) -> str:
-    return _number(effect) if effect < 1 else "over 100"  # not even all or nothing would show
-
-
-def _points(share: float) -> str:
-    return f"{_number(share)} points"
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _join(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -12,8 +12,9 @@ from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import Arm, Result, WideTable, compare_arms, to_cells, widen
-from pipeline.verdicts.estimates import explain
+from pipeline.verdicts.ablation import Arm, Result, compare_arms, to_cells
+from pipeline.verdicts.tables import WideTable, widen
+from pipeline.verdicts.wording import explain
 
 Metrics = dict[str, Any]
 

@@ -39,8 +39,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.verdicts.estimates import (
-    HELPS,
-    HURTS,
     POWER,
     SIGNIFICANCE,
     Components,
@@ -50,7 +48,6 @@ from pipeline.verdicts.estimates import (
 )
 
 Floats = npt.NDArray[np.float64]
-
 REACH = 2.0  # doublings of the training pictures, both ways, that are read off a curve
 MOST_SEEDS = 100
 MOST_TIMES = 100.0  # as many test pictures
@@ -120,9 +117,6 @@ class Need:
     seeds: float
     pictures: float
     both: tuple[int, int] | None = None
-
-
-# --- the curve and the worth ----------------------------------------------------------------
 
 
 def measure_fall(curve: Curve, groups: npt.NDArray) -> Fall:
@@ -213,9 +207,6 @@ def _find_end(plausibility: Callable[[float], float], best: float, limit: float)
 
 def _cannot_tell(reason: str) -> Worth:
     return Worth(math.nan, math.nan, math.nan, reason)
-
-
-# --- what would settle it -------------------------------------------------------------------
 
 
 def find_need(estimate: Estimate, level: float, margin: float) -> Need:
@@ -309,82 +300,3 @@ def _find_times(settles: Callable[[float], bool]) -> float:
         middle = math.sqrt(few * many)
         few, many = (few, middle) if settles(middle) else (middle, many)
     return many
-
-
-# --- in plain words -------------------------------------------------------------------------
-
-
-def say_worth(name: str, worth: Worth, pictures: float, verdict: str) -> str:
-    """Say what an arm is worth, `pictures` being what it trains on.
-
-    verdict: on its accuracy. Only where that is helps or hurts is anything claimed.
-    """
-    if worth.reason:
-        return f"{name}: cannot tell what it is worth: {worth.reason}."
-    if verdict == HELPS and worth.low > 0:
-        return f"{name} is worth {_say_more(worth, pictures)}."
-    if verdict == HURTS and worth.high < 0:
-        return f"{name} does as much harm as having {_say_fewer(worth, pictures)}."
-    least = f"{_say_end(worth.low, pictures)} training pictures"
-    if math.isinf(worth.low):
-        least = "fewer than a quarter of the training pictures"
-    most = f"more than {2**REACH:.0f} times as many"
-    if math.isfinite(worth.high):
-        most = _say_end(worth.high, pictures)
-    return f"{name} ({verdict}): anything from {least} to {most} fits."
-
-
-def _say_end(doublings: float, pictures: float) -> str:
-    return f"{_extra(doublings, pictures)} {'more' if doublings > 0 else 'fewer'}"
-
-
-def _say_more(worth: Worth, pictures: float) -> str:
-    at_least = _extra(min(worth.low, REACH), pictures)
-    if worth.doublings > REACH:
-        times = f"more than {2**REACH:.0f} times as many training pictures"
-        return f"{times} (at least {at_least} more)"
-    about = f"about {_extra(worth.doublings, pictures)} more training pictures"
-    if math.isinf(worth.high):
-        return f"{about} (at least {at_least})"
-    return f"{about} (between {at_least} and {_extra(worth.high, pictures)})"
-
-
-def _say_fewer(worth: Worth, pictures: float) -> str:
-    at_least = _extra(max(worth.high, -REACH), pictures)
-    if worth.doublings < -REACH:
-        return f"fewer than a quarter of the training pictures (at least {at_least} fewer)"
-    about = f"about {_extra(worth.doublings, pictures)} fewer training pictures"
-    if math.isinf(worth.low):
-        return f"{about} (at least {at_least})"
-    return f"{about} (between {at_least} and {_extra(worth.low, pictures)})"
-
-
-def _extra(doublings: float, pictures: float) -> str:
-    """Write how many pictures more or fewer so many doublings are, with two digits."""
-    return write_roughly(abs(pictures * (2**doublings - 1)))
-
-
-def write_roughly(number: float) -> str:
-    """Write a number with two digits that count."""
-    digits = max(len(f"{number:.0f}") - 2, 0)
-    return f"{round(number, -digits):,.0f}"
-
-
-def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
-    """Return the seeds, the test pictures, and both that would settle it, as cells of a table."""
-    most = MOST_TIMES * pictures
-    alone = need.seeds <= MOST_SEEDS or need.pictures <= most
-    both = "" if alone else "too many"
-    if need.both:
-        both = " and ".join(map(write_roughly, need.both))
-    return (
-        _say_number(need.seeds, MOST_SEEDS, seeds),
-        _say_number(need.pictures, most, pictures),
-        both,
-    )
-
-
-def _say_number(number: float, most: float, now: int) -> str:
-    if math.isinf(number):
-        return "never"
-    return f"over {most:,.0f}" if number > most else f"{now:,} → {write_roughly(number)}"

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.augmentation import warps
-from pipeline.augmentation.recipes import Op, apply, draw, parse_op
+from pipeline.augmentation.parsing import parse_op
+from pipeline.augmentation.recipes import Op, apply, draw
 from pipeline.errors import DataError
 
 Images = npt.NDArray[np.uint8]

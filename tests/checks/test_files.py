@@ -19,14 +19,14 @@ from conftest import DATA_STAGES, write_params, write_pictures
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import stage_of, tell_faults
+from pipeline.checks.files import check_files
 from pipeline.checks.records import Lock, digest_listing, find_stale, read_listing, read_lock
-from pipeline.commands.check import check_files
 from pipeline.commands.init import init_project
-from pipeline.dataset import store
+from pipeline.dataset import damage
 from pipeline.dataset.store import open_dataset
 from pipeline.errors import DataError
 from pipeline.project import Project
-from pipeline.settings.params import load_params
+from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
 from pipeline.stages.compare import compare
@@ -589,7 +589,7 @@ def test_pixels_that_cannot_be_unpacked_are_a_sentence_in_every_stage(bare, monk
 
 
 def test_a_fault_names_its_own_remedy_however_the_store_words_its(bare, monkeypatch):
-    monkeypatch.setattr(store, "REMEDY", "Throw it away")
+    monkeypatch.setattr(damage, "REMEDY", "Throw it away")
     (bare / "processed/tiles.h5").write_bytes(b"no HDF5")
     line = next(line for line in faults_of(bare).splitlines() if "tiles.h5" in line)
     assert line.startswith("processed/tiles.h5: is damaged or no file of prep's (")

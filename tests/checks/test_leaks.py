@@ -6,8 +6,10 @@ import pytest
 from conftest import run_to, write_params
 
 from pipeline.checks.crossings import find_same_pictures, find_strangers, find_torn
-from pipeline.dataset.store import Rows, create_dataset, open_dataset
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
+from pipeline.dataset.writing import create_dataset
 
 PARTS = ("train", "test")
 

@@ -6,12 +6,14 @@ import zipfile
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from conftest import draw_subject, run_to, write_params
 
+from pipeline.dataset import store
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
-from pipeline.network import building
+from pipeline.network import asking, building, fitting, saving
 from pipeline.subjects import overlays
 from pipeline.tiles import normalising
 
@@ -35,7 +37,7 @@ def draw_page():
 def save_model(path, shape=(28, 28, 1), classes=2):
     """Write a model with random weights and return it."""
     model = building.build("dense16", shape, classes, seed=5)
-    building.save(model, path)
+    saving.save(model, path)
     return model
 
 
@@ -58,9 +60,9 @@ def trained(tmp_path_factory):
     glyphs = [np.full(size, 255, np.uint8) for size in sizes]
     made = np.stack([normalising.normalise_mnist(glyph)[..., None] for glyph in glyphs])
     model = building.build("dense16", (28, 28, 1), 2, seed=0, learning_rate=0.01)
-    building.fit(model, lambda step: (made, labels), steps=60, validate_every=60)
+    fitting.fit(model, lambda step: (made, labels), steps=60, validate_every=60)
     path = tmp_path_factory.mktemp("trained") / "reader.keras"
-    building.save(model, path)
+    saving.save(model, path)
     return path
 
 
@@ -182,13 +184,45 @@ def test_a_photo_is_its_one_subject_averaged_to_the_tile(project, prep):
     code, printed, errors = prep("predict", "cat.png", "blank.png", "--model", "m.keras")
     [cells] = read_table_shown(printed)
     means = photo[:, 15:75].reshape(20, 3, 20, 3, 3).mean(axis=(1, 3))
-    expected = building.predict(model, np.rint(means).astype(np.uint8)[None])[0]
+    expected = asking.predict(model, np.rint(means).astype(np.uint8)[None])[0]
     assert (code, cells[2]) == (0, "0, 0, 90, 60")
     assert float(cells[4]) == pytest.approx(expected.max(), abs=2e-3)
     assert "Note: not used: blank.png: it is blank" in errors
     [name] = drawings(project)
     drawing = images.decode_page((project / "processed/predictions" / name).read_bytes())
     assert drawing.shape == (180, 270, 3), "labels on a small picture could not be read"
+
+
+def test_a_photo_is_cut_as_its_training_tile_was_byte_for_byte(project, prep, monkeypatch):
+    # Large enough that a JPEG is decoded at a quarter, and lying on its side.
+    shutil.rmtree(project / "raw/pictures")
+    random = np.random.default_rng(4)
+    for name in ("bar", "square"):
+        noise = random.integers(0, 255, (230, 310, 3)).astype(np.uint8)
+        picture = PIL.Image.fromarray(cv2.resize(noise, (621, 467)))
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 6
+        (project / "raw/pictures" / name).mkdir(parents=True)
+        picture.save(project / f"raw/pictures/{name}/1.jpg", quality=80, exif=exif)
+    write_params(project, tile={"size": 20, "channels": 3, "method": "photo"})
+    run_to(prep, "normalise")
+    with store.open_dataset(project / "processed/tiles.h5") as tiles:
+        trained = tiles.read().images
+    save_model(project / "m.keras", (20, 20, 3))
+    seen = []
+    ask = asking.predict
+    monkeypatch.setattr(
+        asking, "predict", lambda model, made: seen.append(made) or ask(model, made)
+    )
+    pictures = [f"raw/pictures/{name}/1.jpg" for name in ("bar", "square")]
+    code, _, _ = prep("predict", *pictures, "--model", "m.keras")
+    assert code == 0
+    np.testing.assert_array_equal(np.concatenate(seen), trained)
+    for picture, tile in zip(pictures, trained, strict=True):
+        full = images.decode_page((project / picture).read_bytes())
+        assert (normalising.normalise_photo(full, 20, 3, "crop") != tile).any(), (
+            "it was not reduced"
+        )
 
 
 def spoil(folder):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import run_to, write_params
 
-from pipeline.network import building
+from pipeline.network import building, saving
 
 TRAIN = {"model": "dense16", "steps": 6, "batch_size": 8, "validate_every": 3, "seeds": 2}
 NONE = ("--experiment", "none")
@@ -37,7 +37,7 @@ def fine_tune(project, prep, **changes):
 
 
 def load_weights(path):
-    return building.load(path).get_weights()
+    return saving.load(path).get_weights()
 
 
 def test_every_run_starts_from_the_trained_weights(pretrained, prep):

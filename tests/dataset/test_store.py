@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.dataset import store
-from pipeline.dataset.store import Rows, create_dataset, open_dataset, read_glyphs, write_glyphs
+from pipeline.dataset import schema, store
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import open_dataset, read_glyphs, write_glyphs
+from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError, UnusableFileError
 
 CLASSES = ["cat", "猫 <&>"]
@@ -185,7 +187,7 @@ def test_glyphs_are_read_across_windows(tmp_path):
 
 @pytest.mark.parametrize("compress", [True, False])
 def test_images_are_filled_in_out_of_order(tmp_path, compress, monkeypatch):
-    monkeypatch.setattr(store, "CHUNK_BYTES", 4 * 45)  # four tiles
+    monkeypatch.setattr(schema, "CHUNK_BYTES", 4 * 45)  # four tiles
     rows = make_rows(10, draws=1)
     columns = {name: column for name, column in vars(rows).items() if name != "images"}
     with create_dataset(

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dataset import streams
-from pipeline.dataset.store import Rows, create_dataset, open_dataset
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import Part, StoredImages, count_bytes, open_images
+from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 
 SHAPE = (5, 3, 3)

@@ -7,8 +7,10 @@ import pytest
 
 from pipeline.errors import DataError
 from pipeline.forms import drawing
+from pipeline.forms.code import parse_form
 from pipeline.forms.drawing import draw_forms, find_font, suggest_font
-from pipeline.forms.layout import form_boxes, marker_squares, parse_form, plan_forms
+from pipeline.forms.layout import form_boxes, marker_squares
+from pipeline.forms.planning import plan_forms
 
 DPI = 200
 MM = DPI / 25.4

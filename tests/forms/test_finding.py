@@ -6,17 +6,17 @@ import photography
 import pytest
 from photography import MM, Shot, photograph, print_form
 
+from pipeline.forms.code import draw_marker
 from pipeline.forms.finding import PIXELS_A_MM, FormError, find_form, shows_form
 from pipeline.forms.layout import (
     Form,
     box_squares,
     code_squares,
-    draw_marker,
     marker_number,
     marker_squares,
-    plan_forms,
     square_corners,
 )
+from pipeline.forms.planning import plan_forms
 
 (FORM,) = plan_forms("0123456789", "k3f9d2", writer="Ada Lovelace")
 (OTHER,) = plan_forms("0123456789", "zz9x11", columns=6)

@@ -9,25 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
+from pipeline.forms.code import (
+    describe_form,
+    draw_code,
+    draw_marker,
+    pack_names,
+    parse_form,
+    unpack_names,
+)
 from pipeline.forms.layout import (
     PAPERS,
     Form,
     box_labels,
     box_squares,
     code_squares,
-    describe_form,
-    draw_code,
-    draw_marker,
-    expand_classes,
     form_boxes,
     marker_number,
     marker_squares,
-    pack_names,
-    parse_form,
     place_of_marker,
-    plan_forms,
-    unpack_names,
 )
+from pipeline.forms.planning import expand_classes, plan_forms
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=8

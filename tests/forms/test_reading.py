@@ -8,7 +8,8 @@ from photography import MM, PENS, Shot, cross_out, draw_stroke, photograph, prin
 from sklearn.datasets import load_digits
 
 from pipeline.forms.finding import PIXELS_A_MM
-from pipeline.forms.layout import Form, form_boxes, plan_forms
+from pipeline.forms.layout import Form, form_boxes
+from pipeline.forms.planning import plan_forms
 from pipeline.forms.reading import FormPage, measure_darkness, read_form
 
 (DIGITS,) = plan_forms("0123456789", "k3f9d2", writer="Ada Lovelace")

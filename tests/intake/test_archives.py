@@ -17,14 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.intake.archives import (
-    Limits,
-    PictureFile,
-    find_files,
-    folder_of,
-    plain_name,
-    printable_name,
-)
+from pipeline.intake.archives import Limits
+from pipeline.intake.files import PictureFile, find_files, folder_of
+from pipeline.intake.names import plain_name, printable_name
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0 not much of a picture"
 FOLDER = "raw/photos"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pipeline.errors import DataError
-from pipeline.intake.archives import PictureFile, find_files
+from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.idx import IdxPair, pair_files, read_idx
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from pipeline.intake import archives, images, inspection
-from pipeline.intake.archives import OUT_OF_MEMORY, PictureFile, find_files
+from pipeline.intake.archives import OUT_OF_MEMORY
+from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.isolation import Death, map_isolated
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.intake.scans import read_overrides
+from pipeline.intake.labels import read_overrides
 
 
 @pytest.fixture

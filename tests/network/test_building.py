@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.network import building
+from pipeline.network import asking, backend, building, fitting, recipes, saving
 
 # What Keras does to its own JAX variables.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -45,14 +45,14 @@ def batches_of(images, labels, size=16):
 def train(model, steps=6, every=3, **more):
     """Train on the bright-side task."""
     settings = {"validation": bright_side(40, seed=1), **more}
-    return building.fit(
+    return fitting.fit(
         model, batches_of(*bright_side(64)), steps=steps, validate_every=every, **settings
     )
 
 
 def digest(model):
     """Return a hash of all weights and of predictions."""
-    numbers = [*model.get_weights(), building.predict(model, bright_side(10, seed=2)[0])]
+    numbers = [*model.get_weights(), asking.predict(model, bright_side(10, seed=2)[0])]
     return hashlib.sha256(b"".join(array.tobytes() for array in numbers)).hexdigest()
 
 
@@ -120,18 +120,18 @@ CNN1_28 = (3 * 3 * 32 + 32) + (13 * 13 * 32 * 784 + 784) + (784 * 10 + 10)
 )
 def test_each_model_has_the_layers_of_its_study(name, shape, classes, parameters):
     model = building.build(name, shape, classes, seed=0)
-    assert building.count_parameters(model) == parameters
+    assert asking.count_parameters(model) == parameters
     assert model.input_shape == (None, *shape)
     assert model.output_shape == (None, classes)
 
 
-@pytest.mark.parametrize("name", building.MODELS)
+@pytest.mark.parametrize("name", recipes.MODELS)
 def test_the_smallest_side_is_the_true_one(name):
-    recipe = building.RECIPES[name]
+    recipe = recipes.RECIPES[name]
     side = recipe.smallest_side
     assert building.build(name, (side, side + 4, 3), 2, seed=0).built
     if side > 1:
-        keras = building.import_keras()
+        keras = backend.import_keras()
         layers = [keras.Input((side + 4, side - 1, 3)), *recipe.layers(keras.layers)]
         with pytest.raises(ValueError, match="would be (zero or )?negative"):
             keras.Sequential(layers)
@@ -155,7 +155,7 @@ def test_each_model_has_its_optimiser_and_the_learning_rate_can_be_set():
 
 
 def test_the_summary_is_plain_text():
-    text = building.summarise(building.build("cnn", (28, 28, 1), 10, seed=0))
+    text = asking.summarise(building.build("cnn", (28, 28, 1), 10, seed=0))
     assert "336,426" in text
     assert "(None, 24, 24, 32)" in text
     assert all(character.isprintable() or character == "\n" for character in text)
@@ -165,7 +165,7 @@ def test_the_summary_is_plain_text():
 
 
 def small(shape, classes, *, last="softmax", compiled=False):
-    keras = building.import_keras()
+    keras = backend.import_keras()
     inputs = keras.Input(shape)
     flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, keras.layers.Dense(classes, activation=last)(flat))
@@ -176,21 +176,21 @@ def small(shape, classes, *, last="softmax", compiled=False):
 
 def test_an_own_model_trains_like_any_other():
     model = building.build_own(small, "mine", SHAPE, 2)
-    assert building.count_parameters(model) == 13 * 15 * 2 + 2
+    assert asking.count_parameters(model) == 13 * 15 * 2 + 2
     assert (model.optimizer.name, model.loss) == ("adam", "sparse_categorical_crossentropy")
     building.restart(model, seed=1)
     assert train(model, steps=200, every=100).rows[-1].val_accuracy > 0.9
 
 
 def test_an_own_model_may_leave_the_tiles_shape_open():
-    layers = building.import_keras().layers
+    layers = backend.import_keras().layers
 
     def build(shape, classes):
         last = layers.Dense(classes, activation="softmax")
-        return building.import_keras().Sequential([layers.Flatten(), last])
+        return backend.import_keras().Sequential([layers.Flatten(), last])
 
     model = building.build_own(build, "mine", SHAPE, 2)
-    assert building.count_parameters(model) == 13 * 15 * 2 + 2
+    assert asking.count_parameters(model) == 13 * 15 * 2 + 2
 
 
 def test_an_own_model_that_comes_compiled_keeps_its_optimiser():
@@ -219,7 +219,7 @@ def test_an_own_model_that_does_not_fit_is_refused_in_words(function, message):
 
 
 def test_an_own_model_that_cannot_be_built_again_is_refused():
-    keras = building.import_keras()
+    keras = backend.import_keras()
 
     class Mine(keras.Model):
         def __init__(self, last):
@@ -234,7 +234,7 @@ def test_an_own_model_that_cannot_be_built_again_is_refused():
 
 
 def nested(shape, classes):
-    keras = building.import_keras()
+    keras = backend.import_keras()
     inner = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, activation="relu")])
     inputs = keras.Input(shape)
     last = keras.layers.Dense(classes, activation="softmax")
@@ -259,22 +259,22 @@ def test_a_model_computes_in_its_precision_and_keeps_float32(precision, tmp_path
     building.restart(named, seed=3)
     images, labels = bright_side(200, seed=3)
     train(named, steps=40, every=20)
-    assert building.measure(named, images, labels)[1] > 0.95
-    building.save(named, tmp_path / "m.keras")
-    loaded = building.load(tmp_path / "m.keras")
+    assert asking.measure(named, images, labels)[1] > 0.95
+    saving.save(named, tmp_path / "m.keras")
+    loaded = saving.load(tmp_path / "m.keras")
     check_precision(loaded, precision)
-    assert np.array_equal(building.predict(loaded, images), building.predict(named, images))
-    if building.import_keras().config.backend() == "tensorflow":
-        assert np.isfinite(building.explain(loaded, images[:4], labels[:4])).all()
+    assert np.array_equal(asking.predict(loaded, images), asking.predict(named, images))
+    if backend.import_keras().config.backend() == "tensorflow":
+        assert np.isfinite(asking.explain(loaded, images[:4], labels[:4])).all()
     other = {"float32": "bfloat16", "bfloat16": "float32"}[precision]
     check_precision(building.build_on(loaded, "m.keras", SHAPE, 2, precision=other)[0], other)
 
 
 def test_float32_leaves_an_own_model_as_it_is():
     def build(shape, classes):
-        layers = building.import_keras().layers
+        layers = backend.import_keras().layers
         last = layers.Dense(classes, activation="softmax")
-        return building.import_keras().Sequential([layers.Flatten(dtype="bfloat16"), last])
+        return backend.import_keras().Sequential([layers.Flatten(dtype="bfloat16"), last])
 
     model = building.build_own(build, "mine", SHAPE, 2)
     assert [layer.compute_dtype for layer in model.layers] == ["bfloat16", "float32"]
@@ -298,7 +298,7 @@ def test_a_simple_task_is_learned():
     assert history.rows[-1].val_accuracy > 0.95
     assert history.rows[-1].loss < history.rows[0].loss
     images, labels = bright_side(200, seed=3)
-    assert (building.predict(model, images).argmax(axis=1) == labels).mean() > 0.95
+    assert (asking.predict(model, images).argmax(axis=1) == labels).mean() > 0.95
 
 
 def test_exactly_the_given_steps_are_made_on_the_batches_in_order():
@@ -308,7 +308,7 @@ def test_exactly_the_given_steps_are_made_on_the_batches_in_order():
     history = train(model, steps=7, every=3, on_step=done.append)
     assert [row.step for row in history.rows] == [3, 6, 7]
     assert int(model.optimizer.iterations) == 7
-    building.fit(model, lambda k: asked.append(k) or get_batch(k), steps=7, validate_every=3)
+    fitting.fit(model, lambda k: asked.append(k) or get_batch(k), steps=7, validate_every=3)
     assert asked == list(range(7))
     assert done == list(range(1, 8))
     assert history.failed_step is None
@@ -320,9 +320,9 @@ def test_a_step_is_one_step_of_gradient_descent_on_the_batch_it_was_given():
     model = building.build("cnn1", SHAPE, 3, seed=0, learning_rate=0.5)
     images = bright_side(4)[0]
     labels = np.array([2, 0, 2, 1])
-    before = building.predict(model, images)
+    before = asking.predict(model, images)
     bias = model.get_weights()[-1]
-    history = building.fit(model, lambda k: (images, labels), steps=1, validate_every=1)
+    history = fitting.fit(model, lambda k: (images, labels), steps=1, validate_every=1)
     gradient = (before - np.eye(3)[labels]).mean(axis=0)
     assert model.get_weights()[-1] == pytest.approx(bias - 0.5 * gradient, abs=1e-6)
     assert history.rows[0].loss == pytest.approx(-np.log(before[range(4), labels]).mean(), rel=1e-5)
@@ -334,9 +334,9 @@ def test_a_weight_of_two_counts_like_the_picture_twice():
     twice = building.build("cnn1", SHAPE, 2, seed=0, learning_rate=0.5)
     weighted = building.build("cnn1", SHAPE, 2, seed=0, learning_rate=0.5)
     rows = [0, 0, 1, 2, 3, 3]
-    building.fit(twice, lambda k: (images[rows], labels[rows]), steps=1, validate_every=1)
+    fitting.fit(twice, lambda k: (images[rows], labels[rows]), steps=1, validate_every=1)
     weights = np.float32([2, 1, 1, 2]) * 4 / 6  # the loss is a mean over the batch
-    building.fit(weighted, lambda k: (images, labels, weights), steps=1, validate_every=1)
+    fitting.fit(weighted, lambda k: (images, labels, weights), steps=1, validate_every=1)
     for one, two in zip(twice.get_weights(), weighted.get_weights(), strict=True):
         assert one == pytest.approx(two, abs=1e-5)
 
@@ -346,7 +346,7 @@ def test_the_weights_with_the_lowest_validation_loss_come_back():
 
     def weights_and_loss(seed):
         model = building.build("dense16", SHAPE, 2, seed=seed)
-        return building.measure(model, images, labels)[0], model.get_weights()
+        return asking.measure(model, images, labels)[0], model.get_weights()
 
     # At a learning rate of 0 the weights change only where they are planted.
     (low, best), (middle, first), (high, last) = sorted(map(weights_and_loss, range(3)))
@@ -377,7 +377,7 @@ def test_measure_gives_the_loss_and_accuracy_that_keras_gives():
     model = building.build("dense16", SHAPE, 2, seed=0, learning_rate=0.05)
     train(model)
     images, labels = bright_side(150, seed=5)
-    assert building.measure(model, images, labels) == pytest.approx(
+    assert asking.measure(model, images, labels) == pytest.approx(
         model.evaluate(images, labels, verbose=0), rel=1e-5
     )
 
@@ -396,7 +396,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_the_step_is_named():
     assert done == [1, 2, 3, 4, 5]
     assert [row.step for row in history.rows] == [2, 4, 6]
     assert history.best_step in (2, 4)
-    assert np.isfinite(building.predict(model, bright_side(3)[0])).all()
+    assert np.isfinite(asking.predict(model, bright_side(3)[0])).all()
 
 
 def test_weights_spoiled_by_the_very_last_step_are_noticed_at_the_validation():
@@ -422,7 +422,7 @@ def test_without_a_validation_set_spoiled_weights_are_noticed_too():
 
     history = train(model, steps=6, every=2, on_step=spoil, validation=None)
     assert (history.failed_step, history.best_step) == (4, 2)
-    assert np.isfinite(building.predict(model, bright_side(3)[0])).all()
+    assert np.isfinite(asking.predict(model, bright_side(3)[0])).all()
 
 
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
@@ -463,7 +463,7 @@ def test_tiles_that_are_read_in_windows_give_the_same_numbers():
     one, two = (building.build("cnn", SHAPE, 2, seed=0) for _ in range(2))
     whole = train(one, validation=(images, labels))
     assert train(two, validation=(windows, labels)).rows == whole.rows
-    assert np.array_equal(building.predict(one, images), building.predict(two, windows))
+    assert np.array_equal(asking.predict(one, images), asking.predict(two, windows))
     assert windows.largest <= 128
 
 
@@ -477,12 +477,12 @@ def test_the_next_batches_are_got_by_a_thread_and_few_of_them():
         ahead.append(number - len(done))
         return get_batch(number)
 
-    building.fit(model, get, steps=20, validate_every=6, on_step=done.append)
+    fitting.fit(model, get, steps=20, validate_every=6, on_step=done.append)
     assert [number for number, _ in asked] == list(range(20))
     (thread,) = {thread for _, thread in asked}
     assert thread is not threading.main_thread()
     assert not thread.is_alive()
-    assert max(ahead) <= building.AHEAD + 1
+    assert max(ahead) <= fitting.AHEAD + 1
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), KeyboardInterrupt()])
@@ -497,7 +497,7 @@ def test_what_goes_wrong_while_training_comes_through_and_no_thread_stays(error,
             raise error
 
     with pytest.raises(type(error)):
-        building.fit(
+        fitting.fit(
             model,
             lambda k: (where == "get_batch" and fail(k)) or get_batch(k),
             steps=20,
@@ -558,15 +558,15 @@ def test_a_restarted_model_is_as_good_as_a_new_one():
 def test_predictions_are_probabilities_in_order_and_the_same_in_windows():
     model = building.build("cnn", SHAPE, 4, seed=0)
     images = bright_side(37)[0]
-    whole = building.predict(model, images)
+    whole = asking.predict(model, images)
     assert whole.dtype == np.float32
     assert whole.shape == (37, 4)
     assert whole.sum(axis=1) == pytest.approx(np.ones(37), abs=1e-5)
     windows = (images[start : start + 10] for start in range(0, 37, 10))
-    assert building.predict(model, windows, batch_size=8) == pytest.approx(whole, abs=1e-6)
-    assert building.predict(model, images[[5]]) == pytest.approx(whole[[5]], abs=1e-6)
-    assert building.predict(model, images[:0]).shape == (0, 4)
-    assert building.predict(model, iter(())).shape == (0, 4)
+    assert asking.predict(model, windows, batch_size=8) == pytest.approx(whole, abs=1e-6)
+    assert asking.predict(model, images[[5]]) == pytest.approx(whole[[5]], abs=1e-6)
+    assert asking.predict(model, images[:0]).shape == (0, 4)
+    assert asking.predict(model, iter(())).shape == (0, 4)
 
 
 def test_tiles_go_in_as_they_are_stored():
@@ -576,7 +576,7 @@ def test_tiles_go_in_as_they_are_stored():
     hidden = 1 / (1 + np.exp(-(images.reshape(5, -1) / 255 @ kernel + bias)))
     powers = np.exp(hidden @ last_kernel + last_bias)
     expected = powers / powers.sum(axis=1, keepdims=True)
-    assert building.predict(model, images) == pytest.approx(expected, abs=1e-5)
+    assert asking.predict(model, images) == pytest.approx(expected, abs=1e-5)
 
 
 # --- Files ---------------------------------------------------------------------------------
@@ -587,43 +587,43 @@ def test_a_saved_model_predicts_the_same(tmp_path):
     weights = [array + 0.01 for array in model.get_weights()]  # not the initial ones
     model.set_weights(weights)
     for path in (tmp_path / "model.keras", tmp_path / "beside.tmp"):
-        building.save(model, path)
+        saving.save(model, path)
         assert sorted(tmp_path.iterdir()) == [path]
         path = path.rename(tmp_path / "model.keras")
-        assert digest(building.load(path)) == digest(model)
+        assert digest(saving.load(path)) == digest(model)
         path.unlink()
 
 
 def test_a_saved_model_does_not_carry_the_optimisers_memory(tmp_path):
     model = building.build("dense512", (28, 28, 1), 10, seed=0)
     images = np.zeros((4, 28, 28, 1), np.uint8)
-    building.fit(model, lambda k: (images, np.arange(4)), steps=1, validate_every=1)
-    building.save(model, tmp_path / "model.keras")
-    weights = 4 * building.count_parameters(model)  # float32
+    fitting.fit(model, lambda k: (images, np.arange(4)), steps=1, validate_every=1)
+    saving.save(model, tmp_path / "model.keras")
+    weights = 4 * asking.count_parameters(model)  # float32
     assert weights < (tmp_path / "model.keras").stat().st_size < 1.1 * weights
 
 
 def test_files_that_hold_no_model_are_refused_in_words(tmp_path):
     path = tmp_path / "model.keras"
     with pytest.raises(DataError, match="no model file .*model.keras"):
-        building.load(path)
-    building.save(building.build("dense16", SHAPE, 2, seed=0), path)
+        saving.load(path)
+    saving.save(building.build("dense16", SHAPE, 2, seed=0), path)
     whole = path.read_bytes()
     for content in (b"", b"PNG, I swear", whole[:-1000], whole[: len(whole) // 2]):
         path.write_bytes(content)
         with pytest.raises(DataError, match="model.keras does not hold a Keras model"):
-            building.load(path)
+            saving.load(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("metadata.json", "{}")
         archive.writestr("config.json", "{}")
     with pytest.raises(DataError, match="does not hold a Keras model"):
-        building.load(path)
+        saving.load(path)
 
 
 def test_a_model_that_asks_for_more_memory_than_there_is_is_refused(tmp_path):
-    keras, path = building.import_keras(), tmp_path / "model.keras"
+    keras, path = backend.import_keras(), tmp_path / "model.keras"
     layers = [keras.layers.Conv2D(7, 3), keras.layers.GlobalAveragePooling2D()]
-    building.save(keras.Sequential([keras.Input(SHAPE), *layers]), path)
+    saving.save(keras.Sequential([keras.Input(SHAPE), *layers]), path)
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(parts["config.json"])
@@ -634,25 +634,25 @@ def test_a_model_that_asks_for_more_memory_than_there_is_is_refused(tmp_path):
         for name, content in (parts | {"config.json": json.dumps(config).encode()}).items():
             archive.writestr(name, content)
     with pytest.raises(DataError, match="does not hold a Keras model"):
-        building.load(path)
+        saving.load(path)
 
 
 def test_a_model_that_brings_its_own_code_is_refused(tmp_path):
-    keras = building.import_keras()
+    keras = backend.import_keras()
     model = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x * 2)])
     model.save(tmp_path / "model.keras")
     with pytest.raises(DataError, match="does not hold a Keras model"):
-        building.load(tmp_path / "model.keras")
+        saving.load(tmp_path / "model.keras")
 
 
 def test_packages_that_keras_was_kept_from_import_as_ever():
-    building.import_keras()
+    backend.import_keras()
     for name in ("matplotlib", "pandas", "sklearn"):
         assert name not in sys.modules or sys.modules[name] is not None
 
 
 def test_versions_name_what_computed():
-    versions = building.versions()
+    versions = backend.versions()
     assert versions["keras"].startswith("3.")
     assert versions["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
     assert versions[versions["backend"]][0].isdigit()
@@ -663,7 +663,7 @@ def test_versions_name_what_computed():
 
 def test_the_map_lights_up_the_corner_that_decides_and_no_other(tmp_path):
     """Class 1 is chosen by the top left 3x4 pixels alone, class 0 by the bottom right ones."""
-    keras = building.import_keras()
+    keras = backend.import_keras()
     side, corner = 9, (slice(0, 3), slice(0, 4))
     model = keras.Sequential(
         [
@@ -678,10 +678,10 @@ def test_the_map_lights_up_the_corner_that_decides_and_no_other(tmp_path):
     decides[..., 1][corner] = 1
     decides[..., 0] = decides[::-1, ::-1, 1]
     model.set_weights([np.ones((1, 1, 1, 1)), decides.reshape(-1, 2), np.zeros(2)])
-    building.save(model, tmp_path / "model.keras")
-    model = building.load(tmp_path / "model.keras")
+    saving.save(model, tmp_path / "model.keras")
+    model = saving.load(tmp_path / "model.keras")
     tiles = np.random.default_rng(4).integers(50, 256, (3, side, side, 1)).astype(np.uint8)
-    maps = building.explain(model, tiles, np.array([1, 1, 0]))
+    maps = asking.explain(model, tiles, np.array([1, 1, 0]))
     assert maps.shape == (3, side, side)
     assert maps.max(axis=(1, 2)) == pytest.approx(1)
     for number, part in enumerate([maps[0], maps[1], maps[2, ::-1, ::-1]]):
@@ -691,4 +691,4 @@ def test_the_map_lights_up_the_corner_that_decides_and_no_other(tmp_path):
 
 def test_a_model_without_convolutions_has_no_map():
     model = building.build("dense16", (28, 28, 1), 2, seed=0)
-    assert building.explain(model, np.zeros((1, 28, 28, 1), np.uint8), np.array([0])) is None
+    assert asking.explain(model, np.zeros((1, 28, 28, 1), np.uint8), np.array([0])) is None

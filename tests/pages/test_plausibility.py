@@ -7,7 +7,7 @@ import pytest
 from photography import print_form
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from pipeline.forms.layout import plan_forms
+from pipeline.forms.planning import plan_forms
 from pipeline.pages import flattening, plausibility, reading
 from pipeline.pages.pieces import Writing, find_pieces
 from pipeline.subjects import search

@@ -20,7 +20,7 @@ from conftest import write_params, write_pictures
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.project import Project
 from pipeline.report.answers import Pictures
-from pipeline.settings.params import load_params
+from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
 from pipeline.stages.evaluate import evaluate

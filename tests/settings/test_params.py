@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
-from pipeline.settings.params import Balance, Limits, Params, Split, Train, load_params
+from pipeline.settings.loading import load_params
+from pipeline.settings.params import Balance, Limits, Params, Split, Train
 
 INF, NAN = float("inf"), float("nan")
 

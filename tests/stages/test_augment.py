@@ -9,11 +9,13 @@ from conftest import run_to, write_params
 
 from pipeline import parallel
 from pipeline.augmentation import warps
-from pipeline.dataset import store
-from pipeline.dataset.store import Rows, create_dataset, open_dataset
+from pipeline.dataset import schema
+from pipeline.dataset.schema import Rows
+from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, write_table
+from pipeline.dataset.writing import create_dataset
 from pipeline.project import Project
-from pipeline.settings.params import load_params
+from pipeline.settings.loading import load_params
 from pipeline.stages import augment
 
 CLASSES = ["bar", "square", "ring"]
@@ -39,7 +41,7 @@ def tiles_project(tmp_path, kind, monkeypatch):
     A chunk has 4 tiles and a window 6 chunks, so that there are many of both.
     """
     size, _, channels = shape = SHAPES[kind]
-    monkeypatch.setattr(store, "CHUNK_BYTES", 4 * size * size * channels)
+    monkeypatch.setattr(schema, "CHUNK_BYTES", 4 * size * size * channels)
     monkeypatch.setattr(augment, "WINDOW", 6)
     tile = {"size": size, "channels": channels, "method": METHODS[kind]}
     write_params(tmp_path, classes=CLASSES, tile=tile, augment=AUGMENT, experiments={"none": {}})

@@ -8,7 +8,7 @@ from conftest import run_to, write_params
 from scipy.stats import binomtest
 
 from pipeline.dataset.tables import read_table
-from pipeline.verdicts.ablation import LONG_COLUMNS
+from pipeline.verdicts.tables import LONG_COLUMNS
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import run_to, write_params
 
-from pipeline.network import building
+from pipeline.network import asking, fitting, saving
 from pipeline.network.checkpoints import Checkpoint, write_checkpoint
 
 BUDGET = {"model": "dense16", "steps": 6, "batch_size": 8, "validate_every": 3, "seeds": 2}
@@ -79,14 +79,14 @@ def test_where_a_diverged_network_has_no_number_it_tells_no_class_from_another(
     planned, prep, monkeypatch
 ):
     train(prep)
-    asked = building.predict
+    asked = asking.predict
 
     def diverge(model, images):
         probabilities = asked(model, images)
         probabilities[3] = np.nan
         return probabilities
 
-    monkeypatch.setattr(building, "predict", diverge)
+    monkeypatch.setattr(asking, "predict", diverge)
     assert prep("evaluate", *NONE)[0] == 0
     with (planned / "processed/scores/none/predictions.csv").open() as file:
         said = [(row["p0"], row["p1"]) for row in csv.DictReader(file)]
@@ -245,7 +245,7 @@ def test_a_failed_run_is_marked_kept_scored_and_told_of(planned, prep):
     assert "none, fold 0, seed 1 failed: the loss stopped being a number at step " in errors
     run = json.loads(run_file(planned, 1).read_text())
     assert 1 <= run["failed_step"] <= 6
-    weights = building.load(run_file(planned, 1).parent / "model.keras").get_weights()
+    weights = saving.load(run_file(planned, 1).parent / "model.keras").get_weights()
     assert all(np.isfinite(array).all() for array in weights)
     prep("evaluate", "--experiment", "none")
     metrics = json.loads((planned / "processed/scores/none/metrics.json").read_text())
@@ -302,19 +302,19 @@ def stop_at_a_checkpoint(place, blow):
 def watch_resumed(monkeypatch):
     """Return a list that gets, for each training, the step that it went on from."""
     steps = []
-    fit = building.fit
+    fit = fitting.fit
 
     def watched(*arguments, resume, **more):
         steps.append(resume and resume.step)
         return fit(*arguments, resume=resume, **more)
 
-    monkeypatch.setattr(building, "fit", watched)
+    monkeypatch.setattr(fitting, "fit", watched)
     return steps
 
 
 def what_was_learned(folder):
     """Return a run's weights and history, bit for bit."""
-    weights = building.load(folder / "model.keras").get_weights()
+    weights = saving.load(folder / "model.keras").get_weights()
     return [array.tobytes() for array in weights], (folder / "history.csv").read_bytes()
 
 

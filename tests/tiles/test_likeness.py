@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import cdist
 from scipy.stats import binomtest
 
-from pipeline.augmentation.recipes import apply, draw, parse_op
+from pipeline.augmentation.parsing import parse_op
+from pipeline.augmentation.recipes import apply, draw
 from pipeline.intake import images
 from pipeline.tiles.likeness import (
     bound_excess,

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from conftest import BLOBS, run_to, write_params
 
-from pipeline.augmentation import recipes
+from pipeline.augmentation import parsing, recipes
 from pipeline.dataset import store
 from pipeline.errors import DataError
 from pipeline.project import Project
-from pipeline.settings.params import Train, load_params
-from pipeline.training.pool import describe_budget, load_plan, open_pool, open_set, read_folds
+from pipeline.settings.loading import load_params
+from pipeline.settings.params import Train
+from pipeline.training.plans import describe_budget, load_plan
+from pipeline.training.pool import open_pool, open_set, read_folds
 
 AUGMENT = {"flip": {}, "rotate": {"degrees": [-40, 40], "copies": 2}, "duplicate": {}}
 BOTH = {"ops": ["rotate", "flip"], "classes": {"flip": ["bar"]}}
@@ -74,7 +76,7 @@ def test_each_later_pass_and_each_seed_draws_anew_and_the_same_again(pool):
 
 
 def test_a_variant_of_a_later_pass_is_the_ops_next_copy_of_its_parent(pool, project):
-    online, rotate = pool("online"), recipes.parse_op("rotate", AUGMENT["rotate"])
+    online, rotate = pool("online"), parsing.parse_op("rotate", AUGMENT["rotate"])
     row = int(np.flatnonzero(online.fresh.copies == 1)[3])
     parent = int(online.shown[row])
     draws = recipes.draw(rotate, 1, [online.tiles.ids[parent]], copy=3 * 2 + 1)

@@ -9,17 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, precision_score
 
-from pipeline.verdicts.ablation import (
-    Arm,
-    compare_arms,
-    narrow,
-    to_lines,
-    to_row,
-    widen,
-    write_markdown,
-    write_rows,
-)
+from pipeline.verdicts.ablation import Arm, compare_arms
 from pipeline.verdicts.scores import score_run
+from pipeline.verdicts.tables import narrow, to_lines, to_row, widen, write_markdown, write_rows
 
 CLASSES = ["cat", "dog"]
 LABELS = np.array([0, 0, 0, 1, 1] * 12)

@@ -26,12 +26,12 @@ from pipeline.verdicts.estimates import (
     adjust_holm,
     compare_two_runs,
     estimate_difference,
-    explain,
     find_visible_effect,
     half_width,
     judge_family,
     two_sided_p,
 )
+from pipeline.verdicts.wording import explain
 
 ALONE = np.full(400, -1)  # every picture is its own group
 

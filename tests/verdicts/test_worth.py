@@ -17,6 +17,7 @@ from pipeline.verdicts.estimates import (
     estimate_difference,
     half_width,
 )
+from pipeline.verdicts.wording import say_numbers, say_worth
 from pipeline.verdicts.worth import (
     Curve,
     Need,
@@ -25,8 +26,6 @@ from pipeline.verdicts.worth import (
     estimate_worth,
     find_need,
     measure_fall,
-    say_numbers,
-    say_worth,
     scale_components,
 )
 

@@ -1,0 +1,104 @@
+"""TODO pipeline/dataset/damage.py."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dataset.heaps import check_heaps
+from pipeline.dataset.schema import SCHEMA_VERSION
+from pipeline.errors import UnusableFileError
+
+MOST_EXPANSION = 1032  # gzip can't make more bytes out of one
+REMEDY = "Delete it and run: dvc repro"
+
+# What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
+_UNREADABLE = (
+    OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, ArithmeticError,
+)  # fmt: skip
+
+
+@contextmanager
+def _telling_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, LookupError, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from error
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > SCHEMA_VERSION:
+        raise UnusableFileError(
+            path,
+            f"was written by a newer prep (schema {version}; this one reads up to "
+            f"{SCHEMA_VERSION})",
+            "Update prep, or delete the file and run: dvc repro",
+        )
+    if version < SCHEMA_VERSION:
+        raise UnusableFileError(
+            path,
+            f"is no file of prep's, or one of an older prep (schema {version}; this one reads "
+            f"{SCHEMA_VERSION})",
+            REMEDY,
+        )
+
+
+def _check_parts(file: h5py.File) -> None:
+    """Raise ValueError when a part lies outside the file, or claims more bytes than it can hold.
+
+    A file from elsewhere could name another file's contents as its own, or fill all memory.
+    """
+    for name in file:
+        link = file.get(name, getlink=True)
+        column = file[name] if isinstance(link, h5py.HardLink) else None
+        if not isinstance(column, h5py.Dataset) or column.is_virtual or column.external:
+            raise ValueError(f"'{name}' is no column that lies in the file")
+        if column.nbytes > MOST_EXPANSION * column.id.get_storage_size():
+            raise ValueError(f"'{name}' claims {column.nbytes:,} bytes and has no room for them")
+
+
+def _check_texts(path: Path, file: h5py.File) -> None:
+    """Raise ValueError when texts are damaged: HDF5 might never come back from reading them."""
+    pictures = [file[name] for name in ("images", "pixels") if name in file]
+    spans = sorted(span for column in pictures for span in _list_spans(column))
+    state = path.stat()
+    check_heaps(path, state.st_size, state.st_mtime_ns, tuple(spans))
+
+
+def _list_spans(column: h5py.Dataset) -> list[tuple[int, int]]:
+    """Return from where to where in the file the values of a column lie, in bytes."""
+    spans: list[tuple[int, int]] = []
+    if column.chunks is None:
+        start = column.id.get_offset()
+        return spans if start is None else [(start, start + column.id.get_storage_size())]
+    column.id.chunk_iter(
+        lambda stored: spans.append((stored.byte_offset, stored.byte_offset + stored.size))
+    )
+    return spans
+
+
+def _check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> None:
+    """Raise ValueError unless the columns have these types and axes, and all as many rows."""
+    for name, (wanted, axes) in columns.items():
+        column = file[name]
+        found = "text" if h5py.check_string_dtype(column.dtype) else str(column.dtype)
+        if (found, column.ndim) != (wanted, axes):
+            raise ValueError(f"'{name}' is {found} with {column.ndim} axes, not {wanted}")
+        if name != "pixels" and len(column) != len(file["ids"]):
+            raise ValueError(f"{len(column):,} {name} for {len(file['ids']):,} ids")
+
+
+def _read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
+    """Return the (N, 2) heights and widths of a glyph file; ValueError unless its pixels fit."""
+    shapes: npt.NDArray[np.int64] = file["shapes"][:].astype(np.int64)
+    fitting = shapes.shape[1] == 2 and (shapes >= 1).all()
+    if not fitting or shapes.prod(axis=1).sum() != len(file["pixels"]):
+        raise ValueError("the shapes of its glyphs do not make up its pixels")
+    return shapes
+
+
+def _damaged(path: Path, error: Exception) -> UnusableFileError:
+    return UnusableFileError(path, f"is damaged or no file of prep's ({error})", REMEDY)

@@ -1,0 +1,134 @@
+"""TODO pipeline/forms/code.py."""
+
+import base64
+import zlib
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import DataError
+from pipeline.forms.layout import VERSION, Form
+
+MARKER_DICTIONARY = cv2.aruco.DICT_ARUCO_MIP_36H12
+
+# A module of half a millimetre is still three pixels wide in a photo of 8 megapixels.
+LARGEST_CODE = 57
+
+# "0<US>9" in the code means the ten digits; no name can hold a control character.
+_RUN = "\x1f"
+
+
+def describe_form(form: Form) -> str:
+    """Return the text of the page's code: a header, the writer, the classes and a checksum."""
+    header = (
+        f"prep{VERSION} {form.paper} {form.rows}x{form.columns} {form.order} "
+        f"{form.page}/{form.pages} {form.identity}"
+    )
+    text = f"{header}\n{form.writer}\n{pack_names(form.classes)}\n"
+    return text + checksum(text)
+
+
+def parse_form(text: str) -> Form:
+    """Return the form that a code's text describes.
+
+    Raises ValueError when the checksum or the version is not ours: such a text is never used.
+    """
+    body, found = text[:-6], text[-6:]
+    if checksum(body) != found:
+        raise ValueError(f"the code's checksum does not match: {text!r}")
+    header, writer, packed, _ = body.split("\n")
+    version, paper, grid, order, page, identity = header.split(" ")
+    if version != f"prep{VERSION}":
+        raise ValueError(f"the code is of layout '{version}', expected 'prep{VERSION}'")
+    rows, columns = grid.split("x")
+    number, pages = page.split("/")
+    return Form(
+        paper, int(rows), int(columns), "row" if order == "row" else "box",
+        unpack_names(packed), writer, identity, int(number), int(pages),
+    )  # fmt: skip
+
+
+def checksum(text: str) -> str:
+    """Return the CRC-32 of the text as six letters."""
+    return base64.b64encode(zlib.crc32(text.encode()).to_bytes(4, "big")).decode()[:6]
+
+
+def pack_names(names: tuple[str, ...]) -> str:
+    """Return the names as one line, tab between them, with runs such as 0 to 9 shortened."""
+    packed: list[str] = []
+    start = 0
+    while start < len(names):
+        end = _end_of_run(names, start)
+        packed += [names[start]] if end == start else [f"{names[start]}{_RUN}{names[end]}"]
+        start = end + 1
+    # Single characters need no mark between them.
+    tight = all(len(name) == 1 for name in names)
+    return "".join(packed) if tight else "\t".join([*packed, ""])
+
+
+def unpack_names(packed: str) -> tuple[str, ...]:
+    """Return the names of a line that `pack_names` wrote."""
+    spaced = packed.endswith("\t")
+    parts = packed[:-1].split("\t") if spaced else _split_tight(packed)
+    return tuple(name for part in parts for name in _expand_run(part))
+
+
+def _split_tight(packed: str) -> list[str]:
+    parts: list[str] = []
+    while packed:
+        length = 3 if packed[1:2] == _RUN else 1
+        parts.append(packed[:length])
+        packed = packed[length:]
+    return parts
+
+
+def _end_of_run(names: tuple[str, ...], start: int) -> int:
+    """Return the index where consecutive characters end, or `start` if there are under four."""
+    end = start
+    while (
+        end + 1 < len(names)
+        and len(names[end]) == len(names[end + 1]) == 1
+        and ord(names[end + 1]) == ord(names[end]) + 1
+    ):
+        end += 1
+    return end if end - start >= 3 else start
+
+
+def _expand_run(part: str) -> list[str]:
+    if len(part) == 3 and part[1] == _RUN:
+        return [chr(point) for point in range(ord(part[0]), ord(part[2]) + 1)]
+    return [part]
+
+
+def draw_code(form: Form) -> npt.NDArray[np.bool_]:
+    """Return the page's QR code, (N, N), True where black.
+
+    Error correction is level Q, a quarter of the code, or M where that is too large: level H
+    would make the modules so small that blur costs more than correction gains. Raises DataError
+    when the description is too long.
+    """
+    text = describe_form(form)
+    for level in (cv2.QRCODE_ENCODER_CORRECT_LEVEL_Q, cv2.QRCODE_ENCODER_CORRECT_LEVEL_M):
+        modules = _encode(text, level)
+        if modules is not None:
+            return modules
+    raise DataError(f"The page's names are too long for its code: {text!r}.")
+
+
+def _encode(text: str, level: int) -> npt.NDArray[np.bool_] | None:
+    parameters = cv2.QRCodeEncoder.Params()
+    parameters.mode = cv2.QRCODE_ENCODER_MODE_BYTE
+    parameters.correction_level = level
+    try:
+        picture = cv2.QRCodeEncoder.create(parameters).encode(text)
+    except cv2.error:  # longer than any QR code holds
+        return None
+    modules = np.asarray(picture)[2:-2, 2:-2] == 0  # OpenCV adds a border of two modules
+    return modules if len(modules) <= LARGEST_CODE else None
+
+
+def draw_marker(number: int) -> npt.NDArray[np.bool_]:
+    """Return a marker's modules, (8, 8), True where black."""
+    dictionary = cv2.aruco.getPredefinedDictionary(MARKER_DICTIONARY)
+    return np.asarray(cv2.aruco.generateImageMarker(dictionary, number, 8)) == 0

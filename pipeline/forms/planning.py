@@ -1,0 +1,108 @@
+"""TODO pipeline/forms/planning.py."""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import pairwise
+
+from pipeline.errors import DataError
+from pipeline.forms.code import draw_code
+from pipeline.forms.layout import PAPERS, SMALLEST_BOX, Form, Order, box_side
+
+
+def plan_forms(
+    classes: Iterable[str],
+    identity: str,
+    rows: int = 10,
+    columns: int = 8,
+    writer: str = "",
+    paper: str = "a4",
+    order: Order = "row",
+) -> tuple[Form, ...]:
+    """Return the pages that one writer fills in, with the classes spread evenly over them.
+
+    Raises DataError when names repeat, the boxes come out too small, or one page's names are
+    more than its code can carry.
+    """
+    names = tuple(clean_name(name) for name in classes)
+    check_names(names)
+    whole = Form(paper.lower(), rows, columns, order, names, clean_name(writer), identity)
+    check_geometry(whole)
+    places = rows if order == "row" else rows * columns
+    for pages in range(math.ceil(len(names) / places), len(names) + 1):
+        forms = _share_out(whole, pages)
+        if all(code_fits(form) for form in forms):
+            return forms
+    raise DataError(
+        "The names are too long for the code that the page carries: at most about 160 letters "
+        f"(50 in Japanese) for the writer and one class together, found writer '{writer}' and "
+        f"class '{max(names, key=_utf8_length)}'. Shorten them."
+    )
+
+
+def expand_classes(text: str) -> tuple[str, ...]:
+    """Return the class names that a user typed: names and runs such as 0-9, commas between."""
+    names: list[str] = []
+    for part in text.split(","):
+        ends = part.strip().split("-")
+        run = len(ends) == 2 and all(len(end) == 1 for end in ends)
+        names += map(chr, range(ord(ends[0]), ord(ends[1]) + 1)) if run else [part]
+    return tuple(clean_name(name) for name in names)
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    """Raise DataError when there is no class, an empty one or the same one twice."""
+    if not names or not all(names):
+        raise DataError(f"A form needs classes with a name, found {list(names)}.")
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"Each class may be named once, found twice: {', '.join(repeated)}.")
+
+
+def check_geometry(form: Form) -> None:
+    """Raise DataError when the paper is unknown or the boxes would be too small to write in."""
+    if form.paper not in PAPERS:
+        raise DataError(f"The paper is one of {', '.join(PAPERS)}, found '{form.paper}'.")
+    if form.rows < 1 or form.columns < 1:
+        raise DataError(f"A form needs rows and columns, found {form.rows} x {form.columns}.")
+    side = box_side(form)
+    if side < SMALLEST_BOX:
+        raise DataError(
+            f"{form.rows} rows of {form.columns} columns on {form.paper} leave boxes of "
+            f"{side:.1f} mm; at least {SMALLEST_BOX:.0f} mm are needed to write in. "
+            "Ask for fewer rows or columns; the classes then take more pages."
+        )
+
+
+def clean_name(name: str) -> str:
+    """Return the name in Unicode's composed form (NFC) without outer blanks.
+
+    Raises DataError for control characters, which no page can show.
+    """
+    cleaned = unicodedata.normalize("NFC", name).strip()
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in cleaned):
+        raise DataError(f"A name on a form may hold no control characters, found {name!r}.")
+    return cleaned
+
+
+def code_fits(form: Form) -> bool:
+    """Tell whether the page's description fits the largest code that a photo shows well."""
+    try:
+        draw_code(form)
+    except DataError:
+        return False
+    return True
+
+
+def _share_out(whole: Form, pages: int) -> tuple[Form, ...]:
+    """Return the form as so many pages, their numbers of classes differing by one at most."""
+    ends = [round(index * len(whole.classes) / pages) for index in range(pages + 1)]
+    return tuple(
+        replace(whole, classes=whole.classes[start:end], page=index + 1, pages=pages)
+        for index, (start, end) in enumerate(pairwise(ends))
+    )
+
+
+def _utf8_length(name: str) -> int:
+    return len(name.encode())

@@ -1,0 +1,65 @@
+"""TODO pipeline/intake/names.py."""
+
+import posixpath
+import re
+from pathlib import PurePosixPath
+
+_CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
+
+_NOTES = {
+    ".csv", ".dvc", ".htm", ".html", ".json", ".log", ".md", ".rst", ".toml", ".tsv", ".txt",
+    ".xml", ".yaml", ".yml",
+}  # fmt: skip
+_NOTE_STEMS = {"readme", "license", "licence", "copying"}
+_SPREADSHEETS = {".xlsx", ".ods"}  # zip archives by their content
+_ESCAPE = re.compile(r"\\(?:[\\nrt]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
+
+
+def printable_name(name: str) -> str:
+    """Return a file's name with all that does not print, and backslashes, as escapes."""
+    if name.isprintable() and "\\" not in name:
+        return name
+    return "".join(
+        letter
+        if letter.isprintable() and letter != "\\"
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in name
+    )
+
+
+def plain_name(printable: str) -> str:
+    """Return the name that printable_name was given."""
+    return _ESCAPE.sub(lambda escape: escape[0].encode("ascii").decode("unicode_escape"), printable)
+
+
+def _is_clutter(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _CLUTTER
+
+
+def _is_note_by_name(name: str) -> bool:
+    path = PurePosixPath(name.casefold())
+    return path.suffix in _NOTES | _SPREADSHEETS or path.stem in _NOTE_STEMS
+
+
+def _is_note(name: str, head: bytes) -> bool:
+    """Return whether a file holds notes: its name says so and its first bytes do not deny it."""
+    if not _is_note_by_name(name):
+        return False
+    if PurePosixPath(name.casefold()).suffix in _SPREADSHEETS:
+        return head.startswith(b"PK")
+    # Text has none of the lowest control characters, pictures have; UTF-16 is told by its mark.
+    return head.startswith((b"\xff\xfe", b"\xfe\xff")) or min(head, default=9) > 8
+
+
+def _distrust_name(name: str) -> str:
+    """Return why a member's name is refused, "" when it stays inside its archive everywhere."""
+    if (
+        name.startswith("/")
+        or "\\" in name
+        or "\0" in name
+        or ".." in name.split("/")
+        or re.match("[A-Za-z]:", name)
+        or posixpath.normpath(name) == "."
+    ):
+        return "refused: its name could lead out of the archive"
+    return ""

@@ -1,0 +1,86 @@
+"""TODO pipeline/network/asking.py."""
+
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.network.backend import Images, ImageSource, Labels, import_keras
+
+if TYPE_CHECKING:
+    import keras
+
+
+def predict(
+    model: "keras.Model", images: ImageSource | Iterable[Images], batch_size: int = 128
+) -> npt.NDArray[np.float32]:
+    """Return the probability of every class for every tile: float32 (N, classes).
+
+    `images` is one source (N, S, S, C) or windows of it, one after the other.
+    """
+    windows: Iterable[Any] = [images] if hasattr(images, "shape") else images
+    parts = [
+        model.predict_on_batch(window[start : start + batch_size])
+        for window in windows
+        for start in range(0, len(window), batch_size)
+    ]
+    nothing = np.empty((0, model.output_shape[-1]), np.float32)
+    return np.concatenate([nothing, *parts]).astype(np.float32, copy=False)
+
+
+def measure(model: "keras.Model", images: ImageSource, labels: Labels) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of a model on tiles (N, S, S, C) with labels (N,)."""
+    probabilities = predict(model, images)
+    own = probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(np.maximum(own, 1e-7))  # a zero probability counts as Keras's own loss does
+    return float(loss.mean()), float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def explain(
+    model: "keras.Model", images: Images, classes: Labels
+) -> npt.NDArray[np.float32] | None:
+    """Return where in each tile (N, S, S, C) the model saw its class of `classes` (N,): (N, S, S).
+
+    1 is the place that spoke most for the class, 0 one that did not. Grad-CAM of the last
+    convolution, without averaging the gradients over the tile first (HiResCAM, Draelos and Carin,
+    arXiv 2011.08891): the same where a network ends in global average pooling; where it ends in
+    Flatten, as these do, the average would light up places that decided nothing. None when the
+    model has no convolution, or Keras does not run on TensorFlow, whose gradients these are.
+    """
+    keras = import_keras()
+    if keras.config.backend() != "tensorflow":
+        return None
+    import tensorflow
+
+    copy = keras.models.clone_model(model)  # in a loaded one the layers' ends do not meet
+    copy.set_weights(model.get_weights())
+    convolutions = [layer for layer in copy.layers if isinstance(layer, keras.layers.Conv2D)]
+    if not convolutions:
+        return None
+    last = copy.layers[-1]
+    parts = keras.Model(copy.inputs, [convolutions[-1].output, last.input])
+    with tensorflow.GradientTape() as tape:
+        features, before = parts(tensorflow.constant(images), training=False)
+        # Before the softmax: its gradient vanishes where the model is sure.
+        before = keras.ops.cast(before, "float32")
+        scores = before @ last.kernel + last.bias if hasattr(last, "kernel") else before
+        own = tensorflow.gather(scores, classes, axis=1, batch_dims=1)
+    spoke = keras.ops.relu(keras.ops.sum(tape.gradient(own, features) * features, axis=-1))
+    spoke = keras.ops.cast(spoke, "float32")[..., None]
+    maps = np.asarray(keras.ops.image.resize(spoke, images.shape[1:3]))[..., 0]
+    most = maps.max(axis=(1, 2), keepdims=True)
+    return np.divide(maps, most, out=np.zeros_like(maps), where=most > 0)
+
+
+def count_parameters(model: "keras.Model") -> int:
+    """Return how many numbers the model learns or keeps."""
+    return int(model.count_params())
+
+
+def summarise(model: "keras.Model") -> str:
+    """Return the model's layers, their output shapes and parameters as a plain text table."""
+    text = io.StringIO()
+    model.summary(line_length=80, print_fn=text.write)
+    return text.getvalue()

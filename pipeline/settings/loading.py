@@ -1,0 +1,154 @@
+"""TODO pipeline/settings/loading.py."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from pipeline.augmentation.parsing import word_error
+from pipeline.errors import DataError, nearest
+from pipeline.settings.params import (
+    Balance,
+    Compare,
+    Experiment,
+    Limits,
+    Params,
+    Report,
+    Source,
+    Split,
+    Tile,
+    Train,
+)
+
+TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
+
+# PyYAML raises its own only where the form is wrong, not for a date such as 2001-99-99.
+NOT_YAML = (
+    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+)  # fmt: skip
+
+
+def load_params(path: Path) -> Params:
+    """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        _refuse_repeated_keys(path.name, text)
+        content = yaml.safe_load(text)
+    except FileNotFoundError:
+        raise DataError(
+            f"There is no {path.name} in {path.parent}. Go to your project's folder, or make "
+            "one with: prep init my-project --preset digits"
+        ) from None
+    except NOT_YAML as error:
+        raise DataError(f"{path.name} is not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path.name} has to be a map of sections, as in: classes: [cat, dog]")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise DataError("\n".join(_explain(path.name, error))) from error
+    except UnicodeEncodeError as error:  # YAML can spell half of a character
+        raise DataError(f"{path.name} has a character that can't be written: {error}") from error
+
+
+def _refuse_repeated_keys(name: str, text: str) -> None:
+    """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
+    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+            continue
+        seen.add(id(node))  # an alias leads to the same node, or back
+        if not isinstance(node, yaml.MappingNode):
+            waiting.extend(node.value)
+            continue
+        keys = set()
+        for key, value in node.value:
+            if (key.tag, str(key.value)) in keys:
+                line = key.start_mark.line + 1
+                raise DataError(f"{name}, line {line}: the key '{key.value}' stands there twice")
+            keys.add((key.tag, str(key.value)))
+            waiting += [key, value]
+
+
+def _explain(file: str, error: ValidationError) -> list[str]:
+    """Return a line for each key that is wrong."""
+    told: dict[str, list[str]] = {}
+    found: dict[str, str] = {}
+    for item in error.errors():
+        # pydantic also says which of several allowed types it tried; that is no key of the file.
+        keys = [part for part in item["loc"] if not str(part).endswith("]") and part not in TYPES]
+        where = ".".join(map(str, keys))
+        told.setdefault(where, []).append(_tell(item))  # several types are allowed, none fits
+        found.setdefault(where, _tell_found(item))
+    lines = {
+        where: "; or ".join(dict.fromkeys(sentences)) + found[where]
+        for where, sentences in told.items()
+        # Of a map or list in which something is wrong, that something is told.
+        if not any(other.startswith(f"{where}.") for other in told)
+    }
+    return [
+        # The ops' own messages say where already.
+        f"{file}: {line}" if line.startswith(where) else f"{file}: {where}: {line}"
+        for where, line in lines.items()
+    ]
+
+
+def _tell(item: Any) -> str:
+    """Return what is wrong about one value."""
+    if item["type"] in ("extra_forbidden", "invalid_key"):
+        known = _known_keys(item["loc"][:-1])
+        key = str(item["loc"][-1])
+        hint = nearest(key, known) or f" Known keys: {', '.join(known)}."
+        return f"there is no such key.{hint}"
+    if item["type"] == "missing":
+        return "it is missing"
+    if item["type"] == "value_error":
+        return item["msg"].removeprefix("Value error, ")
+    return f"it {word_error(item)}"
+
+
+def _tell_found(item: Any) -> str:
+    """Return what stands in the file instead, and what may be meant."""
+    value = item["input"]
+    if item["type"] in ("extra_forbidden", "invalid_key", "missing", "value_error", "too_short"):
+        return ""
+    if value is None:
+        section = item["type"] == "model_type" and len(item["loc"]) == 1
+        return " (found: nothing)." + " Write {} for the defaults." * section
+    allowed = re.findall(r"'([^']+)'", item["msg"]) if item["type"] == "literal_error" else []
+    hint = nearest(str(value), allowed)
+    if item["type"] in ("int_type", "float_type") and isinstance(value, str):
+        hint = _write_number(value)
+    shown = repr(list(value) if isinstance(value, tuple) else value)
+    return f" (found: {shown if len(shown) <= 60 else shown[:57] + '...'}).{hint}"
+
+
+def _write_number(text: str) -> str:
+    """Return how YAML wants a number that it took for text, as it does 1e-3; '' if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return ""
+    whole = number.is_integer() and abs(number) < 1e15
+    return f" Write {yaml.safe_dump(int(number) if whole else number).split()[0]}, without quotes."
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Params
+    sections: dict[str, type[BaseModel]] = {
+        "sources": Source,
+        "limits": Limits,
+        "tile": Tile,
+        "balance": Balance,
+        "split": Split,
+        "experiments": Experiment,
+        "train": Train,
+        "compare": Compare,
+        "report": Report,
+    }
+    if location:
+        model = sections[str(location[0])]
+    return list(model.model_fields)

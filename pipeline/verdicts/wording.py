@@ -1,0 +1,242 @@
+"""TODO pipeline/verdicts/wording.py."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pipeline.verdicts.estimates import (
+    CANNOT_TELL,
+    CLAIM_SEEDS,
+    HELPS,
+    HURTS,
+    MINIMUM_GROUPS,
+    MINIMUM_SEEDS,
+    NO_EFFECT,
+    NO_VERDICT,
+    Cell,
+    _count,
+)
+from pipeline.verdicts.worth import MOST_SEEDS, MOST_TIMES, REACH, Need, Worth
+
+NAMED = 3  # lines without a verdict that are named; more are counted
+
+
+def explain(
+    cells: Sequence[Cell],
+    *,
+    margin: float,
+    stored: Sequence[str] = (),
+    equal_epochs: bool = False,
+    collapsed: Mapping[str, int] | None = None,
+    best: str = "",
+) -> str:
+    """Write the paragraph under the table, from its numbers.
+
+    margin: share. stored: experiments trained on stored variants. equal_epochs: the arms ran
+    equal epochs instead of equal steps. collapsed: experiment -> runs that predicted one class
+    for everything. best: the arm with the highest accuracy, if the table shows one.
+    """
+    sentences = [
+        *[_say_claim(cell) for cell in cells if cell.verdict.verdict in (HELPS, HURTS)],
+        _say_no_effect(cells, margin),
+        _say_cannot_tell(cells),
+        *_say_no_verdict(cells),
+        _say_family(cells),
+        *_say_caveats(cells, stored, equal_epochs, collapsed or {}, best),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _say_claim(cell: Cell) -> str:
+    estimate = cell.estimate
+    assert estimate.low is not None and estimate.high is not None
+    verb = "raises" if cell.verdict.verdict == HELPS else "lowers"
+    near, far = sorted([abs(estimate.low), abs(estimate.high)])
+    return (
+        f"{cell.experiment} {verb} {_name_score(cell)} by {_points(abs(estimate.difference))} "
+        f"against {cell.control} (95 % interval {_number(near)} to {_number(far)}): "
+        f"{cell.verdict.verdict}."
+    )
+
+
+def _say_no_effect(cells: Sequence[Cell], margin: float) -> str:
+    names = [_name_cell(cell) for cell in cells if cell.verdict.verdict == NO_EFFECT]
+    if not names:
+        return ""
+    return f"{NO_EFFECT.capitalize()} of {_points(margin)}: {_join(names)}."
+
+
+def _say_cannot_tell(cells: Sequence[Cell]) -> str:
+    unclear = [cell for cell in cells if cell.verdict.verdict == CANNOT_TELL]
+    if not unclear:
+        return ""
+    effects = [cell.verdict.visible_effect or 0.0 for cell in unclear]
+    least, most = _number_visible(min(effects)), _number_visible(max(effects))
+    reach = f"{least} points" if least == most else f"{least} to {most} points, line by line"
+    who = _name_cell(unclear[0]) if len(unclear) == 1 else _count(len(unclear), "line")
+    return (
+        f"Cannot tell: {who}; the smallest effect that this test set and these seeds would have "
+        f"shown with 80 % power is {reach}."
+    )
+
+
+def _say_no_verdict(cells: Sequence[Cell]) -> list[str]:
+    """Say why there is no verdict: name a few lines, count many."""
+    without = [cell for cell in cells if cell.verdict.verdict == NO_VERDICT]
+    reasons: dict[str, list[Cell]] = {}
+    for cell in without:
+        reason = cell.verdict.reason
+        # Each class has its own number of test groups: one sentence for all of them.
+        reasons.setdefault("groups" if "test group" in reason else reason, []).append(cell)
+    if len(without) > NAMED and len(reasons) == 1 and len(without) == len(cells):
+        return [f"No verdict on any of {len(cells)} comparisons: {_say_reason(without)}."]
+    return [f"No verdict on {_name_lines(some)}: {_say_reason(some)}." for some in reasons.values()]
+
+
+def _name_lines(cells: Sequence[Cell]) -> str:
+    if len(cells) > NAMED:
+        return f"{len(cells)} comparisons"
+    return _join([_name_cell(cell) for cell in cells])
+
+
+def _say_reason(cells: Sequence[Cell]) -> str:
+    """Return the reason that cells share; those of test groups differ in their number alone."""
+    reason = cells[0].verdict.reason
+    counts = [cell.estimate.groups for cell in cells]
+    if "test group" not in reason or min(counts) == max(counts):
+        return reason
+    return f"only {min(counts)} to {max(counts)} test groups, at least {MINIMUM_GROUPS} are needed"
+
+
+def _say_family(cells: Sequence[Cell]) -> str:
+    tests = sum(cell.verdict.adjusted_p is not None for cell in cells)
+    if tests == 0:
+        return ""
+    return (
+        f"Helps and hurts are corrected for {_count(tests, 'comparison')} (Holm): the chance "
+        "that even one of them is a false alarm is at most 5 %. Each interval is a plain 95 % one."
+    )
+
+
+def _say_caveats(
+    cells: Sequence[Cell],
+    stored: Sequence[str],
+    equal_epochs: bool,
+    collapsed: Mapping[str, int],
+    best: str,
+) -> list[str]:
+    broken = [f"{_count(runs, 'run')} of {name}" for name, runs in collapsed.items() if runs]
+    seeds = min((cell.estimate.seeds for cell in cells), default=CLAIM_SEEDS)
+    caveats = {
+        f"Collapsed to one class: {_join(broken)}; counted like the others.": bool(broken),
+        f"With {_count(seeds, 'seed')} take a verdict as a hint: {CLAIM_SEEDS} or more make a "
+        "claim.": MINIMUM_SEEDS <= seeds < CLAIM_SEEDS,
+        f"{_join(stored)}: trained on stored variants, so the intervals hold for those draws "
+        "only.": bool(stored),
+        "The arms ran equal epochs, so an arm with more pictures also took more training "
+        "steps.": equal_epochs,
+        f"{best} has the highest accuracy, but it was picked on the test set, so this accuracy "
+        "is not an estimate for new pictures.": bool(best),
+    }
+    return [sentence for sentence, applies in caveats.items() if applies]
+
+
+def _name_score(cell: Cell) -> str:
+    return "accuracy" if cell.label == "all" else f"{cell.label} {cell.metric}"
+
+
+def _name_cell(cell: Cell) -> str:
+    return f"{cell.experiment} on {_name_score(cell)}"
+
+
+def _number(share: float) -> str:
+    """Write a share in points, with a second decimal where one would read 0.0."""
+    points = 100 * share
+    return f"{points:.1f}" if abs(points) >= 0.1 or points == 0 else f"{points:.2f}"
+
+
+def _number_visible(effect: float) -> str:
+    return _number(effect) if effect < 1 else "over 100"  # not even all or nothing would show
+
+
+def _points(share: float) -> str:
+    return f"{_number(share)} points"
+
+
+def _join(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def say_worth(name: str, worth: Worth, pictures: float, verdict: str) -> str:
+    """Say what an arm is worth, `pictures` being what it trains on.
+
+    verdict: on its accuracy. Only where that is helps or hurts is anything claimed.
+    """
+    if worth.reason:
+        return f"{name}: cannot tell what it is worth: {worth.reason}."
+    if verdict == HELPS and worth.low > 0:
+        return f"{name} is worth {_say_more(worth, pictures)}."
+    if verdict == HURTS and worth.high < 0:
+        return f"{name} does as much harm as having {_say_fewer(worth, pictures)}."
+    least = f"{_say_end(worth.low, pictures)} training pictures"
+    if math.isinf(worth.low):
+        least = "fewer than a quarter of the training pictures"
+    most = f"more than {2**REACH:.0f} times as many"
+    if math.isfinite(worth.high):
+        most = _say_end(worth.high, pictures)
+    return f"{name} ({verdict}): anything from {least} to {most} fits."
+
+
+def _say_end(doublings: float, pictures: float) -> str:
+    return f"{_extra(doublings, pictures)} {'more' if doublings > 0 else 'fewer'}"
+
+
+def _say_more(worth: Worth, pictures: float) -> str:
+    at_least = _extra(min(worth.low, REACH), pictures)
+    if worth.doublings > REACH:
+        times = f"more than {2**REACH:.0f} times as many training pictures"
+        return f"{times} (at least {at_least} more)"
+    about = f"about {_extra(worth.doublings, pictures)} more training pictures"
+    if math.isinf(worth.high):
+        return f"{about} (at least {at_least})"
+    return f"{about} (between {at_least} and {_extra(worth.high, pictures)})"
+
+
+def _say_fewer(worth: Worth, pictures: float) -> str:
+    at_least = _extra(max(worth.high, -REACH), pictures)
+    if worth.doublings < -REACH:
+        return f"fewer than a quarter of the training pictures (at least {at_least} fewer)"
+    about = f"about {_extra(worth.doublings, pictures)} fewer training pictures"
+    if math.isinf(worth.low):
+        return f"{about} (at least {at_least})"
+    return f"{about} (between {at_least} and {_extra(worth.low, pictures)})"
+
+
+def _extra(doublings: float, pictures: float) -> str:
+    """Write how many pictures more or fewer so many doublings are, with two digits."""
+    return write_roughly(abs(pictures * (2**doublings - 1)))
+
+
+def write_roughly(number: float) -> str:
+    """Write a number with two digits that count."""
+    digits = max(len(f"{number:.0f}") - 2, 0)
+    return f"{round(number, -digits):,.0f}"
+
+
+def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
+    """Return the seeds, the test pictures, and both that would settle it, as cells of a table."""
+    most = MOST_TIMES * pictures
+    alone = need.seeds <= MOST_SEEDS or need.pictures <= most
+    both = "" if alone else "too many"
+    if need.both:
+        both = " and ".join(map(write_roughly, need.both))
+    return (
+        _say_number(need.seeds, MOST_SEEDS, seeds),
+        _say_number(need.pictures, most, pictures),
+        both,
+    )
+
+
+def _say_number(number: float, most: float, now: int) -> str:
+    if math.isinf(number):
+        return "never"
+    return f"over {most:,.0f}" if number > most else f"{now:,} → {write_roughly(number)}"
