@@ -14,7 +14,7 @@ from pipeline import __version__
 from pipeline.errors import DataError, explain
 
 
-class Sections(typer.core.TyperGroup):
+class _Sections(typer.core.TyperGroup):
     """A command whose help lists its own commands in sections.
 
     Typer's own way to do that loads Rich, which takes twice as long as all else.
@@ -33,7 +33,7 @@ class Sections(typer.core.TyperGroup):
 
 app = typer.Typer(
     name="prep",
-    cls=Sections,
+    cls=_Sections,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,12 +57,12 @@ Jobs = Annotated[
 ]
 
 
-def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
+def _run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    run(f"stages.{stage}", stage, stage, quiet, options)
+    _run(f"stages.{stage}", stage, stage, quiet, options)
 
 
-def run(
+def _run(
     module: str,
     function: str,
     name: str,
@@ -95,7 +95,7 @@ def sample(quiet: Quiet = False) -> None:
 
     Example: `prep sample`
     """
-    run_stage("sample", quiet)
+    _run_stage("sample", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -108,7 +108,7 @@ def ingest(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep ingest`
     """
-    run_stage("ingest", quiet, {"jobs": jobs})
+    _run_stage("ingest", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -121,7 +121,7 @@ def segment(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep segment`
     """
-    run_stage("segment", quiet, {"jobs": jobs})
+    _run_stage("segment", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -134,7 +134,7 @@ def normalise(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep normalise`
     """
-    run_stage("normalise", quiet, {"jobs": jobs})
+    _run_stage("normalise", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -147,7 +147,7 @@ def balance(quiet: Quiet = False) -> None:
 
     Example: `prep balance`
     """
-    run_stage("balance", quiet)
+    _run_stage("balance", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -159,7 +159,7 @@ def split(quiet: Quiet = False) -> None:
 
     Example: `prep split`
     """
-    run_stage("split", quiet)
+    _run_stage("split", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -178,7 +178,7 @@ def augment(
 
     Example: `prep augment --only flip --class cat`
     """
-    run_stage("augment", quiet, {"only": only, "class_name": class_, "jobs": jobs})
+    _run_stage("augment", quiet, {"only": only, "class_name": class_, "jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -190,7 +190,7 @@ def plan(quiet: Quiet = False) -> None:
 
     Example: `prep plan`
     """
-    run_stage("plan", quiet)
+    _run_stage("plan", quiet)
 
 
 Experiment = Annotated[
@@ -207,11 +207,11 @@ def train(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
     Example: `prep train --experiment flip`
     """
-    run_stage("train", quiet, {"experiment": experiment})
+    _run_stage("train", quiet, {"experiment": experiment})
 
 
 @app.command(rich_help_panel=ROAD)
-def evaluate(
+def _evaluate(
     experiment: Experiment = None,
     on: Annotated[
         Path | None,
@@ -230,7 +230,7 @@ def evaluate(
 
     Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
     """
-    run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
+    _run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -266,7 +266,7 @@ def compare(
     """
     chosen = {"against": against, "metric": metric, "class_name": class_, "form": form}
     chosen["mcnemar"] = mcnemar
-    run_stage("compare", quiet, chosen)
+    _run_stage("compare", quiet, chosen)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -278,7 +278,7 @@ def report(quiet: Quiet = False) -> None:
 
     Example: `prep report`
     """
-    run_stage("report", quiet)
+    _run_stage("report", quiet)
 
 
 @app.command(rich_help_panel=BY_HAND)
@@ -353,7 +353,7 @@ def sheet(
 
 
 @app.command(rich_help_panel=BY_HAND)
-def predict(
+def _predict(
     pictures: Annotated[
         list[Path], typer.Argument(metavar="PICTURE", help="Files, or folders of them.")
     ],
@@ -382,11 +382,11 @@ def predict(
     Example: `prep predict photo.jpg --model flip`
     """
     options = {"pictures": pictures, "wanted": model, "layout": layout, "out": out}
-    run("commands.predict", "predict", "predict", quiet, options)
+    _run("commands.predict", "predict", "predict", quiet, options)
 
 
 @app.command(rich_help_panel=BY_HAND)
-def show(
+def _show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any HDF5 file of the project.")],
     quiet: Quiet = False,
 ) -> None:
@@ -409,7 +409,7 @@ def show(
 
 
 @app.command(rich_help_panel=BY_HAND)
-def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
+def _advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
     """Say what an op is worth in training pictures, and what would settle a "cannot tell".
 
     Reads the scores that are there. The worth needs a training-size curve, experiments without ops
@@ -419,11 +419,11 @@ def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
     Example: `prep advise --experiment flip`
     """
-    run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
+    _run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
 
 
 @app.command(rich_help_panel=BY_HAND)
-def pretrain(
+def _pretrain(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
     ],
@@ -446,11 +446,11 @@ def pretrain(
     Example: `prep pretrain ~/mnist --steps 3000`
     """
     options = {"source": source, "steps": steps, "seed": seed, "out": out}
-    run("commands.pretrain", "pretrain", "pretrain", quiet, options)
+    _run("commands.pretrain", "pretrain", "pretrain", quiet, options)
 
 
 check = typer.Typer(
-    cls=Sections,
+    cls=_Sections,
     no_args_is_help=True,
     help="""Check that the project is what it says it is.
 
@@ -470,7 +470,7 @@ def lineage(quiet: Quiet = False) -> None:
 
     Example: `prep check lineage`
     """
-    run("commands.check", "check_lineage", "check lineage", quiet)
+    _run("commands.check", "check_lineage", "check lineage", quiet)
 
 
 @check.command()
@@ -485,7 +485,7 @@ def files(quiet: Quiet = False) -> None:
 
     Example: `prep check files`
     """
-    run("commands.check", "check_files", "check files", quiet)
+    _run("commands.check", "check_files", "check files", quiet)
 
 
 @check.command()
@@ -501,10 +501,10 @@ def labels(
 
     Example: `prep check labels --only flip`
     """
-    run("commands.check", "check_labels", "check labels", quiet, {"only": only})
+    _run("commands.check", "check_labels", "check labels", quiet, {"only": only})
 
 
-def print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     """Print the version and stop, if wanted."""
     if wanted:
         typer.echo(f"prep {__version__}")
@@ -512,9 +512,9 @@ def print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def root(
+def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
     """Hold what belongs to no command."""

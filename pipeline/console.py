@@ -27,7 +27,7 @@ def be_quiet() -> None:
 
 def say(text: str) -> None:
     """Print text as it is: square brackets are no markup. Only a terminal breaks lines."""
-    out.print(printable(text), markup=False, soft_wrap=not out.is_terminal)
+    out.print(_printable(text), markup=False, soft_wrap=not out.is_terminal)
 
 
 def emit(text: str) -> None:
@@ -37,12 +37,12 @@ def emit(text: str) -> None:
 
 def warn(text: str) -> None:
     """Print a line that the user should act on."""
-    err.print(f"[yellow]Note:[/yellow] {escape(printable(text))}", soft_wrap=True)
+    err.print(f"[yellow]Note:[/yellow] {escape(_printable(text))}", soft_wrap=True)
 
 
 def fail(text: str) -> None:
     """Print what is wrong."""
-    err.print(f"[red]Error:[/red] {escape(printable(text))}", soft_wrap=True)
+    err.print(f"[red]Error:[/red] {escape(_printable(text))}", soft_wrap=True)
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -52,9 +52,9 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for number, column in enumerate(columns):
-        table.add_column(Text(printable(column)), overflow="fold", no_wrap=number == 0)
+        table.add_column(Text(_printable(column)), overflow="fold", no_wrap=number == 0)
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
+        table.add_row(*(Text(_printable(cell)) for cell in row))
     wide = out if out.is_terminal else Console(width=WIDE, quiet=out.quiet)
     wide.print(Text(f"{title}\n", style="bold"), table, "", sep="\n")
 
@@ -82,7 +82,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bar.advance(task)
 
 
-def printable(text: str) -> str:
+def _printable(text: str) -> str:
     """Return the text with control characters spelled out, so that a file name can't hide any."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else repr(letter)[1:-1] for letter in text

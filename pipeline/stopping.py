@@ -14,10 +14,10 @@ def end_at_once_from_now_on() -> None:
     # joblib's own process clears up after us then, and would say so.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end_at_once)
+        signal.signal(number, _end_at_once)
 
 
-def end_at_once(number: int, frame: object) -> None:
+def _end_at_once(number: int, frame: object) -> None:
     """Remove what is unfinished, stop the worker processes, say so, and exit.
 
     A signal is no exception here: raised inside `import tensorflow` or a callback of HDF5, one is

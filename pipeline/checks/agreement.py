@@ -35,7 +35,7 @@ SHOWN = 3  # ids that a sentence names
 
 
 @dataclass(frozen=True)
-class Scans:
+class _Scans:
     """The usable scans of catalogue.csv: their width and height; was a split given?"""
 
     sizes: dict[str, tuple[int, int]]
@@ -43,7 +43,7 @@ class Scans:
 
 
 @dataclass(frozen=True)
-class Columns:
+class _Columns:
     """What a dataset file says, without its images."""
 
     ids: list[str]
@@ -54,13 +54,13 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class Data:
+class _Data:
     """The files up to the split; None for what is missing or faulty by itself."""
 
-    scans: Scans | None
+    scans: _Scans | None
     boxes: dict[str, tuple[int, int, str]] | None  # right and lower side, label
     glyphs: list[str] | None
-    tiles: Columns | None
+    tiles: _Columns | None
     balanced: dict[str, tuple[str, str]] | None  # label, group
     folds: Folds | None
 
@@ -68,36 +68,36 @@ class Data:
 def examine(project: Project, params: Params) -> list[Fault]:
     """Return what is wrong with the files that are there, each by itself and among each other."""
     faults: list[Fault] = []
-    read = partial(read_part, project, faults)
-    data = Data(
-        scans=read("catalogue.csv", partial(read_scans, params.classes)),
-        boxes=read("boxes.csv", partial(read_boxes, params.classes)),
+    read = partial(_read_part, project, faults)
+    data = _Data(
+        scans=read("catalogue.csv", partial(_read_scans, params.classes)),
+        boxes=read("boxes.csv", partial(_read_boxes, params.classes)),
         glyphs=read("glyphs.h5", lambda path, said: read_glyph_ids(path)),
-        tiles=read("tiles.h5", partial(read_columns, params.classes)),
-        balanced=read("balanced.csv", partial(read_balanced, params.classes)),
-        folds=read("split.csv", read_split),
+        tiles=read("tiles.h5", partial(_read_columns, params.classes)),
+        balanced=read("balanced.csv", partial(_read_balanced, params.classes)),
+        folds=read("split.csv", _read_split),
     )
-    read("quarantine.csv", read_quarantine)
-    faults += compare_data(data, params.classes)
-    trained = find_trained(data, len(params.classes))
+    read("quarantine.csv", _read_quarantine)
+    faults += _compare_data(data, params.classes)
+    trained = _find_trained(data, len(params.classes))
     whole = [
-        examine_variants(project, params, op, name, trained[label] if trained else None, faults)
+        _examine_variants(project, params, op, name, trained[label] if trained else None, faults)
         for op in params.augment
         for label, name in enumerate(params.classes)
     ]
     if data.tiles and data.folds and all(whole):
-        faults += tell_leaks(project, params)
+        faults += _tell_leaks(project, params)
     digest = cache(digest_file)  # experiments share files
     for name in params.experiments:
-        examine_plan(project, name, digest, faults)
-        examine_runs(project, params, name, data.folds, faults)
-        examine_scores(project, params, name, data, digest, faults)
-    read("ablation.csv", partial(read_ablation, params.experiments))
+        _examine_plan(project, name, digest, faults)
+        _examine_runs(project, params, name, data.folds, faults)
+        _examine_scores(project, params, name, data, digest, faults)
+    read("ablation.csv", partial(_read_ablation, params.experiments))
     read("ablation.json", lambda path, said: read_object(path))
     return faults
 
 
-def read_part(
+def _read_part(
     project: Project,
     faults: list[Fault],
     part: str,
@@ -112,12 +112,12 @@ def read_part(
     try:
         found = read(path, said)
     except DataError as error:
-        said.append(tell_reason(error))
+        said.append(_tell_reason(error))
     faults += [Fault(project.relative(path), what) for what in said]
     return None if said else found
 
 
-def tell_reason(error: DataError) -> str:
+def _tell_reason(error: DataError) -> str:
     """Return what is wrong with a file, without its name and the remedy, which are a Fault's."""
     return error.reason if isinstance(error, UnusableFileError) else str(error).rstrip(".")
 
@@ -125,7 +125,7 @@ def tell_reason(error: DataError) -> str:
 # --- The readers ---------------------------------------------------------------------------
 
 
-def read_scans(classes: Sequence[str], path: Path, faults: list[str]) -> Scans:
+def _read_scans(classes: Sequence[str], path: Path, faults: list[str]) -> _Scans:
     """Read catalogue.csv."""
     judge = partial(contents.judge_scan, classes=classes)
     rows = [
@@ -139,10 +139,10 @@ def read_scans(classes: Sequence[str], path: Path, faults: list[str]) -> Scans:
         if row["status"] == "ok"
     ]
     faults += [f"the scan {name} stands there twice" for name in find_repeats(r[0] for r in rows)]
-    return Scans({name: (w, h) for name, w, h, _ in rows}, any(row[3] for row in rows))
+    return _Scans({name: (w, h) for name, w, h, _ in rows}, any(row[3] for row in rows))
 
 
-def read_boxes(
+def _read_boxes(
     classes: Sequence[str], path: Path, faults: list[str]
 ) -> dict[str, tuple[int, int, str]]:
     """Read boxes.csv."""
@@ -154,7 +154,7 @@ def read_boxes(
     return _without_repeats(rows, faults)
 
 
-def read_balanced(
+def _read_balanced(
     classes: Sequence[str], path: Path, faults: list[str]
 ) -> dict[str, tuple[str, str]]:
     """Read balanced.csv."""
@@ -163,7 +163,7 @@ def read_balanced(
     return _without_repeats([(row["id"], (row["label"], row["group"])) for row in rows], faults)
 
 
-def read_split(path: Path, faults: list[str]) -> Folds:
+def _read_split(path: Path, faults: list[str]) -> Folds:
     """Read split.csv."""
     folds: Folds = {}
     for row in judge_lines(path, COLUMNS["split"], contents.judge_split, faults):
@@ -176,13 +176,13 @@ def read_split(path: Path, faults: list[str]) -> Folds:
     return folds
 
 
-def read_quarantine(path: Path, faults: list[str]) -> None:
+def _read_quarantine(path: Path, faults: list[str]) -> None:
     """Read quarantine.csv."""
     for _ in judge_lines(path, COLUMNS["quarantine"], contents.judge_quarantined, faults):
         pass
 
 
-def read_ablation(experiments: Collection[str], path: Path, faults: list[str]) -> None:
+def _read_ablation(experiments: Collection[str], path: Path, faults: list[str]) -> None:
     """Read ablation.csv."""
 
     def judge(row: Row) -> str:
@@ -193,7 +193,7 @@ def read_ablation(experiments: Collection[str], path: Path, faults: list[str]) -
         pass
 
 
-def read_columns(classes: Sequence[str], path: Path, faults: list[str]) -> Columns:
+def _read_columns(classes: Sequence[str], path: Path, faults: list[str]) -> _Columns:
     """Read a dataset file: ids unique, labels in range, draws numbers."""
     with open_dataset(path) as dataset:
         names = [str(name) for name in dataset.ids]
@@ -212,7 +212,7 @@ def read_columns(classes: Sequence[str], path: Path, faults: list[str]) -> Colum
             for row in np.flatnonzero(~np.isfinite(draws).all(axis=1))[:SHOWN]:
                 faults.append(f"row {row} ({names[row]}): its draws are not all numbers")
         parameters = dataset.made_by.get("parameters")
-        return Columns(
+        return _Columns(
             names,
             labels,
             [str(group) for group in dataset.groups],
@@ -229,20 +229,20 @@ def _without_repeats(rows: list[tuple[str, Found]], faults: list[str]) -> dict[s
 # --- Up to the split -----------------------------------------------------------------------
 
 
-def compare_data(data: Data, classes: tuple[str, ...]) -> Iterator[Fault]:
+def _compare_data(data: _Data, classes: tuple[str, ...]) -> Iterator[Fault]:
     """Yield where boxes, glyphs, tiles, balanced tiles and split disagree."""
     if data.scans and data.boxes is not None:
-        yield from compare_boxes(data.scans, data.boxes)
+        yield from _compare_boxes(data.scans, data.boxes)
     if data.boxes is not None and data.tiles:
-        yield from compare_tiles(data.boxes, data.glyphs, data.tiles, classes)
+        yield from _compare_tiles(data.boxes, data.glyphs, data.tiles, classes)
     if data.tiles and data.balanced is not None:
-        yield from compare_balanced(data.tiles, data.balanced, classes)
+        yield from _compare_balanced(data.tiles, data.balanced, classes)
     if data.balanced is not None and data.folds is not None:
         may_lack = data.scans is None or data.scans.given
-        yield from compare_split(data.balanced, data.folds, may_lack)
+        yield from _compare_split(data.balanced, data.folds, may_lack)
 
 
-def compare_boxes(scans: Scans, boxes: dict[str, tuple[int, int, str]]) -> Iterator[Fault]:
+def _compare_boxes(scans: _Scans, boxes: dict[str, tuple[int, int, str]]) -> Iterator[Fault]:
     """Yield the boxes of no scan, and those that reach beyond theirs."""
     file = "processed/boxes.csv"
     for name, (right, lower, _) in boxes.items():
@@ -253,10 +253,10 @@ def compare_boxes(scans: Scans, boxes: dict[str, tuple[int, int, str]]) -> Itera
             yield Fault(file, f"{name}: the box reaches beyond its scan of {size[0]} x {size[1]}")
 
 
-def compare_tiles(
+def _compare_tiles(
     boxes: dict[str, tuple[int, int, str]],
     glyphs: list[str] | None,
-    tiles: Columns,
+    tiles: _Columns,
     classes: tuple[str, ...],
 ) -> Iterator[Fault]:
     """Yield where glyphs.h5 and tiles.h5 are not of the boxes."""
@@ -275,8 +275,8 @@ def compare_tiles(
             yield Fault(file, f"{name}: label '{found}', in boxes.csv '{said}'")
 
 
-def compare_balanced(
-    tiles: Columns, balanced: dict[str, tuple[str, str]], classes: tuple[str, ...]
+def _compare_balanced(
+    tiles: _Columns, balanced: dict[str, tuple[str, str]], classes: tuple[str, ...]
 ) -> Iterator[Fault]:
     """Yield the rows of balanced.csv that are not those of tiles.h5."""
     place = {name: row for row, name in enumerate(tiles.ids)}
@@ -293,7 +293,7 @@ def compare_balanced(
         yield Fault("processed/balanced.csv", f"{name}: {what}")
 
 
-def compare_split(
+def _compare_split(
     balanced: dict[str, tuple[str, str]], folds: Folds, may_lack: bool
 ) -> Iterator[Fault]:
     """Yield where a fold is not of all balanced tiles, or a tile is not tested once.
@@ -330,18 +330,18 @@ def _name(names: Collection[str]) -> str:
     return ", ".join(sorted(names)[:SHOWN]) + more
 
 
-def tell_leaks(project: Project, params: Params) -> Iterator[Fault]:
+def _tell_leaks(project: Project, params: Params) -> Iterator[Fault]:
     """Yield each leak of the split; every tile's pixels are read for that, in windows."""
     try:
         yield from (Fault("processed/split.csv", leak) for leak in find_leaks(project, params))
     except DataError as error:  # pixels that can't be unpacked
-        yield Fault("processed/tiles.h5", tell_reason(error))
+        yield Fault("processed/tiles.h5", _tell_reason(error))
 
 
 # --- Variants ------------------------------------------------------------------------------
 
 
-def find_trained(data: Data, class_count: int) -> list[set[str]] | None:
+def _find_trained(data: _Data, class_count: int) -> list[set[str]] | None:
     """Return for each class the ids that some fold trains on; None where that can't be known."""
     if not data.tiles or not data.folds:
         return None
@@ -355,7 +355,7 @@ def find_trained(data: Data, class_count: int) -> list[set[str]] | None:
     return trained
 
 
-def examine_variants(
+def _examine_variants(
     project: Project,
     params: Params,
     op: str,
@@ -366,7 +366,7 @@ def examine_variants(
     """Add what is wrong with one op's variants of one class; return whether it can be read."""
     path = project.variants_file(op, class_name)
     part = path.relative_to(project.output()).as_posix()
-    variants = read_part(project, faults, part, partial(read_columns, params.classes))
+    variants = _read_part(project, faults, part, partial(_read_columns, params.classes))
     if variants is None:
         return not path.exists()
     file = project.relative(path)
@@ -374,11 +374,11 @@ def examine_variants(
         what = f"label {variants.labels[row]}, not that of '{class_name}'"
         faults.append(Fault(file, f"row {row} ({variants.ids[row]}): {what}"))
     if trained is not None:
-        faults += compare_parents(file, op, variants, trained)
+        faults += _compare_parents(file, op, variants, trained)
     return True
 
 
-def compare_parents(file: str, op: str, variants: Columns, trained: set[str]) -> Iterator[Fault]:
+def _compare_parents(file: str, op: str, variants: _Columns, trained: set[str]) -> Iterator[Fault]:
     """Yield where a file is not of as many variants of each training tile as its op makes."""
     told = variants.parameters.get("copies", 1)
     copies = told if isinstance(told, int) else 1
@@ -397,15 +397,15 @@ def compare_parents(file: str, op: str, variants: Columns, trained: set[str]) ->
 # --- Experiments ---------------------------------------------------------------------------
 
 
-def examine_plan(
+def _examine_plan(
     project: Project, name: str, digest: Callable[[Path], str], faults: list[Fault]
 ) -> None:
     """Add where a plan is not of the files that are there."""
     part = f"experiments/{name}.json"
-    read_part(project, faults, part, partial(read_plan, project.root, digest))
+    _read_part(project, faults, part, partial(_read_plan, project.root, digest))
 
 
-def read_plan(root: Path, digest: Callable[[Path], str], path: Path, faults: list[str]) -> None:
+def _read_plan(root: Path, digest: Callable[[Path], str], path: Path, faults: list[str]) -> None:
     """Read a plan: each file that it names has the digest that it had then."""
     plan = read_object(path, contents.PLAN_KEYS)
     try:
@@ -420,7 +420,7 @@ def read_plan(root: Path, digest: Callable[[Path], str], path: Path, faults: lis
             faults.append(f"it was made for another {shown}")
 
 
-def examine_runs(
+def _examine_runs(
     project: Project, params: Params, name: str, folds: Folds | None, faults: list[Fault]
 ) -> None:
     """Add what is wrong with the trainings of an experiment, and which of them are missing."""
@@ -430,9 +430,9 @@ def examine_runs(
         for file in ("run.json", "history.csv", "model.keras"):
             if not (folder / file).is_file():
                 faults.append(Fault(f"processed/{part}/{file}", "it is gone"))
-        read_part(project, faults, f"{part}/run.json", check_run)
-        read_part(project, faults, f"{part}/history.csv", read_history)
-        read_part(
+        _read_part(project, faults, f"{part}/run.json", _check_run)
+        _read_part(project, faults, f"{part}/history.csv", _read_history)
+        _read_part(
             project, faults, f"{part}/model.keras", lambda path, said: contents.check_model(path)
         )
     for fold in folds if there and folds else ():
@@ -442,7 +442,7 @@ def examine_runs(
                 faults.append(Fault(project.relative(folder), "this run is missing"))
 
 
-def check_run(path: Path, faults: list[str]) -> None:
+def _check_run(path: Path, faults: list[str]) -> None:
     """Read run.json, which says where it lies, and what lies beside it."""
     run = read_object(path, contents.RUN_KEYS)
     place = f"fold-{run['fold']}/seed-{run['seed']}"
@@ -453,7 +453,7 @@ def check_run(path: Path, faults: list[str]) -> None:
         faults.append("the files beside it are not those that it was written with")
 
 
-def read_history(path: Path, faults: list[str]) -> None:
+def _read_history(path: Path, faults: list[str]) -> None:
     """Read history.csv, whose steps increase."""
     rows = judge_lines(path, COLUMNS["history"], contents.judge_interval, faults)
     steps = [float(row["step"]) for row in rows]
@@ -461,24 +461,24 @@ def read_history(path: Path, faults: list[str]) -> None:
         faults.append("its steps do not increase")
 
 
-def examine_scores(
+def _examine_scores(
     project: Project,
     params: Params,
     name: str,
-    data: Data,
+    data: _Data,
     digest: Callable[[Path], str],
     faults: list[Fault],
 ) -> None:
     """Add what is wrong with the scores of an experiment: its predictions and its metrics."""
-    read = partial(read_part, project, faults)
+    read = partial(_read_part, project, faults)
     split = project.output("split.csv")
     wanted = digest(split) if split.is_file() else None
-    read(f"scores/{name}/metrics.json", partial(read_metrics, params.classes, wanted))
-    judge = partial(read_predictions, params, data)
+    read(f"scores/{name}/metrics.json", partial(_read_metrics, params.classes, wanted))
+    judge = partial(_read_predictions, params, data)
     read(f"scores/{name}/predictions.csv", judge)
 
 
-def read_metrics(
+def _read_metrics(
     classes: tuple[str, ...], split: str | None, path: Path, faults: list[str]
 ) -> None:
     """Read metrics.json, which is of this split and these classes."""
@@ -491,7 +491,7 @@ def read_metrics(
         faults.append("it has no runs")
 
 
-def read_predictions(params: Params, data: Data, path: Path, faults: list[str]) -> None:
+def _read_predictions(params: Params, data: _Data, path: Path, faults: list[str]) -> None:
     """Read predictions.csv: a row for each test tile of each fold and seed."""
     columns = [*COLUMNS["predictions"], *(f"p{number}" for number in range(len(params.classes)))]
     judge = partial(contents.judge_prediction, classes=params.classes)

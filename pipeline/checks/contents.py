@@ -37,7 +37,7 @@ METRICS_KEYS = ("experiment", "classes", "split", "budget", "runs")
 # --- Tables --------------------------------------------------------------------------------
 
 
-def read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
+def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a table with their lines, one at a time; DataError where it breaks off."""
     line = 1
     try:
@@ -62,7 +62,7 @@ def judge_lines(
     path: Path, columns: Sequence[str], judge: Judge, faults: list[str]
 ) -> Iterator[Row]:
     """Yield the rows of a table that are in order; the others are faults."""
-    for line, row in read_lines(path, columns):
+    for line, row in _read_lines(path, columns):
         trouble = judge(row)
         if trouble:
             faults.append(f"line {line}: {trouble}")

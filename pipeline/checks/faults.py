@@ -27,7 +27,7 @@ def stage_of(file: str) -> str:
     return f"{stage}@{parts[1]}" if stage in FOREACH and len(parts) > 1 else stage
 
 
-def tell_remedy(root: Path, file: str) -> str:
+def _tell_remedy(root: Path, file: str) -> str:
     """Return how a faulty file is made again.
 
     DVC may not see the damage itself: it takes a file for unchanged whose size and time are the
@@ -53,6 +53,6 @@ def tell_faults(root: Path, faults: Iterable[Fault]) -> Iterator[str]:
     for file, found in [*by_file.items()][:MOST_FILES]:
         more = f"; and {len(found) - MOST_OF_A_FILE} more" if len(found) > MOST_OF_A_FILE else ""
         said = "; ".join(found[:MOST_OF_A_FILE])
-        yield f"{file}: {said}{more}. {tell_remedy(root, file)}"
+        yield f"{file}: {said}{more}. {_tell_remedy(root, file)}"
     if len(by_file) > MOST_FILES:
         yield f"and {len(by_file) - MOST_FILES:,} more files"

@@ -32,11 +32,11 @@ def check_files(project: Project, params: Params) -> str:
         warn(sentence)
     lock = read_lock(project.root)
     recorded = [record.path for record in [*lock.outputs, *lock.inputs]] if lock else []
-    files = digest_all(project.root, dict.fromkeys([*recorded, *list_outputs(params)]))
+    files = _digest_all(project.root, dict.fromkeys([*recorded, *_list_outputs(params)]))
     faults: list[Fault] = []
     stale: set[str] = set()
     if lock and files:
-        lock = forget_dropped(lock, params, files)
+        lock = _forget_dropped(lock, params, files)
         settings = yaml.safe_load(project.params_file.read_text(encoding="utf-8"))
         stale = find_stale(lock, files, settings)
         # A training that goes on has new runs already; what they are is told by their own digests.
@@ -45,8 +45,8 @@ def check_files(project: Project, params: Params) -> str:
         faults += find_changed(project.root, recorded_then, files)
     # What is out of date may well disagree with what is not.
     faults += [fault for fault in examine(project, params) if stage_of(fault.file) not in stale]
-    tell_missing(project, params, lock if files else None)
-    sources = check_sources(project.root, lock if files else None)
+    _tell_missing(project, params, lock if files else None)
+    sources = _check_sources(project.root, lock if files else None)
     if not lock:
         warn("there is no dvc.lock, so no file's bytes could be checked, only what they say")
     if stale and not faults:
@@ -56,7 +56,7 @@ def check_files(project: Project, params: Params) -> str:
         raise DataError(
             "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
         )
-    checked = sum(any(is_at(name, path) for path in recorded) for name in files)
+    checked = sum(any(_is_at(name, path) for path in recorded) for name in files)
     whole = f"{len(files):,} file{'s' * (len(files) != 1)}" if files else "no file"
     return (
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
@@ -64,16 +64,16 @@ def check_files(project: Project, params: Params) -> str:
     )
 
 
-def digest_all(root: Path, paths: Iterable[str]) -> dict[str, str]:
+def _digest_all(root: Path, paths: Iterable[str]) -> dict[str, str]:
     """Return the MD5 of each file at and under the given paths."""
     names = list_files(root, paths)
     return {name: digest_md5(root / name) for name in track(names, "reading files")}
 
 
-def check_sources(root: Path, lock: Lock | None) -> str:
+def _check_sources(root: Path, lock: Lock | None) -> str:
     """Warn of what in raw/ and models/ is not as DVC recorded it; return what is known of each."""
     recorded = dict.fromkeys(record.path for record in lock.sources) if lock else {}
-    changed = find_new_sources(lock, digest_all(root, recorded)) if lock else {}
+    changed = find_new_sources(lock, _digest_all(root, recorded)) if lock else {}
     for path, stages in changed.items():
         warn(
             f"{path} is not as dvc.lock recorded it for {', '.join(stages)}: changed, added to or "
@@ -88,7 +88,7 @@ def check_sources(root: Path, lock: Lock | None) -> str:
     return "; ".join(f"{' and '.join(paths)} {what}" for what, paths in known.items() if paths)
 
 
-def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock:
+def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock:
     """Return the lock without what is gone of ops and experiments that params.yaml dropped."""
     known = {
         *(f"augment@{op}" for op in params.augment),
@@ -96,7 +96,7 @@ def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock
     }
 
     def counts(stage: str, path: str) -> bool:
-        there = any(is_at(name, path) for name in files)
+        there = any(_is_at(name, path) for name in files)
         return stage in known or "@" not in stage or there
 
     outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
@@ -106,12 +106,12 @@ def forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock
     return Lock(outputs, inputs, params_then, lock.sources)
 
 
-def is_at(name: str, path: str) -> bool:
+def _is_at(name: str, path: str) -> bool:
     """Return whether a file is the path itself or lies under it."""
     return f"{name}/".startswith(f"{path}/")
 
 
-def list_outputs(params: Params) -> Iterator[str]:
+def _list_outputs(params: Params) -> Iterator[str]:
     """Yield what the road makes under processed/, in its order."""
     for name, stage in MADE_BY.items():
         if name == "augmented":
@@ -122,12 +122,12 @@ def list_outputs(params: Params) -> Iterator[str]:
             yield f"processed/{name}"
 
 
-def tell_missing(project: Project, params: Params, lock: Lock | None) -> None:
+def _tell_missing(project: Project, params: Params, lock: Lock | None) -> None:
     """Say which outputs are not there, unless they were and are gone, which is a fault."""
     recorded = {record.path for record in lock.outputs} if lock else set()
     missing = [
         path
-        for path in list_outputs(params)
+        for path in _list_outputs(params)
         if path not in recorded and not (project.root / path).exists()
     ]
     if missing:

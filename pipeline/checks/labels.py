@@ -27,7 +27,7 @@ MOST_OF_ALL = 3000
 SHOWN = 3  # examples in a row of the table, pairs in a warning
 
 
-def check_labels(project: Project, params: Params, only: str | None = None) -> str:
+def _check_labels(project: Project, params: Params, only: str | None = None) -> str:
     """Show and warn where an op (or `only` one) makes a class look like another."""
     if only is not None and only not in params.augment:
         raise DataError(
@@ -35,19 +35,19 @@ def check_labels(project: Project, params: Params, only: str | None = None) -> s
             f"Known (augment): {', '.join(params.augment)}"
         )
     most = min(MOST_OF_A_CLASS, MOST_OF_ALL // len(params.classes))
-    originals, classes = read_originals(project, most)
+    originals, classes = _read_originals(project, most)
     space = map_originals(originals.images, originals.labels, len(classes))
     names = list(params.augment) if only is None else [only]
     found = {
-        name: find_in_op(project, params, name, originals, space)
+        name: _find_in_op(project, params, name, originals, space)
         for name in track(names, "comparing variants")
     }
-    report_found(found, classes)
-    warn_of_small_classes(originals.labels, classes)
-    return close(found, most)
+    _report_found(found, classes)
+    _warn_of_small_classes(originals.labels, classes)
+    return _close(found, most)
 
 
-def read_originals(project: Project, most: int) -> tuple[Rows, list[str]]:
+def _read_originals(project: Project, most: int) -> tuple[Rows, list[str]]:
     """Return up to `most` training tiles of each class, evenly picked, and the classes."""
     rows = read_table(project.input("split.csv"), COLUMNS["split"])
     trained = {row["id"] for row in rows if row["split"] == "train"}
@@ -61,7 +61,7 @@ def read_originals(project: Project, most: int) -> tuple[Rows, list[str]]:
         return tiles.read(np.concatenate(picked)), tiles.classes
 
 
-def find_in_op(
+def _find_in_op(
     project: Project, params: Params, op: str, originals: Rows, space: TileSpace
 ) -> list[tuple[Resemblance, list[str]]]:
     """Return the pairs of classes that an op brings nearer, with the ids of the worst variants.
@@ -69,17 +69,17 @@ def find_in_op(
     One variant of each original counts: its copies are no further witnesses.
     """
     row_of = {tile_id: row for row, tile_id in enumerate(originals.ids)}
-    variants = [read_first_copies(project, op, name, row_of) for name in params.classes]
+    variants = [_read_first_copies(project, op, name, row_of) for name in params.classes]
     ids = np.concatenate([rows.ids for rows in variants])
     images = np.concatenate([rows.images for rows in variants])
-    parents = np.array([row_of[name] for rows in variants for name in parents_of(rows)], int)
+    parents = np.array([row_of[name] for rows in variants for name in _parents_of(rows)], int)
     return [
         (pair, [str(ids[row]) for row in pair.examples[:SHOWN]])
         for pair in find_resemblances(space, images, parents)
     ]
 
 
-def read_first_copies(
+def _read_first_copies(
     project: Project, op: str, class_name: str, row_of: Mapping[str, int]
 ) -> Rows:
     """Return the first variant of each of the chosen originals of a class."""
@@ -90,7 +90,7 @@ def read_first_copies(
         return variants.read(np.sort(np.array(rows, int)))
 
 
-def parents_of(variants: Rows) -> Sequence[str]:
+def _parents_of(variants: Rows) -> Sequence[str]:
     """Return the ids of the variants' parents."""
     return [] if variants.parents is None else list(variants.parents)
 
@@ -98,10 +98,10 @@ def parents_of(variants: Rows) -> Sequence[str]:
 Found = Mapping[str, list[tuple[Resemblance, list[str]]]]
 
 
-def report_found(found: Found, classes: Sequence[str]) -> None:
+def _report_found(found: Found, classes: Sequence[str]) -> None:
     """Show the pairs to be warned of in a table, and warn of each op in plain words."""
     rows = [
-        (op, *describe(pair, classes), ", ".join(examples))
+        (op, *_describe(pair, classes), ", ".join(examples))
         for op, pairs in found.items()
         for pair, examples in pairs
         if pair.warns
@@ -113,10 +113,10 @@ def report_found(found: Found, classes: Sequence[str]) -> None:
     for op, pairs in found.items():
         turned = [pair for pair, _ in pairs if pair.warns]
         if turned:
-            warn(phrase_warning(op, turned, classes))
+            warn(_phrase_warning(op, turned, classes))
 
 
-def describe(pair: Resemblance, classes: Sequence[str]) -> tuple[str, ...]:
+def _describe(pair: Resemblance, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the cells of a pair of classes."""
     return (
         classes[pair.label],
@@ -127,7 +127,7 @@ def describe(pair: Resemblance, classes: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def phrase_warning(op: str, pairs: Sequence[Resemblance], classes: Sequence[str]) -> str:
+def _phrase_warning(op: str, pairs: Sequence[Resemblance], classes: Sequence[str]) -> str:
     """Say which classes an op makes look like which, and what to do about it."""
     worst = ", ".join(
         f"'{classes[pair.label]}' look like '{classes[pair.looks_like]}' "
@@ -141,7 +141,7 @@ def phrase_warning(op: str, pairs: Sequence[Resemblance], classes: Sequence[str]
     )
 
 
-def warn_of_small_classes(labels: npt.NDArray[np.integer], classes: Sequence[str]) -> None:
+def _warn_of_small_classes(labels: npt.NDArray[np.integer], classes: Sequence[str]) -> None:
     """Warn of classes with too few training tiles for any finding."""
     needed = count_needed(len(classes))
     sizes = np.bincount(labels, minlength=len(classes))
@@ -153,7 +153,7 @@ def warn_of_small_classes(labels: npt.NDArray[np.integer], classes: Sequence[str
         )
 
 
-def close(found: Found, most: int) -> str:
+def _close(found: Found, most: int) -> str:
     """Return the line that says what was found and how much was looked at."""
     unsafe = [op for op, pairs in found.items() if any(pair.warns for pair, _ in pairs)]
     safe = [op for op in found if op not in unsafe]

@@ -22,7 +22,7 @@ Numbers = dict[str, int]  # texts, each with how many came before it
 
 
 @dataclass(frozen=True)
-class Members:
+class _Members:
     """The rows of split.csv of one fold: the numbers of their ids, groups and parts."""
 
     ids: "array[int]" = field(default_factory=lambda: array("q"))
@@ -31,7 +31,7 @@ class Members:
 
 
 @dataclass(frozen=True)
-class Texts:
+class _Texts:
     """What the numbers stand for."""
 
     ids: Sequence[str]  # of the tiles first, then those that only the split knows
@@ -42,32 +42,32 @@ class Texts:
 def find_leaks(project: Project, params: Params) -> list[str]:
     """Return a sentence for each leak of the split: ids, groups, same pictures, variants."""
     split = project.input("split.csv")
-    digests = digest_tiles(project)
-    folds, texts = read_members(split, digests)
+    digests = _digest_tiles(project)
+    folds, texts = _read_members(split, digests)
     leaks = [
         f"fold {number}: {leak}" if len(folds) > 1 else leak
         for number, members in folds.items()
-        for leak in find_leaks_of_fold(members, texts, digests)
+        for leak in _find_leaks_of_fold(members, texts, digests)
     ]
-    return [*leaks, *find_stray_variants(project, params, name_trained(folds, texts))]
+    return [*leaks, *_find_stray_variants(project, params, _name_trained(folds, texts))]
 
 
-def read_members(split: Path, known: Iterable[str]) -> tuple[dict[str, Members], Texts]:
+def _read_members(split: Path, known: Iterable[str]) -> tuple[dict[str, _Members], _Texts]:
     """Return the rows of split.csv by fold, and what their numbers stand for."""
-    folds: dict[str, Members] = {}
+    folds: dict[str, _Members] = {}
     ids: Numbers = {tile_id: number for number, tile_id in enumerate(known)}
     groups: Numbers = {}
     parts: Numbers = {}
     for row in scan_table(split, COLUMNS["split"]):
-        members = folds.setdefault(row["fold"], Members())
+        members = folds.setdefault(row["fold"], _Members())
         members.ids.append(ids.setdefault(row["id"], len(ids)))
         members.groups.append(groups.setdefault(row["group"], len(groups)))
         members.parts.append(parts.setdefault(row["split"], len(parts)))
-    return folds, Texts(list(ids), list(groups), list(parts))
+    return folds, _Texts(list(ids), list(groups), list(parts))
 
 
-def find_leaks_of_fold(
-    members: Members, texts: Texts, digests: Mapping[str, bytes]
+def _find_leaks_of_fold(
+    members: _Members, texts: _Texts, digests: Mapping[str, bytes]
 ) -> Iterator[str]:
     """Yield the leaks of one fold."""
     ids = [texts.ids[number] for number in members.ids]
@@ -82,7 +82,7 @@ def find_leaks_of_fold(
     yield from crossings.find_same_pictures(digests, known)
 
 
-def name_trained(folds: Mapping[str, Members], texts: Texts) -> set[str]:
+def _name_trained(folds: Mapping[str, _Members], texts: _Texts) -> set[str]:
     """Return the ids of the tiles that some fold trains on."""
     return {
         texts.ids[number]
@@ -92,7 +92,7 @@ def name_trained(folds: Mapping[str, Members], texts: Texts) -> set[str]:
     }
 
 
-def find_stray_variants(project: Project, params: Params, trained: set[str]) -> Iterator[str]:
+def _find_stray_variants(project: Project, params: Params, trained: set[str]) -> Iterator[str]:
     """Yield the files of variants whose parents no fold trains on."""
     for op in params.augment:
         for class_name in params.classes:
@@ -103,7 +103,7 @@ def find_stray_variants(project: Project, params: Params, trained: set[str]) -> 
                     yield from crossings.find_strangers(parents, trained, project.relative(path))
 
 
-def digest_tiles(project: Project) -> dict[str, bytes]:
+def _digest_tiles(project: Project) -> dict[str, bytes]:
     """Return a digest of each tile's pixels, by id."""
     with open_dataset(project.input("tiles.h5")) as tiles:
         windows = read_windows(tiles, np.arange(len(tiles)))

@@ -30,7 +30,7 @@ CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by h
 
 
 @dataclass(frozen=True)
-class Record:
+class _Record:
     """A file or folder of a stage, as DVC recorded it."""
 
     stage: str
@@ -42,10 +42,10 @@ class Record:
 class Lock:
     """dvc.lock: what the stages made, of what, and with which settings of params.yaml."""
 
-    outputs: list[Record]
-    inputs: list[Record]
+    outputs: list[_Record]
+    inputs: list[_Record]
     params: dict[str, dict[str, Any]]
-    sources: list[Record]  # inputs that lie in raw/ or models/
+    sources: list[_Record]  # inputs that lie in raw/ or models/
 
 
 def read_lock(root: Path) -> Lock | None:
@@ -71,14 +71,14 @@ def read_lock(root: Path) -> Lock | None:
 
 def _list_records(
     stages: Mapping[str, Any], kind: str, folders: Collection[str]
-) -> Iterator[Record]:
+) -> Iterator[_Record]:
     """Yield what is recorded at and under some of the project's folders."""
     for stage, content in stages.items():
         for entry in content.get(kind, ()):
             parts = PurePosixPath(entry["path"]).parts
             # Of an entry without this, DVC 2 has taken the digest of text in another way.
             if parts[0] in folders and ".." not in parts and entry.get("hash") == "md5":
-                yield Record(stage, entry["path"], entry["md5"])
+                yield _Record(stage, entry["path"], entry["md5"])
 
 
 def list_files(root: Path, paths: Iterable[str]) -> list[str]:
@@ -108,7 +108,7 @@ def digest_listing(listing: Mapping[str, str]) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + FOLDER
 
 
-def list_folder(files: Files, folder: str) -> dict[str, str]:
+def _list_folder(files: Files, folder: str) -> dict[str, str]:
     """Return the MD5s of the files in a folder, by their paths from there."""
     inside = f"{folder}/"
     return {
@@ -116,7 +116,7 @@ def list_folder(files: Files, folder: str) -> dict[str, str]:
     }
 
 
-def find_changed(root: Path, records: Iterable[Record], files: Files) -> Iterator[Fault]:
+def find_changed(root: Path, records: Iterable[_Record], files: Files) -> Iterator[Fault]:
     """Yield what is not as DVC recorded it: changed, gone or added."""
     for record in records:
         if not record.md5.endswith(FOLDER):
@@ -125,10 +125,10 @@ def find_changed(root: Path, records: Iterable[Record], files: Files) -> Iterato
             elif files[record.path] != record.md5:
                 yield Fault(record.path, CHANGED)
         else:
-            yield from _compare_folder(root, record, list_folder(files, record.path))
+            yield from _compare_folder(root, record, _list_folder(files, record.path))
 
 
-def _compare_folder(root: Path, record: Record, found: dict[str, str]) -> Iterator[Fault]:
+def _compare_folder(root: Path, record: _Record, found: dict[str, str]) -> Iterator[Fault]:
     if digest_listing(found) == record.md5:
         return
     listing = read_listing(root, record.md5)
@@ -195,7 +195,7 @@ def find_new_sources(lock: Lock, files: Files) -> dict[str, list[str]]:
 
 
 def _digest_now(files: Files, path: str) -> str:
-    return files.get(path) or digest_listing(list_folder(files, path))
+    return files.get(path) or digest_listing(_list_folder(files, path))
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -24,19 +24,19 @@ BRIEF.maxdict, BRIEF.maxlevel = 10, 3
 def tell_differences(root: Path) -> Iterator[str]:
     """Yield a sentence for each way in which dvc.yaml and params.yaml are not up to this prep."""
     path = root / "dvc.yaml"
-    wanted = read_stages((files("pipeline") / "presets" / "road.yaml").read_text("utf-8"))
+    wanted = _read_stages((files("pipeline") / "presets" / "road.yaml").read_text("utf-8"))
     if not path.exists():
         yield "there is no dvc.yaml: dvc repro can't run. Make it with: prep init ."
     else:
         try:
-            found = read_stages(path.read_text(encoding="utf-8"))
+            found = _read_stages(path.read_text(encoding="utf-8"))
         except UNREADABLE as error:
             raise DataError(f"dvc.yaml can't be read: {error}") from error
-        yield from compare_road(root, found, wanted)
-    yield from tell_strangers(root, wanted)
+        yield from _compare_road(root, found, wanted)
+    yield from _tell_strangers(root, wanted)
 
 
-def compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
+def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
     """Yield how dvc.yaml's stages differ from the road's, and what params.yaml lacks for these."""
     other = [name for name, stage in wanted.items() if found.get(name) != stage]
     if other:
@@ -45,14 +45,14 @@ def compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> I
             "one made it, or you changed it. To take the new road delete dvc.yaml and run prep "
             "init . (which keeps everything else); dvc repro then runs the changed stages again"
         )
-    settings = read_stages((root / "params.yaml").read_text(encoding="utf-8"), "")
-    missing = sorted(list_sections(wanted) - settings.keys())
+    settings = _read_stages((root / "params.yaml").read_text(encoding="utf-8"), "")
+    missing = sorted(_list_sections(wanted) - settings.keys())
     if missing:
         lines = ", ".join(f"`{name}: {{}}`" for name in missing)
         yield f"params.yaml lacks what the road of this prep watches: add {lines}"
 
 
-def read_stages(text: str, section: str = "stages") -> dict[str, Any]:
+def _read_stages(text: str, section: str = "stages") -> dict[str, Any]:
     """Return the stages of a dvc.yaml, or the whole of a YAML file; empty where there are none."""
     content = yaml.safe_load(text)
     if section and isinstance(content, dict):
@@ -60,7 +60,7 @@ def read_stages(text: str, section: str = "stages") -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def list_sections(stages: dict[str, Any]) -> set[str]:
+def _list_sections(stages: dict[str, Any]) -> set[str]:
     """Return the sections of params.yaml that the stages watch or run over."""
     return {key.split(".")[0] for stage in stages.values() for key in stage.get("params", ())}
 
@@ -68,12 +68,12 @@ def list_sections(stages: dict[str, Any]) -> set[str]:
 # --- What else dvc repro runs ----------------------------------------------------------------
 
 
-def tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
+def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
     """Yield a sentence with all that dvc repro may run and that is not of the road, if any."""
     lines = [
         f"{path.relative_to(root).as_posix()}: {what}"
-        for path in find_stage_files(root)
-        for what in list_strangers(path, road if path == root / "dvc.yaml" else {})
+        for path in _find_stage_files(root)
+        for what in _list_strangers(path, road if path == root / "dvc.yaml" else {})
     ]
     if lines:
         more = len(lines) - MOST_SHOWN
@@ -82,7 +82,7 @@ def tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
         yield "\n  ".join([heading, *shown])
 
 
-def find_stage_files(root: Path) -> Iterator[Path]:
+def _find_stage_files(root: Path) -> Iterator[Path]:
     """Yield the files that DVC may take stages from: dvc repro follows inputs into all of them."""
     for folder, below, names in os.walk(root):
         below[:] = sorted(set(below) - LEFT_TO_DVC)
@@ -91,10 +91,10 @@ def find_stage_files(root: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
-def list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
+def _list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
     """Yield what a file has DVC run or fetch, other than the road does."""
     try:
-        content = read_stages(path.read_text(encoding="utf-8"), "")
+        content = _read_stages(path.read_text(encoding="utf-8"), "")
     except UNREADABLE as error:
         yield f"it can't be read ({BRIEF.repr(str(error))})"
         return
@@ -106,13 +106,13 @@ def list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
         yield f"vars, which may go into any command: {BRIEF.repr(content['vars'])}"
     stages = content.get("stages")
     for name, stage in stages.items() if isinstance(stages, dict) else ():
-        runs = list_runs(stage)
-        if runs != list_runs(road.get(name)):
+        runs = _list_runs(stage)
+        if runs != _list_runs(road.get(name)):
             told = ", ".join(f"{key}: {BRIEF.repr(value)}" for key, value in runs.items())
             yield f"stage {BRIEF.repr(name)}: {told}"
 
 
-def list_runs(stage: Any) -> dict[str, Any]:
+def _list_runs(stage: Any) -> dict[str, Any]:
     """Return the part of a stage that says what is run, where and how often."""
     parts = [stage, stage.get("do")] if isinstance(stage, dict) else []
     return {

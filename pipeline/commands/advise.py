@@ -29,7 +29,7 @@ SHARES = (1.0, 0.5, 0.25)  # of the training tiles: the sizes of a curve
 
 
 @dataclass(frozen=True)
-class Point:
+class _Point:
     """One experiment of the training-size curve."""
 
     arm: Arm
@@ -52,40 +52,40 @@ def advise(project: Project, params: Params, experiment: str | None = None) -> s
     groups = np.unique([group_of[name] for name in ablation.ids], return_inverse=True)[1]
     if unscored := [name for name in params.experiments if name not in scored]:
         say(f"No scores yet, so left out: {', '.join(unscored)}. Make them with: dvc repro\n")
-    points = find_points(params, ablation.arms)
-    show_curve(points)
+    points = _find_points(params, ablation.arms)
+    _show_curve(points)
     if len(points) > 1 and points[-1].share == 1:
-        say("\n".join(tell_worths(params, ablation, points, names, groups)) + "\n")
+        say("\n".join(_tell_worths(params, ablation, points, names, groups)) + "\n")
     else:
-        say(tell_missing_curve(params))
-    if show_needs(params, ablation, names):
-        say(tell_folds(params, len(ablation.ids), len(group_of)))
+        say(_tell_missing_curve(params))
+    if _show_needs(params, ablation, names):
+        say(_tell_folds(params, len(ablation.ids), len(group_of)))
     return "nothing written"
 
 
 # --- the curve and the worth ----------------------------------------------------------------
 
 
-def find_points(params: Params, arms: Sequence[Arm]) -> list[Point]:
+def _find_points(params: Params, arms: Sequence[Arm]) -> list[_Point]:
     """Return the experiments that differ from `none` in nothing but their share, by size.
 
     Of two with as many pictures (groups stay whole) it is the one with the larger share.
     """
-    points: dict[float, Point] = {}
+    points: dict[float, _Point] = {}
     for arm in sorted(arms, key=lambda arm: -params.experiments[arm.name].share):
         experiment = params.experiments[arm.name]
-        if is_size(experiment):
+        if _is_size(experiment):
             pictures = float(np.mean([run["originals"] for run in arm.runs]))
-            points.setdefault(pictures, Point(arm, experiment.share, pictures))
+            points.setdefault(pictures, _Point(arm, experiment.share, pictures))
     return [points[pictures] for pictures in sorted(points)]
 
 
-def is_size(experiment: Experiment) -> bool:
+def _is_size(experiment: Experiment) -> bool:
     """Return whether an experiment differs from `none` in nothing but its share."""
     return not experiment.ops and experiment.balance == "none"
 
 
-def show_curve(points: Sequence[Point]) -> None:
+def _show_curve(points: Sequence[_Point]) -> None:
     """Print the accuracy at each size, mean and standard deviation over the runs."""
     rows = []
     for point in points:
@@ -98,10 +98,10 @@ def show_curve(points: Sequence[Point]) -> None:
         show("Training-size curve", columns, rows)
 
 
-def tell_worths(
+def _tell_worths(
     params: Params,
     ablation: Ablation,
-    points: Sequence[Point],
+    points: Sequence[_Point],
     names: Sequence[str],
     groups: npt.NDArray[np.intp],
 ) -> Iterator[str]:
@@ -114,13 +114,13 @@ def tell_worths(
     }
     curve_arms = [point.arm for point in points]
     sizes = np.array([point.pictures for point in points])
-    seeds = share_seeds(curve_arms)
+    seeds = _share_seeds(curve_arms)
     if not seeds:
         yield "The sizes of the curve have no seed in common: train them with the same seeds."
         return
-    curve = Curve(sizes, mark_wrong(curve_arms, seeds, ablation.labels))
+    curve = Curve(sizes, _mark_wrong(curve_arms, seeds, ablation.labels))
     fall = measure_fall(curve, groups)
-    yield tell_fall(fall, curve)
+    yield _tell_fall(fall, curve)
     if fall.reason:
         return
     for name in names:
@@ -131,23 +131,23 @@ def tell_worths(
             yield f"{name}: cannot tell what it is worth: its control {control} has no scores yet."
             continue
         pair = [arms[control], arms[name]]
-        seeds = share_seeds([*curve_arms, *pair])
+        seeds = _share_seeds([*curve_arms, *pair])
         if not seeds:
             yield f"{name}: cannot tell what it is worth: it has no seed in common with the curve."
             continue
-        wrong = mark_wrong([*curve_arms, *pair], seeds, ablation.labels)
+        wrong = _mark_wrong([*curve_arms, *pair], seeds, ablation.labels)
         worth = estimate_worth(Curve(sizes, wrong[:-2]), wrong[-2], wrong[-1], groups)
         beyond = "" if control == points[-1].arm.name else f" (beyond {control})"
         yield say_worth(f"{name}{beyond}", worth, points[-1].pictures, verdicts[name])
-    yield tell_method(params, curve, fall)
+    yield _tell_method(params, curve, fall)
 
 
-def share_seeds(arms: Sequence[Arm]) -> list[int]:
+def _share_seeds(arms: Sequence[Arm]) -> list[int]:
     """Return the seeds that all of the arms have."""
     return [seed for seed in arms[0].seeds if all(seed in arm.seeds for arm in arms)]
 
 
-def mark_wrong(
+def _mark_wrong(
     arms: Sequence[Arm], seeds: Sequence[int], labels: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.float64]:
     """Return which test pictures each arm got wrong with each seed: (arms, S, N), 1 or 0."""
@@ -155,7 +155,7 @@ def mark_wrong(
     return (np.array(rows) != labels).astype(np.float64)
 
 
-def tell_fall(fall: Fall, curve: Curve) -> str:
+def _tell_fall(fall: Fall, curve: Curve) -> str:
     """Say what more pictures would bring."""
     if fall.low is None or fall.high is None:
         return f"What more pictures would bring can't be told: {fall.reason}."
@@ -176,7 +176,7 @@ def tell_fall(fall: Fall, curve: Curve) -> str:
     )
 
 
-def tell_method(params: Params, curve: Curve, fall: Fall) -> str:
+def _tell_method(params: Params, curve: Curve, fall: Fall) -> str:
     """Say what the worths rest on."""
     points, seeds, pictures = curve.wrong.shape
     sizes = f"{'the last' if fall.points < points else 'these'} {fall.points} sizes"
@@ -191,9 +191,9 @@ def tell_method(params: Params, curve: Curve, fall: Fall) -> str:
     )
 
 
-def tell_missing_curve(params: Params) -> str:
+def _tell_missing_curve(params: Params) -> str:
     """Say which lines to add for a training-size curve, and what to run."""
-    there = {plain.share for plain in params.experiments.values() if is_size(plain)}
+    there = {plain.share for plain in params.experiments.values() if _is_size(plain)}
     shares = [share for share in SHARES if share not in there]
     if not shares:
         return (
@@ -211,10 +211,10 @@ def tell_missing_curve(params: Params) -> str:
 # --- what would settle it -------------------------------------------------------------------
 
 
-def show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool:
+def _show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool:
     """Print what would settle each "cannot tell" of the chosen experiments; was there any?"""
     level = find_level([r.verdict.adjusted_p for r in ablation.results if r.verdict])
-    unclear = [r for r in ablation.results if r.experiment in names and is_unclear(r)]
+    unclear = [r for r in ablation.results if r.experiment in names and _is_unclear(r)]
     if not unclear:
         say('There is no "cannot tell" to settle.\n')
         return False
@@ -227,7 +227,7 @@ def show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool
         "or test pictures",
         "or seeds and pictures",
     ]
-    rows = [tell_need(result, level, margin) for result in unclear]
+    rows = [_tell_need(result, level, margin) for result in unclear]
     show('What would settle each "cannot tell"', columns, rows)
     points = "1 point" if params.compare.margin == 1 else f"{params.compare.margin:g} points"
     say(
@@ -239,12 +239,12 @@ def show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool
     return True
 
 
-def is_unclear(result: Result) -> bool:
+def _is_unclear(result: Result) -> bool:
     """Return whether nothing can be told of a line that has a verdict."""
     return result.verdict is not None and result.verdict.verdict == CANNOT_TELL
 
 
-def tell_need(result: Result, level: float, margin: float) -> list[str]:
+def _tell_need(result: Result, level: float, margin: float) -> list[str]:
     """Return a row: which line, its difference, and what would settle it."""
     estimate = result.estimate
     assert estimate is not None
@@ -255,7 +255,7 @@ def tell_need(result: Result, level: float, margin: float) -> list[str]:
     return [result.experiment, on, difference, *numbers]
 
 
-def tell_folds(params: Params, tested: int, tiles: int) -> str:
+def _tell_folds(params: Params, tested: int, tiles: int) -> str:
     """Say how the pictures that there are could all be test pictures, if they are not yet."""
     if params.split.folds > 1 or any(source.split == "test" for source in params.sources):
         return ""

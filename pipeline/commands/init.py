@@ -26,28 +26,28 @@ def init_project(folder: Path, preset: str) -> str:
     has_params = (folder / "params.yaml").exists()
     kept = " (its own params.yaml was kept, not this preset's)" if has_params else ""
     with as_file(files("pipeline") / "presets") as presets:
-        copy_new(presets / "road.yaml", folder / "dvc.yaml")
-        copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
-        copy_new(presets / "raw-gitignore", folder / "raw" / ".gitignore")
-        copy_new(presets / "models-README.md", folder / "models" / "README.md")
-        copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
-        copy_new(presets / preset / "params.yaml", folder / "params.yaml")
-    make_source_folders(folder)
-    set_up_dvc(folder)
+        _copy_new(presets / "road.yaml", folder / "dvc.yaml")
+        _copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
+        _copy_new(presets / "raw-gitignore", folder / "raw" / ".gitignore")
+        _copy_new(presets / "models-README.md", folder / "models" / "README.md")
+        _copy_new(presets / "gitignore", folder / "processed" / ".gitignore")
+        _copy_new(presets / preset / "params.yaml", folder / "params.yaml")
+    _make_source_folders(folder)
+    _set_up_dvc(folder)
     return (
         f"{folder} is ready{kept}. Put your pictures under {folder / 'raw'} (see the README "
         "there), look over params.yaml, then run: dvc repro"
     )
 
 
-def copy_new(template: Path, target: Path) -> None:
+def _copy_new(template: Path, target: Path) -> None:
     """Copy a template unless the target exists."""
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(template, target)
 
 
-def make_source_folders(folder: Path) -> None:
+def _make_source_folders(folder: Path) -> None:
     """Make the folders that params.yaml names, with one for each class of a `whole` source."""
     params = load_params(folder / "params.yaml")
     for source in params.sources:
@@ -56,21 +56,21 @@ def make_source_folders(folder: Path) -> None:
             (folder / source.path / name).mkdir(parents=True, exist_ok=True)
 
 
-def set_up_dvc(folder: Path) -> None:
+def _set_up_dvc(folder: Path) -> None:
     """Set up git where there is none, and DVC with its analytics off."""
-    inside = run(folder, "git", "rev-parse", "--is-inside-work-tree", check=False)
+    inside = _run(folder, "git", "rev-parse", "--is-inside-work-tree", check=False)
     if inside.returncode != 0:
-        run(folder, "git", "init", "--quiet")
+        _run(folder, "git", "init", "--quiet")
     if not (folder / ".dvc").exists():
-        root = run(folder, "git", "rev-parse", "--show-toplevel").stdout.strip()
+        root = _run(folder, "git", "rev-parse", "--show-toplevel").stdout.strip()
         below = [] if Path(root).resolve() == folder.resolve() else ["--subdir"]
         # -P: a dvc.py that lies in the folder is not DVC
-        run(folder, sys.executable, "-P", "-m", "dvc", "init", "--quiet", *below)
-        run(folder, sys.executable, "-P", "-m", "dvc", "config", "core.analytics", "false")
-        run(folder, "git", "add", ".dvc/config")
+        _run(folder, sys.executable, "-P", "-m", "dvc", "init", "--quiet", *below)
+        _run(folder, sys.executable, "-P", "-m", "dvc", "config", "core.analytics", "false")
+        _run(folder, "git", "add", ".dvc/config")
 
 
-def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def _run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command in the folder; raises DataError with what it said when it fails."""
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

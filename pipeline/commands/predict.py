@@ -35,7 +35,7 @@ SMALLEST_DRAWING = 300  # pixels: labels on a picture with a shorter long side c
 
 
 @dataclass(frozen=True)
-class Reading:
+class _Reading:
     """What a picture is: its layout, and of a page of cells how many there are."""
 
     layout: Layout
@@ -44,7 +44,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Predicted:
+class _Predicted:
     """A scan, named as in the catalogue, its subjects' boxes and the probability of each class."""
 
     row: Row
@@ -61,33 +61,33 @@ def predict(
     out: Path | None = None,
 ) -> str:
     """Label the subjects on pictures with a model; show the labels and draw them."""
-    reading = choose_reading(params, layout)
-    model_file = find_model(project, params, wanted)
-    folder = choose_folder(project, out)
-    files = list(find_pictures(pictures))
-    model = load_model(model_file, params)
+    reading = _choose_reading(params, layout)
+    model_file = _find_model(project, params, wanted)
+    folder = _choose_folder(project, out)
+    files = list(_find_pictures(pictures))
+    model = _load_model(model_file, params)
     inputs = {Path(plain_name(file.source)).resolve() for file in files}
-    found: list[Predicted] = []
+    found: list[_Predicted] = []
     unused: list[str] = []
-    scans = read_pages(track(files, "predicting", len(files)), params.limits.pixels)
+    scans = _read_pages(track(files, "predicting", len(files)), params.limits.pixels)
     for row, scan, data in scans:
         try:
             if isinstance(scan, DataError):
                 raise scan
-            predicted = predict_scan(row, scan, data, reading, params, model)
-            write_drawing(folder, inputs, scan, predicted, params.classes)
+            predicted = _predict_scan(row, scan, data, reading, params, model)
+            _write_drawing(folder, inputs, scan, predicted, params.classes)
             found.append(predicted)
         except DataError as error:
             unused.append(f"{name_of(row)}: {error}")
-    report(found, unused, params.classes)
+    _report(found, unused, params.classes)
     count = sum(len(predicted.boxes) for predicted in found)
     return (
-        f"{count:,} subject{'s' * (count != 1)} labelled by {shorten(project, model_file)} and "
-        f"drawn on {len(found):,} picture{'s' * (len(found) != 1)} in {shorten(project, folder)}"
+        f"{count:,} subject{'s' * (count != 1)} labelled by {_shorten(project, model_file)} and "
+        f"drawn on {len(found):,} picture{'s' * (len(found) != 1)} in {_shorten(project, folder)}"
     )
 
 
-def choose_reading(params: Params, wanted: str | None) -> Reading:
+def _choose_reading(params: Params, wanted: str | None) -> _Reading:
     """Return how to read the wanted layout, by default that of the project's first source."""
     name = wanted or params.sources[0].layout
     layout = next((known for known in LAYOUTS if known == name), None)
@@ -102,10 +102,10 @@ def choose_reading(params: Params, wanted: str | None) -> Reading:
             "--layout cells: params.yaml has no source of that layout, which would say how many "
             "rows and columns a page has"
         )
-    return Reading(layout, (source and source.rows) or 1, (source and source.columns) or 1)
+    return _Reading(layout, (source and source.rows) or 1, (source and source.columns) or 1)
 
 
-def find_model(project: Project, params: Params, wanted: str) -> Path:
+def _find_model(project: Project, params: Params, wanted: str) -> Path:
     """Return the model's file: a .keras file itself, or of an experiment that of its first run."""
     if wanted.endswith(".keras"):
         return Path(wanted)
@@ -118,16 +118,16 @@ def find_model(project: Project, params: Params, wanted: str) -> Path:
     return project.require(project.run_folder(wanted, 0, params.train.seeds[0]) / "model.keras")
 
 
-def load_model(path: Path, params: Params) -> Any:
+def _load_model(path: Path, params: Params) -> Any:
     """Read a model; raises DataError when it is made for other tiles or classes."""
-    refuse_other_classes(path, params.classes)
+    _refuse_other_classes(path, params.classes)
     model = saving.load(path)
     side, channels = params.tile.size, params.tile.channels
     saving.check_fit(model, (side, side, channels), len(params.classes), str(path))
     return model
 
 
-def refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
+def _refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
     """Raise DataError when the run.json beside a model names other classes, or another order."""
     try:
         run = json.loads(path.with_name("run.json").read_text(encoding="utf-8"))
@@ -143,7 +143,7 @@ def refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
         )
 
 
-def choose_folder(project: Project, out: Path | None) -> Path:
+def _choose_folder(project: Project, out: Path | None) -> Path:
     """Return the folder for the drawings, which must not be taken for data."""
     folder = project.output("predictions") if out is None else out
     if project.is_raw(folder):
@@ -153,7 +153,7 @@ def choose_folder(project: Project, out: Path | None) -> Path:
     return folder
 
 
-def find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
+def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
     """Yield the files that are named, and those in folders and archives that are."""
     for path in paths:
         named = PictureFile(printable_name(path.as_posix()))
@@ -164,7 +164,7 @@ def find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
         yield from inside or [PictureFile(named.source, trouble="there is no picture in it")]
 
 
-def read_pages(
+def _read_pages(
     files: Iterable[PictureFile], most_pixels: int
 ) -> Iterator[tuple[Row, Pixels | DataError, bytes]]:
     """Yield each page of each file, and the file's bytes.
@@ -184,21 +184,21 @@ def read_pages(
             yield row, error, data
 
 
-def predict_scan(
-    row: Row, scan: Pixels, data: bytes, reading: Reading, params: Params, model: Any
-) -> Predicted:
+def _predict_scan(
+    row: Row, scan: Pixels, data: bytes, reading: _Reading, params: Params, model: Any
+) -> _Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
-    searched = find_subjects(scan, reading, params.tile)
+    searched = _find_subjects(scan, reading, params.tile)
     if searched.reason:
         raise DataError(searched.reason)
-    made = cut_tiles(scan, data, searched.subjects, params)
+    made = _cut_tiles(scan, data, searched.subjects, params)
     probabilities = asking.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
-    return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
+    return _Predicted(row, [subject.box for subject in searched.subjects], probabilities)
 
 
-def find_subjects(scan: Pixels, reading: Reading, tile: Tile) -> Searched:
+def _find_subjects(scan: Pixels, reading: _Reading, tile: Tile) -> Searched:
     """Find the subjects of a scan without their labels; a photo is its one subject."""
     if reading.layout == "whole" and tile.method == "photo":
         if scan.min() == scan.max():
@@ -207,7 +207,7 @@ def find_subjects(scan: Pixels, reading: Reading, tile: Tile) -> Searched:
     return search_scan(scan, reading.layout, None, rows=reading.rows, columns=reading.columns)
 
 
-def cut_tiles(
+def _cut_tiles(
     scan: Pixels, data: bytes, subjects: Sequence[Subject], params: Params
 ) -> list[Pixels]:
     """Return the subjects' tiles, made as `prep normalise` makes them.
@@ -226,8 +226,8 @@ def cut_tiles(
     return [cut_photo(photo, box, tile) for box in boxes]
 
 
-def write_drawing(
-    folder: Path, inputs: set[Path], scan: Pixels, predicted: Predicted, classes: Sequence[str]
+def _write_drawing(
+    folder: Path, inputs: set[Path], scan: Pixels, predicted: _Predicted, classes: Sequence[str]
 ) -> None:
     """Write a scan with its boxes and labels; raises DataError rather than replace an input."""
     target = folder / overlay_name(predicted.row)
@@ -237,7 +237,7 @@ def write_drawing(
         part.write_bytes(images.encode_jpeg(draw(scan, predicted, classes)))
 
 
-def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
+def draw(scan: Pixels, predicted: _Predicted, classes: Sequence[str]) -> Pixels:
     """Return a scan with its boxes, labels and probabilities; a small one is enlarged."""
     factor = max(1, round(SMALLEST_DRAWING / max(scan.shape[:2])))
     best = choose_classes(predicted.probabilities)
@@ -254,17 +254,17 @@ def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
     )
 
 
-def report(found: Sequence[Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
+def _report(found: Sequence[_Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
     """Show every label, and warn of pictures that can't be used; raises DataError if none can."""
     if not found:
         heading = ["none of the pictures can be used:"] if len(unused) > 1 else []
         raise DataError("\n".join([*heading, *unused]))
-    show("Predictions", COLUMNS, (row for scan in found for row in describe(scan, classes)))
+    show("Predictions", COLUMNS, (row for scan in found for row in _describe(scan, classes)))
     for line in unused:
         warn(f"not used: {line}")
 
 
-def describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _describe(predicted: _Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each subject of a scan."""
     for number, (box, chances) in enumerate(
         zip(predicted.boxes, predicted.probabilities, strict=True), start=1
@@ -276,6 +276,6 @@ def describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[str
         yield name, str(number), place, classes[best], f"{chances[best]:.3f}", second
 
 
-def shorten(project: Project, path: Path) -> str:
+def _shorten(project: Project, path: Path) -> str:
     """Return a path from the project's root if it lies there, as the other commands show it."""
     return project.relative(path) if path.is_relative_to(project.root) else str(path)

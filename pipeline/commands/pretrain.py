@@ -23,7 +23,7 @@ def pretrain(
 ) -> str:
     """Train the project's model on other tiles and say how it does on their test set."""
     target = out or project.root / "models" / "pretrained.keras"
-    check_options(target, seed)
+    _check_options(target, seed)
     size = (params.tile.size, params.tile.size, params.tile.channels)
     tiles, test = (read_outside(source, part) for part in ("train", "test"))
     if tiles.images.shape[1:] != size:
@@ -32,7 +32,7 @@ def pretrain(
     settings = params.train.model_copy(update=changes)
     model = build_model(project.root, settings, size, len(tiles.classes))[0]
     building.restart(model, seed)
-    history = train_on(model, tiles, settings, seed)
+    history = _train_on(model, tiles, settings, seed)
     if history.failed_step is not None:
         raise DataError(f"the loss stopped being a number at step {history.failed_step}")
     with whole_file(target) as part:
@@ -45,7 +45,7 @@ def pretrain(
     )
 
 
-def check_options(target: Path, seed: int) -> None:
+def _check_options(target: Path, seed: int) -> None:
     """Raise DataError for a file that `train.init` would refuse, or a seed that is too large."""
     if target.suffix != ".keras":
         raise DataError(f"--out {target}: give a .keras file, as in models/pretrained.keras")
@@ -53,7 +53,7 @@ def check_options(target: Path, seed: int) -> None:
         raise DataError(f"--seed {seed} is too large: it should be less than {SEEDS}")
 
 
-def train_on(model: object, tiles: Outside, settings: Train, seed: int) -> fitting.History:
+def _train_on(model: object, tiles: Outside, settings: Train, seed: int) -> fitting.History:
     """Train on all tiles but a tenth, drawn by the seed, which chooses the checkpoint."""
     shuffled = np.random.default_rng(seed).permutation(len(tiles.labels))
     held, used = np.split(shuffled, [int(VALIDATION * len(shuffled))])

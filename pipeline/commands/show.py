@@ -21,16 +21,16 @@ SHOWN = "prep show shows tiles.h5, glyphs.h5 and the variants below augmented/"
 
 def show_file(file: Path, target: Path) -> str:
     """Write a contact sheet of a dataset, variants or glyph file as a JPEG."""
-    refuse_raw(target)
-    refuse_folder(file)
+    _refuse_raw(target)
+    _refuse_folder(file)
     if not file.is_file():
         raise DataError(f"there is no file {file}")
     if file.suffix != ".h5":
         raise DataError(f"{file} is no .h5 file: {SHOWN}")
     try:
-        shown, count = read_pictures(file)
+        shown, count = _read_pictures(file)
     except UnusableFileError as error:
-        if is_made(file):
+        if _is_made(file):
             raise
         raise DataError(f"{file} {error.reason}: {SHOWN}") from error  # never: delete it
     if not count:
@@ -41,7 +41,7 @@ def show_file(file: Path, target: Path) -> str:
     return f"{len(shown):,} of {count:,} pictures in {target}"
 
 
-def refuse_raw(target: Path) -> None:
+def _refuse_raw(target: Path) -> None:
     """Raise DataError where a picture would be taken for one of the user's."""
     folder = target.resolve().parent
     for project in map(Project, folder.parents):
@@ -52,11 +52,11 @@ def refuse_raw(target: Path) -> None:
             )
 
 
-def refuse_folder(folder: Path) -> None:
+def _refuse_folder(folder: Path) -> None:
     """Raise DataError for a folder, with the files in it that could be shown."""
     if not folder.is_dir():
         return
-    found = sorted(path.relative_to(folder).as_posix() for path in find_shown(folder))
+    found = sorted(path.relative_to(folder).as_posix() for path in _find_shown(folder))
     if not found:
         raise DataError(f"{folder} is a folder with no HDF5 file in it: {SHOWN}")
     more = f" and {len(found) - MOST_NAMES:,} more" if len(found) > MOST_NAMES else ""
@@ -65,30 +65,30 @@ def refuse_folder(folder: Path) -> None:
     )
 
 
-def find_shown(folder: Path) -> list[Path]:
+def _find_shown(folder: Path) -> list[Path]:
     """Return the HDF5 files of a folder, or else of its folders."""
     return list(folder.glob("*.h5")) or list(folder.glob("*/*.h5"))
 
 
-def is_made(file: Path) -> bool:
+def _is_made(file: Path) -> bool:
     """Return whether a file is where the road writes one, which it can do again."""
     path = file.parent.resolve() / file.name  # DVC may have put a link to its cache there
     by_name = path.name in {"tiles.h5", "glyphs.h5"} and path.parent.name == "processed"
     return by_name or path.parts[-4:-2] == ("processed", "augmented")
 
 
-def read_pictures(file: Path) -> tuple[npt.NDArray[np.uint8], int]:
+def _read_pictures(file: Path) -> tuple[npt.NDArray[np.uint8], int]:
     """Return up to MOST pictures of a file (N, S, S, C), evenly picked, and how many it holds."""
     if file.name == "glyphs.h5":
         glyphs = [pixels for _, pixels in read_glyphs(file)]
-        shown = [glyphs[row] for row in pick_rows(len(glyphs))]
+        shown = [glyphs[row] for row in _pick_rows(len(glyphs))]
         small = [normalising.normalise_photo(glyph, GLYPH_SIDE, 1, "pad") for glyph in shown]
         return np.array(small, np.uint8), len(glyphs)
     with open_dataset(file) as dataset:
-        return dataset.read(pick_rows(len(dataset))).images, len(dataset)
+        return dataset.read(_pick_rows(len(dataset))).images, len(dataset)
 
 
-def pick_rows(count: int) -> npt.NDArray[np.intp]:
+def _pick_rows(count: int) -> npt.NDArray[np.intp]:
     """Return up to MOST of `count` rows."""
     rows = np.arange(count)
     return contact.pick_evenly(rows, MOST) if count else rows

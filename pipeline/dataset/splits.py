@@ -45,12 +45,12 @@ def find_near_duplicates(hashes: npt.NDArray[np.uint64], distance: int) -> npt.N
     from scipy.sparse.csgraph import connected_components
 
     distinct, number = np.unique(hashes, return_inverse=True)
-    first, second = find_close_pairs(distinct, distance).T
+    first, second = _find_close_pairs(distinct, distance).T
     links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(distinct),) * 2)
     return connected_components(links, directed=False)[1][number]
 
 
-def find_close_pairs(hashes: npt.NDArray[np.uint64], distance: int) -> npt.NDArray[np.intp]:
+def _find_close_pairs(hashes: npt.NDArray[np.uint64], distance: int) -> npt.NDArray[np.intp]:
     """Return the rows (M, 2) of all pairs that differ in at most `distance` bits; some come twice.
 
     Of distance + 1 parts that the bits are divided into, such a pair agrees in one at least: only

@@ -33,7 +33,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Places:
+class _Places:
     """Where images begin in a file, in bytes."""
 
     file: Any  # binary, without a buffer
@@ -43,7 +43,7 @@ class Places:
 class StoredImages:
     """Images on the disk, which are read when they are asked for, by one thread at a time."""
 
-    def __init__(self, tile_shape: tuple[int, int, int], places: Sequence[Places]) -> None:
+    def __init__(self, tile_shape: tuple[int, int, int], places: Sequence[_Places]) -> None:
         self._files = [place.file for place in places]
         sizes = [len(place.offsets) for place in places]
         self._file_of = np.repeat(np.arange(len(places), dtype=np.int16), sizes)
@@ -87,15 +87,15 @@ def open_images(parts: Sequence[Part], *, in_memory: bool, scratch: Path) -> Ite
         return
     with ExitStack() as stack:
         loose = stack.enter_context(TemporaryFile(dir=scratch, buffering=0))
-        places: list[Places] = []
+        places: list[_Places] = []
         for part in parts:
             with open_dataset(part.path) as dataset:
                 offsets = dataset.locate_images()
                 if offsets is None or len(places) >= MOST_OPEN_FILES:
-                    places.append(Places(loose, _unpack(dataset, part.rows, loose)))
+                    places.append(_Places(loose, _unpack(dataset, part.rows, loose)))
                 else:
                     file = stack.enter_context(part.path.open("rb", buffering=0))
-                    places.append(Places(file, offsets[part.rows]))
+                    places.append(_Places(file, offsets[part.rows]))
         yield StoredImages(shape, places)
 
 

@@ -26,7 +26,7 @@ def describe_form(form: Form) -> str:
         f"{form.page}/{form.pages} {form.identity}"
     )
     text = f"{header}\n{form.writer}\n{pack_names(form.classes)}\n"
-    return text + checksum(text)
+    return text + _checksum(text)
 
 
 def parse_form(text: str) -> Form:
@@ -35,7 +35,7 @@ def parse_form(text: str) -> Form:
     Raises ValueError when the checksum or the version is not ours: such a text is never used.
     """
     body, found = text[:-6], text[-6:]
-    if checksum(body) != found:
+    if _checksum(body) != found:
         raise ValueError(f"the code's checksum does not match: {text!r}")
     header, writer, packed, _ = body.split("\n")
     version, paper, grid, order, page, identity = header.split(" ")
@@ -49,7 +49,7 @@ def parse_form(text: str) -> Form:
     )  # fmt: skip
 
 
-def checksum(text: str) -> str:
+def _checksum(text: str) -> str:
     """Return the CRC-32 of the text as six letters."""
     return base64.b64encode(zlib.crc32(text.encode()).to_bytes(4, "big")).decode()[:6]
 

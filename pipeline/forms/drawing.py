@@ -59,11 +59,11 @@ def draw_forms(forms: Sequence[Form]) -> bytes:
     # Type 42 keeps TrueType outlines as they are instead of redrawing them.
     with matplotlib.rc_context({"pdf.fonttype": 42}), PdfPages(stream, metadata=metadata) as pdf:
         for form in forms:
-            pdf.savefig(draw_page(form))
+            pdf.savefig(_draw_page(form))
     return stream.getvalue()
 
 
-def draw_page(form: Form) -> "Figure":
+def _draw_page(form: Form) -> "Figure":
     """Return one form as a figure of the paper's size."""
     from matplotlib.figure import Figure
 

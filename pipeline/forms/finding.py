@@ -93,11 +93,11 @@ def find_form(picture: Grey) -> FoundForm:
     of another version, too few markers, a cut off form, or a code that cannot be read.
     """
     grey = to_grey(picture)
-    paper, corners = identify_markers(find_markers(grey))
-    mapping = fit_page(paper, refine_corners(grey, corners))
-    flat = flatten_page(grey, mapping)
-    form = read_code(flat, paper)
-    check_inside(form, mapping, grey.shape)
+    paper, corners = _identify_markers(find_markers(grey))
+    mapping = _fit_page(paper, _refine_corners(grey, corners))
+    flat = _flatten_page(grey, mapping)
+    form = _read_code(flat, paper)
+    _check_inside(form, mapping, grey.shape)
     return FoundForm(form, flat, mapping)
 
 
@@ -159,7 +159,7 @@ def _detect(grey: Grey, shrink: float) -> list[tuple[int, Points]]:
     ]
 
 
-def identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, Points]]:
+def _identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, Points]]:
     """Return the paper and the corners of each marker by its position (0..7) on one form.
 
     Raises FormError unless the markers are those of one form of this version, and enough.
@@ -200,7 +200,7 @@ def _check_enough(positions: list[int]) -> None:
     )
 
 
-def refine_corners(grey: Grey, corners: dict[int, Points]) -> dict[int, Points]:
+def _refine_corners(grey: Grey, corners: dict[int, Points]) -> dict[int, Points]:
     """Return the markers' corners to a fraction of a pixel, searched in the full picture."""
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 0.01)
     refined = {}
@@ -216,7 +216,7 @@ def refine_corners(grey: Grey, corners: dict[int, Points]) -> dict[int, Points]:
 # --- the page's geometry ------------------------------------------------------------------------
 
 
-def fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
+def _fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
     """Return the mapping that takes the markers' corners in mm to those found in pixels.
 
     Raises FormError when no gently bent page fits them.
@@ -269,7 +269,7 @@ def _project(homography: npt.NDArray[np.float64], points: Points) -> Points:
     return np.asarray(lifted[:, :2] / lifted[:, 2:])
 
 
-def flatten_page(grey: Grey, mapping: PageMapping) -> Grey:
+def _flatten_page(grey: Grey, mapping: PageMapping) -> Grey:
     """Return the whole page laid flat, `PIXELS_A_MM` to the millimetre."""
     shrink = max(1, int(mapping.scale() / PIXELS_A_MM))
     blocks = np.ceil(np.array(PAPERS[mapping.paper]) * PIXELS_A_MM / _BLOCK).astype(int)
@@ -283,7 +283,7 @@ def flatten_page(grey: Grey, mapping: PageMapping) -> Grey:
     return np.asarray(flat, np.uint8)
 
 
-def check_inside(form: Form, mapping: PageMapping, shape: tuple[int, ...]) -> None:
+def _check_inside(form: Form, mapping: PageMapping, shape: tuple[int, ...]) -> None:
     """Raise FormError when a box of the form reaches out of the picture."""
     squares = box_squares(form).reshape(-1, 4)
     corners = mapping.to_picture(square_corners(squares).reshape(-1, 2)).reshape(-1, 8)
@@ -309,7 +309,7 @@ def _shrink(grey: Grey, factor: float) -> Grey:
 # --- the code ---------------------------------------------------------------------------------
 
 
-def read_code(flat: Grey, paper: str) -> Form:
+def _read_code(flat: Grey, paper: str) -> Form:
     """Return the form that the page's two codes describe.
 
     The code's place is known, so its modules are sampled there instead of searched for. Where

@@ -125,7 +125,7 @@ def box_gap(form: Form) -> tuple[float, float]:
     return BOX_GAP, (BOX_GAP if has_label_column(form) else LABEL_HEIGHT + 2.4)
 
 
-def grid_area(form: Form) -> Square:
+def _grid_area(form: Form) -> Square:
     """Return the part of the page that the boxes may fill, without their labels."""
     width, height = PAPERS[form.paper]
     beside, above = (LABEL_COLUMN, 0.0) if has_label_column(form) else (0.0, LABEL_HEIGHT)
@@ -134,7 +134,7 @@ def grid_area(form: Form) -> Square:
 
 def box_side(form: Form) -> float:
     """Return the side of a box in mm: the largest that lets the grid fit its area."""
-    x0, y0, x1, y1 = grid_area(form)
+    x0, y0, x1, y1 = _grid_area(form)
     across, down = box_gap(form)
     wide = (x1 - x0 + across) / form.columns - across
     high = (y1 - y0 + down) / form.rows - down
@@ -143,7 +143,7 @@ def box_side(form: Form) -> float:
 
 def box_squares(form: Form) -> npt.NDArray[np.float64]:
     """Return the whole grid's squares, (rows, columns, 4) mm, in the middle of its area."""
-    x0, y0, x1, y1 = grid_area(form)
+    x0, y0, x1, y1 = _grid_area(form)
     side = box_side(form)
     across, down = (gap + side for gap in box_gap(form))
     left = (x0 + x1 - (form.columns - 1) * across - side) / 2

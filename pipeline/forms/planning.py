@@ -25,14 +25,14 @@ def plan_forms(
     Raises DataError when names repeat, the boxes come out too small, or one page's names are
     more than its code can carry.
     """
-    names = tuple(clean_name(name) for name in classes)
-    check_names(names)
-    whole = Form(paper.lower(), rows, columns, order, names, clean_name(writer), identity)
-    check_geometry(whole)
+    names = tuple(_clean_name(name) for name in classes)
+    _check_names(names)
+    whole = Form(paper.lower(), rows, columns, order, names, _clean_name(writer), identity)
+    _check_geometry(whole)
     places = rows if order == "row" else rows * columns
     for pages in range(math.ceil(len(names) / places), len(names) + 1):
         forms = _share_out(whole, pages)
-        if all(code_fits(form) for form in forms):
+        if all(_code_fits(form) for form in forms):
             return forms
     raise DataError(
         "The names are too long for the code that the page carries: at most about 160 letters "
@@ -48,10 +48,10 @@ def expand_classes(text: str) -> tuple[str, ...]:
         ends = part.strip().split("-")
         run = len(ends) == 2 and all(len(end) == 1 for end in ends)
         names += map(chr, range(ord(ends[0]), ord(ends[1]) + 1)) if run else [part]
-    return tuple(clean_name(name) for name in names)
+    return tuple(_clean_name(name) for name in names)
 
 
-def check_names(names: tuple[str, ...]) -> None:
+def _check_names(names: tuple[str, ...]) -> None:
     """Raise DataError when there is no class, an empty one or the same one twice."""
     if not names or not all(names):
         raise DataError(f"A form needs classes with a name, found {list(names)}.")
@@ -60,7 +60,7 @@ def check_names(names: tuple[str, ...]) -> None:
         raise DataError(f"Each class may be named once, found twice: {', '.join(repeated)}.")
 
 
-def check_geometry(form: Form) -> None:
+def _check_geometry(form: Form) -> None:
     """Raise DataError when the paper is unknown or the boxes would be too small to write in."""
     if form.paper not in PAPERS:
         raise DataError(f"The paper is one of {', '.join(PAPERS)}, found '{form.paper}'.")
@@ -75,7 +75,7 @@ def check_geometry(form: Form) -> None:
         )
 
 
-def clean_name(name: str) -> str:
+def _clean_name(name: str) -> str:
     """Return the name in Unicode's composed form (NFC) without outer blanks.
 
     Raises DataError for control characters, which no page can show.
@@ -86,7 +86,7 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
-def code_fits(form: Form) -> bool:
+def _code_fits(form: Form) -> bool:
     """Tell whether the page's description fits the largest code that a photo shows well."""
     try:
         draw_code(form)

@@ -58,7 +58,7 @@ _PADDING = 4  # pixels
 
 
 @dataclass(frozen=True)
-class FormCell:
+class _FormCell:
     """One box of a form as it was found.
 
     `state` is `written`, `empty`, `crossed` (crossed out by the writer) or `unclear` (covered,
@@ -82,7 +82,7 @@ class FormPage:
     """A form that was read: what was printed, each of its boxes, and the page laid flat."""
 
     form: Form
-    cells: tuple[FormCell, ...]
+    cells: tuple[_FormCell, ...]
     flat: Grey
 
     @property
@@ -134,7 +134,7 @@ def read_form(picture: Grey) -> FormPage:
     return FormPage(found.form, cells, found.flat)
 
 
-def _check_clear(cells: tuple[FormCell, ...]) -> None:
+def _check_clear(cells: tuple[_FormCell, ...]) -> None:
     """Raise FormError when so much of the page is unclear that the rest can't be trusted."""
     unclear = sum(cell.state == "unclear" for cell in cells)
     if unclear > _MOST_UNCLEAR * len(cells):
@@ -256,7 +256,7 @@ def _remove_line(strip: Reals, line: float) -> None:
 # --- ink and cells ------------------------------------------------------------------------------
 
 
-def _read_cells(found: FoundForm, dark: Reals, places: list[_Place]) -> tuple[FormCell, ...]:
+def _read_cells(found: FoundForm, dark: Reals, places: list[_Place]) -> tuple[_FormCell, ...]:
     """Return every box's state and, where it is written in, its ink."""
     zones = _find_zones(found.form, places)
     ink = _find_ink(dark, places, zones)
@@ -330,7 +330,7 @@ def _read_cell(
     place: _Place,
     zone: npt.NDArray[np.int64],
     quad: npt.NDArray[np.float64],
-) -> FormCell:
+) -> _FormCell:
     """Return the cell of the box with a number (from 1)."""
     state, score = _judge(ink, number, place, zone)
     pixels, box = np.zeros((0, 0), np.uint8), _bounds(quad)
@@ -339,7 +339,7 @@ def _read_cell(
         square = _grow(np.append(corner, corner + pixels.shape[::-1]), -_PADDING)
         box = _bounds(mapping.to_picture(square_corners([square / PIXELS_A_MM])[0]))
     printed = place.printed
-    return FormCell(
+    return _FormCell(
         printed.label, printed.row, printed.column, state, round(score, 3), quad, box, pixels
     )
 

@@ -29,7 +29,7 @@ def read_overrides(root: Path) -> list[Row]:
     path = labels_file(root)
     if not os.path.lexists(path):  # a link that leads nowhere is there
         return []
-    numbered = list(parse_rows(io.StringIO(read_labels(path), newline=""), ("source",), LABELS))
+    numbered = list(parse_rows(io.StringIO(_read_labels(path), newline=""), ("source",), LABELS))
     for name in numbered[0][1] if numbered else ():
         if name not in OVERRIDES:
             known = ", ".join(OVERRIDES)
@@ -38,12 +38,12 @@ def read_overrides(root: Path) -> list[Row]:
                 f"Known: {known}"
             )
     for line, row in numbered:
-        refuse_odd_text(line, row)
-    refuse_contradictions(numbered)
+        _refuse_odd_text(line, row)
+    _refuse_contradictions(numbered)
     return [row for _, row in numbered]
 
 
-def read_labels(path: Path) -> str:
+def _read_labels(path: Path) -> str:
     """Return the text of raw/labels.csv, a file of the user's that lies in raw/ itself."""
     try:
         target = path.resolve(strict=True)
@@ -59,10 +59,10 @@ def read_labels(path: Path) -> str:
         )
     except DataError as error:
         raise DataError(f"{LABELS}: {error}") from error
-    return decode_labels(data)
+    return _decode_labels(data)
 
 
-def decode_labels(data: bytes) -> str:
+def _decode_labels(data: bytes) -> str:
     """Return the text that raw/labels.csv holds in UTF-8."""
     if not data.strip(b"\xef\xbb\xbf\r\n\t "):
         raise DataError(
@@ -77,7 +77,7 @@ def decode_labels(data: bytes) -> str:
         raise DataError(f"{LABELS}: line {line} is not in UTF-8: save it as CSV UTF-8") from error
 
 
-def refuse_odd_text(line: int, row: Row) -> None:
+def _refuse_odd_text(line: int, row: Row) -> None:
     """Raise DataError when a field of a row holds what no name does."""
     for column, value in row.items():
         if "\0" in value:
@@ -89,7 +89,7 @@ def refuse_odd_text(line: int, row: Row) -> None:
             )
 
 
-def refuse_contradictions(numbered: Iterable[tuple[int, Row]]) -> None:
+def _refuse_contradictions(numbered: Iterable[tuple[int, Row]]) -> None:
     """Raise DataError when two rows say different things about the same source or box."""
     said: dict[tuple[str, str, str], tuple[int, str]] = {}
     for line, row in numbered:

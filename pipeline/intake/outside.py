@@ -37,7 +37,7 @@ def read_outside(path: Path, part: Part) -> Outside:
     files their names do, `test` or `t10k`. Where nothing says so, all tiles serve for both.
     """
     if path.is_dir():
-        return read_idx_folder(path, part)
+        return _read_idx_folder(path, part)
     if not path.is_file():
         raise DataError(f"There is no tiles.h5 and no folder of IDX files at {path}")
     with open_dataset(path) as tiles:
@@ -52,13 +52,13 @@ def read_outside(path: Path, part: Part) -> Outside:
         return Outside(found.images, found.labels.astype(np.int64), tiles.classes)
 
 
-def read_idx_folder(folder: Path, part: Part) -> Outside:
+def _read_idx_folder(folder: Path, part: Part) -> Outside:
     """Return the pictures of a folder of IDX files; their classes are the labels' numbers."""
     files = [PictureFile(path.name) for path in sorted(folder.iterdir()) if "idx" in path.name]
     pairs = pair_files(files)
     if not pairs:
         raise DataError(f"{folder} holds no IDX files, as in train-images-idx3-ubyte.gz")
-    chosen = [pair for pair in pairs if is_test(pair) == (part == "test")] or pairs
+    chosen = [pair for pair in pairs if _is_test(pair) == (part == "test")] or pairs
     images, labels, _ = zip(*(pair.read(folder) for pair in chosen), strict=True)
     every = np.concatenate(labels)
     if not len(every) or every.min() < 0 or every.max() > MOST_LABEL:
@@ -71,7 +71,7 @@ def read_idx_folder(folder: Path, part: Part) -> Outside:
     return Outside(np.concatenate(images)[..., None], every.astype(np.int64), classes)
 
 
-def is_test(pair: IdxPair) -> bool:
+def _is_test(pair: IdxPair) -> bool:
     """Return whether the names say that these pictures are a test set."""
     return any(word in pair.images.source.lower() for word in ("test", "t10k"))
 

@@ -38,30 +38,30 @@ def read_scans(root: Path, rows: list[Row]) -> Iterator[tuple[Row, Scan | DataEr
 
     What can't be read any more comes as the DataError that says why.
     """
-    decode = partial(images.decode_pages, max_pixels=count_pixels(rows))
-    return _read_pages(root, rows, read_idx if is_idx(rows) else decode)
+    decode = partial(images.decode_pages, max_pixels=_count_pixels(rows))
+    return _read_pages(root, rows, read_idx if _is_idx(rows) else decode)
 
 
 def read_photos(
     root: Path, rows: list[Row], at_least: int
 ) -> Iterator[tuple[Row, ReducedPicture | DataError]]:
     """Yield what read_scans does, but a JPEG reduced as long as its short side keeps `at_least`."""
-    reduce = partial(images.decode_reduced, at_least=at_least, max_pixels=count_pixels(rows))
-    return _read_pages(root, rows, read_whole_idx if is_idx(rows) else reduce)
+    reduce = partial(images.decode_reduced, at_least=at_least, max_pixels=_count_pixels(rows))
+    return _read_pages(root, rows, _read_whole_idx if _is_idx(rows) else reduce)
 
 
-def count_pixels(rows: list[Row]) -> int:
+def _count_pixels(rows: list[Row]) -> int:
     """Return how many pixels a page of a file may have: as many as were accepted (limits)."""
     accepted = (int(row["width"]) * int(row["height"]) for row in rows)
     return max(images.MAX_PIXELS, *accepted)
 
 
-def is_idx(rows: list[Row]) -> bool:
+def _is_idx(rows: list[Row]) -> bool:
     """Return whether the rows of a file are pictures of an idx file."""
     return rows[0]["layout"] == "idx"
 
 
-def read_whole_idx(data: bytes) -> Iterator[ReducedPicture]:
+def _read_whole_idx(data: bytes) -> Iterator[ReducedPicture]:
     """Yield the pictures of an idx file, which are never reduced."""
     return (ReducedPicture(picture, factor=1) for picture in read_idx(data))
 

@@ -34,7 +34,7 @@ def build(
     """Make the named model for tiles of `shape` (S, S, C), compiled and ready for a first run.
 
     Without a `learning_rate` the model's own is used. For the seed see `restart`, for the precision
-    `set_precision`. Raises DataError for an unknown name and for tiles too small for the model.
+    `_set_precision`. Raises DataError for an unknown name and for tiles too small for the model.
     """
     recipe = find_recipe(name, shape)
     keras = import_keras()
@@ -50,7 +50,7 @@ def build(
     )
     optimiser = keras.optimizers.get(recipe.optimiser)
     optimiser.learning_rate = recipe.learning_rate
-    return _compile(set_precision(model, precision), optimiser, learning_rate, seed)
+    return _compile(_set_precision(model, precision), optimiser, learning_rate, seed)
 
 
 def build_own(
@@ -92,7 +92,7 @@ def build_own(
         raise DataError(f"{name} does not give probabilities: end it with a softmax")
     optimiser = model.optimizer if model.compiled else keras.optimizers.Adam()
     if precision != "float32":  # else it stays as its author made it
-        model = set_precision(model, precision)
+        model = _set_precision(model, precision)
     return _compile(model, optimiser, learning_rate, seed=0)
 
 
@@ -131,11 +131,11 @@ def build_on(
         )
     for layer in learning[:freeze]:
         layer.trainable = False
-    model = set_precision(model, precision)
+    model = _set_precision(model, precision)
     return _compile(model, keras.optimizers.get(optimiser), learning_rate, seed=0), start
 
 
-def set_precision(model: "keras.Model", precision: str) -> "keras.Model":
+def _set_precision(model: "keras.Model", precision: str) -> "keras.Model":
     """Return the model, to be computed in float32 or, all but its last layer, in bfloat16.
 
     In bfloat16 it is a new one, with weights of its own. These, their gradients' sums and the

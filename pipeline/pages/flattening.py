@@ -23,7 +23,7 @@ SURE_BORDER = 0.58  # mean contrast along a border, of at most 1, from which it 
 LIKELY_BORDER = 0.42  # the same where the table shows on two sides already
 
 
-class Border(NamedTuple):
+class _Border(NamedTuple):
     """A line along one side of the paper, through two points (2, 2); else the frame's own."""
 
     line: Points
@@ -51,18 +51,18 @@ def lay_flat(page: Picture) -> Sheet:
     """Find the paper on a page and undo perspective, or at least skew, at a working size."""
     color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     scale = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
-    color = resize(color, scale)
+    color = _resize(color, scale)
     borders = find_borders(color)
     if all(border.found for border in borders):
-        flat_to_work, size = map_from_outline(intersect_borders(borders))
+        flat_to_work, size = _map_from_outline(intersect_borders(borders))
     else:
-        flat_to_work, size = map_from_skew(estimate_skew(color), color.shape)
-    return warp_sheet(color, borders, flat_to_work, size, scale)
+        flat_to_work, size = _map_from_skew(estimate_skew(color), color.shape)
+    return _warp_sheet(color, borders, flat_to_work, size, scale)
 
 
-def warp_sheet(
+def _warp_sheet(
     color: Picture,
-    borders: list[Border],
+    borders: list[_Border],
     flat_to_work: npt.NDArray[np.float64],
     size: tuple[int, int],
     scale: float,
@@ -83,23 +83,23 @@ def warp_sheet(
     return Sheet(flat, paper, grow @ flat_to_work)
 
 
-def resize(picture: Picture, scale: float) -> Picture:
+def _resize(picture: Picture, scale: float) -> Picture:
     """Shrink a picture by area averaging; a scale of 1 returns it as it is."""
     if scale >= 1:
         return picture
     return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def find_borders(color: Picture) -> list[Border]:
+def find_borders(color: Picture) -> list[_Border]:
     """Find the paper's left, top, right and bottom border, or the frame's where it has none.
 
     A table that shows on two sides is likely to show on the others: they need less proof.
     """
     scale = min(1.0, GLANCE / max(color.shape))
-    glance = cv2.cvtColor(resize(color, scale), cv2.COLOR_RGB2GRAY)
+    glance = cv2.cvtColor(_resize(color, scale), cv2.COLOR_RGB2GRAY)
     sides = ((False, False), (True, False), (False, True), (True, True))
-    views = [turn_to_left(glance, *side) for side in sides]
-    lines, proofs = zip(*(find_left_border(view) for view in views), strict=True)
+    views = [_turn_to_left(glance, *side) for side in sides]
+    lines, proofs = zip(*(_find_left_border(view) for view in views), strict=True)
     needed = LIKELY_BORDER if sum(proof > SURE_BORDER for proof in proofs) >= 2 else SURE_BORDER
     borders = []
     for (turned, flipped), view, line, proof in zip(sides, views, lines, proofs, strict=True):
@@ -107,17 +107,17 @@ def find_borders(color: Picture) -> list[Border]:
         points = line if found else np.array([[0.0, 0.0], [0.0, view.shape[0]]])
         if flipped:
             points[:, 0] = view.shape[1] - points[:, 0]
-        borders.append(Border((points[:, ::-1] if turned else points) / scale, found))
+        borders.append(_Border((points[:, ::-1] if turned else points) / scale, found))
     return borders
 
 
-def turn_to_left(gray: Picture, turned: bool, flipped: bool) -> Picture:
+def _turn_to_left(gray: Picture, turned: bool, flipped: bool) -> Picture:
     """Turn a picture so that one of its sides becomes the left one: transpose, then mirror."""
     view = gray.T if turned else gray
     return view[:, ::-1] if flipped else view
 
 
-def find_left_border(gray: Picture) -> tuple[Points, float]:
+def _find_left_border(gray: Picture) -> tuple[Points, float]:
     """Find the line in the left part of a picture that has dark to its left all along.
 
     A shadow's edge is too soft to count at this reach, a drawn line is dark on neither side
@@ -125,16 +125,16 @@ def find_left_border(gray: Picture) -> tuple[Points, float]:
     contrast along it, at most 1.
     """
     height, width = gray.shape
-    strip = contrast_across(gray)[:, : max(1, int(0.4 * width))]
+    strip = _contrast_across(gray)[:, : max(1, int(0.4 * width))]
     slopes = np.linspace(-STEEPEST, STEEPEST, 81)
-    profiles = np.stack([average_along(strip, slope) for slope in slopes])
+    profiles = np.stack([_average_along(strip, slope) for slope in slopes])
     best, x = np.unravel_index(np.argmax(profiles), profiles.shape)
     lean = slopes[best] * height / 2
     points = np.array([[x + 0.5 - lean, 0.0], [x + 0.5 + lean, height]])
     return points, float(profiles[best, x])
 
 
-def contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.NDArray[np.float32]:
+def _contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.NDArray[np.float32]:
     """Compare the light right of each pixel with the light left of it, relative, in (-1, 1).
 
     Left counts as light as its lightest place within a few `reach` pixels, so a drawn line, with
@@ -151,7 +151,7 @@ def contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.ND
     return contrast / (np.abs(contrast) + half)
 
 
-def average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[np.float32]:
+def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[np.float32]:
     """Average a strip along lines of one slope (x per y); one mean for each x at half height."""
     height, width = strip.shape
     shear = np.array([[1, slope, -slope * height / 2], [0, 1, 0]])
@@ -159,7 +159,7 @@ def average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[n
     return cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0)
 
 
-def intersect_borders(borders: list[Border]) -> Points:
+def intersect_borders(borders: list[_Border]) -> Points:
     """Return the corners (4, 2): top left, top right, bottom right, bottom left."""
     left, top, right, bottom = (
         np.cross(*np.column_stack([border.line, [1, 1]])) for border in borders
@@ -169,7 +169,7 @@ def intersect_borders(borders: list[Border]) -> Points:
     return np.array([corner[:2] / corner[2] for corner in corners])
 
 
-def map_from_outline(corners: Points) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
+def _map_from_outline(corners: Points) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
     """Return the homography from a rectangle to the corners, and the rectangle's size."""
     sides = np.linalg.norm(np.roll(corners, -1, axis=0) - corners, axis=1)
     width, height = (round((sides[k] + sides[k + 2]) / 2) for k in (0, 1))
@@ -177,7 +177,7 @@ def map_from_outline(corners: Points) -> tuple[npt.NDArray[np.float64], tuple[in
     return cv2.getPerspectiveTransform(flat, corners.astype(np.float32)), (width, height)
 
 
-def map_from_skew(
+def _map_from_skew(
     degrees: float, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
     """Return the rotation about the centre that undoes a skew, and the unchanged size."""
@@ -192,21 +192,21 @@ def estimate_skew(color: Picture, most: float = 6.0) -> float:
     Postl's projection profile: at the right angle the profile of dark strokes over the rows
     changes most from row to row. Pages whose profile says little are left as they are.
     """
-    gray = cv2.cvtColor(resize(color, min(1.0, 800 / max(color.shape))), cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(_resize(color, min(1.0, 800 / max(color.shape))), cv2.COLOR_RGB2GRAY)
     dark = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
     strokes = np.minimum(dark.astype(np.float32), max(4 * float(dark.mean()), 1.0))
     angles = np.arange(-most, most + 0.01, 0.125)
     columns = cv2.transpose(strokes)
-    energy = np.array([profile_energy(columns, angle) for angle in angles])
+    energy = np.array([_profile_energy(columns, angle) for angle in angles])
     best = int(np.argmax(energy))
     still = energy[len(angles) // 2]
     return float(angles[best]) if energy[best] > 1.15 * still else 0.0
 
 
-def profile_energy(columns: npt.NDArray[np.float32], degrees: float) -> float:
+def _profile_energy(columns: npt.NDArray[np.float32], degrees: float) -> float:
     """Sum the squared changes of the row profile seen along lines that climb by `degrees`.
 
     The strokes come with rows and columns swapped.
     """
-    profile = average_along(columns, -np.tan(np.radians(degrees)))
+    profile = _average_along(columns, -np.tan(np.radians(degrees)))
     return float(np.square(np.diff(profile)).sum())

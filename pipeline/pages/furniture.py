@@ -27,7 +27,7 @@ class Rules:
     dark: Mask  # those of either kind that are as dark as ink
 
 
-def find_rules(density: Density, length: int, thickness: int, faintest: float) -> Mask:
+def _find_rules(density: Density, length: int, thickness: int, faintest: float) -> Mask:
     """Mark the pixels of lines that run along the rows for at least `length` pixels.
 
     A pixel votes for a line when it belongs to something dark and at most `thickness` high. It
@@ -55,7 +55,7 @@ def find_rules(density: Density, length: int, thickness: int, faintest: float) -
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
     """Replace the pixels of rules that run along the rows by what is above and below them."""
-    xs, ys = np.nonzero(turn(rules))  # column by column: a rule's height there is a run
+    xs, ys = np.nonzero(_turn(rules))  # column by column: a rule's height there is a run
     starts = (np.diff(ys, prepend=-2) != 1) | (np.diff(xs, prepend=-1) != 0)
     ends = (np.diff(ys, append=-2) != 1) | (np.diff(xs, append=-1) != 0)
     run = np.cumsum(starts) - 1
@@ -72,19 +72,19 @@ def remove_rules(
 ) -> tuple[Density, Rules]:
     """Remove lines along the rows and along the columns and heal the strokes that cross them."""
     limits = (full, length, thickness, faintest)
-    density, level, dark = remove_level_rules(density, *limits)
-    turned, upright, dark_upright = remove_level_rules(turn(density), *limits)
-    return turn(turned), Rules(level, turn(upright), dark | turn(dark_upright))
+    density, level, dark = _remove_level_rules(density, *limits)
+    turned, upright, dark_upright = _remove_level_rules(_turn(density), *limits)
+    return _turn(turned), Rules(level, _turn(upright), dark | _turn(dark_upright))
 
 
-def turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Swap the rows and the columns of a picture or a mask."""
     if picture.dtype == bool:
         return cv2.transpose(picture.view(np.uint8)).view(bool)
     return cv2.transpose(picture)
 
 
-def remove_level_rules(
+def _remove_level_rules(
     density: Density, full: float, length: int, thickness: int, faintest: float
 ) -> tuple[Density, Mask, Mask]:
     """Remove lines along the rows only; return the rest, all lines, and those as dark as ink.
@@ -93,7 +93,7 @@ def remove_level_rules(
     one as dark as ink nothing can be read, and the strokes that cross it are bridged.
     """
     smooth = cv2.blur(density, (9, 1))
-    rules = find_rules(smooth, length, thickness, faintest)
+    rules = _find_rules(smooth, length, thickness, faintest)
     if full == 0 or not rules.any():
         return density, rules, rules
     rules = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
@@ -119,13 +119,13 @@ def find_print(
     """
     turned = boxes[:, [1, 0, 3, 2]]
     narrow, reach = 2 * stroke, max(2, round(height / 7))
-    ticks = find_ticks(boxes, rules.dark, narrow, reach)
-    ticks |= find_ticks(turned, rules.dark.T, narrow, reach)
+    ticks = _find_ticks(boxes, rules.dark, narrow, reach)
+    ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
     straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return (ticks & straight) | find_captions(boxes, rules, height)
+    return (ticks & straight) | _find_captions(boxes, rules, height)
 
 
-def find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
+def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
     """Tell which boxes are `narrow` and lead from one line of a frame down to the next.
 
     An end may lie up to `reach` pixels from the line.
@@ -140,7 +140,7 @@ def find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
     return ticks
 
 
-def find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
+def _find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
     """Tell which boxes are print around a table: outside its lines and lower than writing."""
     table = find_table(rules)
     if table is None or min(table[2:] - table[:2]) < 3 * height:

@@ -22,7 +22,7 @@ BLANK = 0.1  # a picture whose ink is no denser than this has none
 FAINTEST = 0.05  # a density below this is paper, whatever the noise
 
 
-def shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[Any]:
+def _shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[Any]:
     """Return a picture at a smaller scale, by area averaging."""
     size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -31,7 +31,7 @@ def shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[
 def darken_writing(picture: Picture) -> Picture:
     """Return the picture with dark writing: chalk and white pens are inverted."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    small = shrink(gray, min(1.0, 500 / max(gray.shape)))
+    small = _shrink(gray, min(1.0, 500 / max(gray.shape)))
     window = 2 * (max(small.shape) // 16) + 1
     away = small.astype(np.float32) - cv2.medianBlur(small, window)
     bright = np.square(np.maximum(away, 0)).sum()
@@ -45,18 +45,18 @@ def estimate_paper(picture: Picture) -> Picture:
     A closing wider than any stroke bridges the writing and keeps the edges of shadows; what it
     shows to be paper is then averaged, so that the grain of the paper does not bias the level.
     """
-    small = cv2.medianBlur(shrink(picture), 3)
+    small = cv2.medianBlur(_shrink(picture), 3)
     reach = 2 * (max(small.shape) // 24) + 1
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     light, full_light = (level.astype(np.float32) for level in (small, closed))
     total, full_total = (cv2.transform(level, np.ones((1, 3))) for level in (light, full_light))
     missing = 1 - (total + 1) / (full_total + 1)
     bare = cv2.erode((missing < 0.08).astype(np.float32), np.ones((3, 3), np.uint8))
-    level = blur_masked(light, bare, full_light, sigma=2)
+    level = _blur_masked(light, bare, full_light, sigma=2)
     return cv2.resize(np.clip(level, 1, 255).astype(np.uint8), picture.shape[1::-1])
 
 
-def blur_masked(values: Density, mask: Density, otherwise: Density, sigma: float) -> Density:
+def _blur_masked(values: Density, mask: Density, otherwise: Density, sigma: float) -> Density:
     """Average values (h, w, 3) by a Gaussian over the mask only; `otherwise` where it is far."""
     weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
     total = cv2.GaussianBlur(values * mask[..., None], (0, 0), sigma)
@@ -106,7 +106,7 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
     reach = 2 * int(stroke / 2 + 1) + 1
     darkest = cv2.dilate(cv2.blur(density, (3, 3)), np.ones((reach, reach), np.uint8))
     weight = np.maximum(density - 0.3 * full, 0)  # what shows through from the back is paler
-    near = shrink(np.dstack([weight, weight * darkest]))
+    near = _shrink(np.dstack([weight, weight * darkest]))
     near = cv2.GaussianBlur(near, (0, 0), 4 * stroke / COARSE)
     local = (near[..., 1] + 1e-3 * full) / (near[..., 0] + 1e-3)
     local = cv2.resize(np.maximum(local, full / 2), density.shape[::-1])
@@ -125,7 +125,7 @@ def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     low, high = np.percentile(gray, (0.5, 99.5))
     if high - rim > rim - low:
         gray = 255 - gray
-    small = shrink(gray, min(1.0, 64 / max(gray.shape)))
+    small = _shrink(gray, min(1.0, 64 / max(gray.shape)))
     reach = max(small.shape) // 2
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     paper = cv2.resize(closed.astype(np.float32), gray.shape[::-1]) + 1

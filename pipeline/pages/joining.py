@@ -26,12 +26,12 @@ from pipeline.pages.rows import find_rows
 
 def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
     """Group the pieces of writing by glyph, and leave out specks that belong to none."""
-    groups = join_near(pieces, writing, height)
+    groups = _join_near(pieces, writing, height)
     if not groups:
         return []
     # The parts of divided glyphs are smaller than the glyphs: now their size shows.
-    height = usual_extent(pieces, groups)
-    groups = join_by_rhythm(pieces, groups, height)
+    height = _usual_extent(pieces, groups)
+    groups = _join_by_rhythm(pieces, groups, height)
     return [
         group
         for group, box in zip(groups, boxes_of(pieces, groups), strict=True)
@@ -39,33 +39,33 @@ def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
     ]
 
 
-def usual_extent(pieces: Pieces, groups: Groups) -> float:
+def _usual_extent(pieces: Pieces, groups: Groups) -> float:
     """Return the longer side of a usual group: half of all ink belongs to larger ones."""
     boxes = boxes_of(pieces, groups)
     extent = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     return weighted_median(extent, np.array([pieces.areas[group].sum() for group in groups]))
 
 
-def join_by_rhythm(pieces: Pieces, groups: Groups, height: float) -> Groups:
+def _join_by_rhythm(pieces: Pieces, groups: Groups, height: float) -> Groups:
     """Join neighbours in a row that stand much closer than its rhythm, and fit one glyph.
 
     Two neighbours as tall as glyphs may be just that, a 1 before a 3; they are joined only where
     the page does it again and again, as kana do.
     """
-    order, close = find_close_neighbours(boxes_of(pieces, groups), height)
+    order, close = _find_close_neighbours(boxes_of(pieces, groups), height)
     divided = np.mean(close) > 0.1 if len(close) else False
     joined = [groups[order[0]]]
     for index, is_close in zip(order[1:], close, strict=True):
         boxes = boxes_of(pieces, [joined[-1], groups[index]])
         part_of_one = divided or (boxes[:, 3] - boxes[:, 1]).min() < 0.6 * height
-        if is_close and part_of_one and fits_one_glyph(boxes, height):
+        if is_close and part_of_one and _fits_one_glyph(boxes, height):
             joined[-1] = joined[-1] + groups[index]
         else:
             joined.append(groups[index])
     return joined
 
 
-def find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.int64], Flags]:
+def _find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.int64], Flags]:
     """Return the reading order of boxes, and for each but the first whether it follows closely.
 
     The rhythm is the way from one box to the next in its row. Its upper quartile is taken, so
@@ -81,21 +81,21 @@ def find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.i
     return order, follows & (steps < 0.5 * np.percentile(steps[follows], 75))
 
 
-def fits_one_glyph(boxes: Boxes, height: float) -> bool:
+def _fits_one_glyph(boxes: Boxes, height: float) -> bool:
     """Tell whether boxes together are no larger than a glyph."""
     width_and_height = size_of(enclose(boxes))
     return bool((width_and_height < 1.15 * height).all())
 
 
-def join_near(pieces: Pieces, writing: Flags, height: float) -> Groups:
+def _join_near(pieces: Pieces, writing: Flags, height: float) -> Groups:
     """Join the pieces of writing that make one glyph, the nearest first."""
     groups = {int(piece): [int(piece)] for piece in np.flatnonzero(writing)}
     boxes = {piece: pieces.boxes[piece] for piece in groups}
     width = float(np.percentile(pieces.sizes[writing, 0], 90)) if groups else 0.0
     home = {piece: piece for piece in groups}
-    for _, part, other in sorted(find_neighbours(pieces, set(groups), height)):
+    for _, part, other in sorted(_find_neighbours(pieces, set(groups), height)):
         first, second = home[part], home[other]
-        if first == second or not belong_together(boxes[first], boxes[second], height, width):
+        if first == second or not _belong_together(boxes[first], boxes[second], height, width):
             continue
         boxes[second] = enclose(np.stack([boxes[second], boxes.pop(first)]))
         groups[second] += groups[first]
@@ -104,7 +104,7 @@ def join_near(pieces: Pieces, writing: Flags, height: float) -> Groups:
     return list(groups.values())
 
 
-def find_neighbours(
+def _find_neighbours(
     pieces: Pieces, candidates: Collection[int], height: float
 ) -> list[tuple[float, int, int]]:
     """List (distance in pixels, part, other) for parts of glyphs and the pieces near them."""
@@ -122,7 +122,7 @@ def find_neighbours(
     return found
 
 
-def belong_together(first: Box, second: Box, height: float, width: float) -> bool:
+def _belong_together(first: Box, second: Box, height: float, width: float) -> bool:
     """Tell whether two boxes can make one glyph: one stands above the other, or hugs it."""
     whole = enclose(np.stack([first, second]))
     sizes = np.array([size_of(first), size_of(second)])

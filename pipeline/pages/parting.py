@@ -51,11 +51,11 @@ def part_touching(
         x0, y0, x1, y1 = pieces.boxes[piece]
         own = pieces.labels[y0:y1, x0:x1] == piece + 1
         window = np.where(own, parted[y0:y1, x0:x1], 0)
-        parted[y0:y1, x0:x1][own] = part_window(window, height, stroke)[own]
+        parted[y0:y1, x0:x1][own] = _part_window(window, height, stroke)[own]
     return parted
 
 
-def part_window(window: Coverage, height: float, stroke: float) -> Coverage:
+def _part_window(window: Coverage, height: float, stroke: float) -> Coverage:
     """Cut one piece, alone in its window, as often as it holds glyphs that touch."""
     if window.shape[1] <= WIDE * height:
         return window
@@ -64,21 +64,21 @@ def part_window(window: Coverage, height: float, stroke: float) -> Coverage:
     left = np.where(columns < seam[:, None], window, 0).astype(np.uint8)
     right = np.where(columns > seam[:, None] + 1, window, 0).astype(np.uint8)
     hardest = HARDEST if window.shape[1] > SURELY_WIDE * height else EASIEST
-    whole = is_glyph_sized(left, height) and is_glyph_sized(right, height)
+    whole = _is_glyph_sized(left, height) and _is_glyph_sized(right, height)
     if effort > hardest * stroke or not whole:
         return window
-    return np.maximum(trim(left, height, stroke), trim(right, height, stroke))
+    return np.maximum(_trim(left, height, stroke), _trim(right, height, stroke))
 
 
-def trim(half: Coverage, height: float, stroke: float) -> Coverage:
+def _trim(half: Coverage, height: float, stroke: float) -> Coverage:
     """Part one half further, in a window as narrow as its ink."""
     columns = np.flatnonzero((half >= HALF).any(axis=0))
     inner = np.s_[:, columns[0] : columns[-1] + 1]
-    half[inner] = part_window(half[inner], height, stroke)
+    half[inner] = _part_window(half[inner], height, stroke)
     return half
 
 
-def is_glyph_sized(half: Coverage, height: float) -> bool:
+def _is_glyph_sized(half: Coverage, height: float) -> bool:
     """Tell whether the ink of a half is as high as a glyph and no sliver."""
     rows = np.flatnonzero((half >= HALF).any(axis=1))
     columns = np.flatnonzero((half >= HALF).any(axis=0))
@@ -111,10 +111,10 @@ def find_seam(window: Window, stroke: float) -> tuple[Seam, float]:
         moves[row] = ways.argmin(axis=0) - 1
         total = ways.min(axis=0) + window[row]
         total[:margin] = total[columns - margin :] = np.inf
-    return follow_moves(moves, int(total.argmin())), float(total.min() - STROKE_COST * stroke)
+    return _follow_moves(moves, int(total.argmin())), float(total.min() - STROKE_COST * stroke)
 
 
-def follow_moves(moves: npt.NDArray[np.int64], end: int) -> Seam:
+def _follow_moves(moves: npt.NDArray[np.int64], end: int) -> Seam:
     """Return the way that ends in a column of the last row; moves (h, w) lead one row up."""
     seam = np.empty(len(moves), np.int64)
     seam[-1] = end

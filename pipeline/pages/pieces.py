@@ -56,10 +56,10 @@ def find_pieces(coverage: Coverage) -> Pieces:
     """Find the connected components of at least half coverage and measure them."""
     inked = coverage >= HALF
     count, labels = cv2.connectedComponents(inked.astype(np.uint8))
-    return measure_pieces(coverage, inked, labels, count - 1)
+    return _measure_pieces(coverage, inked, labels, count - 1)
 
 
-def measure_pieces(coverage: Coverage, inked: Inked, labels: Labels, count: int) -> Pieces:
+def _measure_pieces(coverage: Coverage, inked: Inked, labels: Labels, count: int) -> Pieces:
     """Measure components, given their pixels, labels and number."""
     places = np.flatnonzero(inked)  # most of a page is paper
     piece = labels.ravel()[places] - 1

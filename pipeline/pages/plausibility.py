@@ -46,7 +46,7 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
             f"this looks like a photo, not like writing on paper: {clutter:.0%} of it is dark "
             f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide"
         )
-    doubles = measure_doubles(writing)
+    doubles = _measure_doubles(writing)
     if doubles > DOUBLES:
         return (
             f"this looks like print, not like handwriting: {doubles:.0%} of its letters are found "
@@ -82,7 +82,7 @@ def measure_widths(labels: Labels, inked: Mask) -> tuple[Depths, float]:
     return widths, float((widths / usual[piece]).std())
 
 
-def measure_doubles(writing: Writing) -> float:
+def _measure_doubles(writing: Writing) -> float:
     """Measure the share of letters that look and measure the same as two others of the sheet.
 
     Plain strokes, such as a 1, tell nothing; 0 where too few letters are left.

@@ -52,7 +52,7 @@ class Glyph:
 
 
 @dataclass(frozen=True)
-class Reading:
+class _Reading:
     """A page's glyphs in reading order, and why they can't be handwriting ('' when they may be)."""
 
     glyphs: list[Glyph]
@@ -64,25 +64,25 @@ def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[G
     return read_page(page, flow, row_length).glyphs
 
 
-def read_page(page: Page, flow: Flow, row_length: int | None = None) -> Reading:
+def read_page(page: Page, flow: Flow, row_length: int | None = None) -> _Reading:
     """Find the glyphs of a page and judge whether they are handwriting; there may be none.
 
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
     if min(page.shape[:2]) < SMALLEST:
-        return Reading([])
+        return _Reading([])
     sheet = flattening.lay_flat(page)
     if min(sheet.picture.shape[:2]) < SMALLEST:
-        return Reading([])
+        return _Reading([])
     writing = read_writing(sheet)
     if not writing.groups:
-        return Reading([])
+        return _Reading([])
     doubt = plausibility.doubt_writing(writing, sheet.paper)
-    return Reading(order_glyphs(sheet, writing, flow, row_length), doubt)
+    return _Reading(_order_glyphs(sheet, writing, flow, row_length), doubt)
 
 
-def order_glyphs(
+def _order_glyphs(
     sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
 ) -> list[Glyph]:
     """Put the glyphs of a sheet in rows and columns, in reading order."""
@@ -95,7 +95,7 @@ def order_glyphs(
     if flow == "sequence" and row_length is not None:
         scores[rows.count_mates(row) != row_length] *= UNPLACED
         column = rows.align_columns(boxes, row, row_length)
-    cut = cut_groups(writing, boxes)
+    cut = _cut_groups(writing, boxes)
     return [
         Glyph(
             sheet.box_on_page(boxes[index]),
@@ -111,8 +111,8 @@ def order_glyphs(
 
 def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
-    coverage, rules = read_coverage(sheet)
-    coverage, pieces, inside = find_parted_pieces(coverage, sheet.paper)
+    coverage, rules = _read_coverage(sheet)
+    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
     height, stroke = usual_size(pieces, inside)
     written = inside & find_writing(pieces, height, stroke)
     written &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
@@ -120,7 +120,7 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
     return Writing(coverage, pieces, groups, height, stroke)
 
 
-def cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
+def _cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     """Cut each group of a sheet's pieces out of its ink."""
     owner = assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
     return [
@@ -129,7 +129,7 @@ def cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     ]
 
 
-def read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
+def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
     """Return the ink coverage of a sheet without its printed lines, and where they were."""
     picture = ink.darken_writing(sheet.picture)
     density = ink.measure_density(picture, ink.estimate_paper(picture))
@@ -144,7 +144,7 @@ def read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
     return ink.measure_coverage(density, full, side / 300), rules
 
 
-def find_parted_pieces(
+def _find_parted_pieces(
     coverage: Coverage, paper: npt.NDArray[np.bool_]
 ) -> tuple[Coverage, Pieces, Flags]:
     """Find the pieces of ink, and which of them lie inside the paper.

@@ -27,7 +27,7 @@ VISIBLE = 0.1  # coverage from which ink counts as seen
 
 
 @dataclass(frozen=True)
-class Page:
+class _Page:
     """A rendered page and the truth about it.
 
     pixels: uint8 (H, W, 3) RGB. boxes: (n, 4) x0, y0, x1, y1 in pixels, x1 and y1 exclusive,
@@ -40,7 +40,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Placement:
+class _Placement:
     """Where and how large one digit is written: its centre and height, in mm, and its tilt."""
 
     x: float
@@ -72,7 +72,7 @@ def deal_pages(labels: npt.ArrayLike, seed: int) -> list[list[list[int]]]:
     ]
 
 
-def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200) -> Page:
+def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200) -> _Page:
     """Write rows of digits on a sheet, by one hand with one pen, and scan it a little askew.
 
     rows: for each row its digits, (8, 8) of 0 to 16 each; up to ten rows of up to two. dpi:
@@ -83,15 +83,15 @@ def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 2
     rng = np.random.Generator(np.random.PCG64(seed))
     labels = np.array([number for number, row in enumerate(rows) for _ in row], np.int64)
     surfaces = trace_strokes(np.array([digit for row in rows for digit in row], np.float64))
-    placements = place_digits([len(row) for row in rows], rng)
+    placements = _place_digits([len(row) for row in rows], rng)
     skew = rng.uniform(-1.5, 1.5)
     height, width = (round(side * dpi / 25.4) for side in SHEET)
     coverage = np.zeros((height, width))
     boxes = [
-        draw_digit(coverage, surface, placement, skew, dpi)
+        _draw_digit(coverage, surface, placement, skew, dpi)
         for surface, placement in zip(surfaces, placements, strict=True)
     ]
-    return Page(colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels)
+    return _Page(_colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels)
 
 
 def trace_strokes(digits: Floats) -> Floats:
@@ -104,8 +104,8 @@ def trace_strokes(digits: Floats) -> Floats:
     """
     wanted = np.pad(digits / FINE**2, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
     blocks = wanted.shape[-1]
-    enlarge = spline_weights(blocks * FINE, blocks)
-    blur = np.linalg.matrix_power(spline_weights(blocks * FINE, blocks * FINE), 4)
+    enlarge = _spline_weights(blocks * FINE, blocks)
+    blur = np.linalg.matrix_power(_spline_weights(blocks * FINE, blocks * FINE), 4)
     surfaces = enlarge @ wanted @ enlarge.T
     for steepness in np.linspace(2, STEEPNESS, 40):
         ink = cut_surface(surfaces, steepness)
@@ -121,7 +121,7 @@ def cut_surface(surface: Floats, steepness: float) -> Floats:
     return np.clip(0.5 + steepness * (surface - 0.5), 0, 1)
 
 
-def spline_weights(points: int, knots: int) -> Floats:
+def _spline_weights(points: int, knots: int) -> Floats:
     """Return (points, knots) weights of a uniform cubic B-spline over evenly spaced points."""
     position = (np.arange(points) + 0.5) * knots / points - 0.5
     distance = np.abs(position[:, None] - np.arange(knots))
@@ -131,7 +131,7 @@ def spline_weights(points: int, knots: int) -> Floats:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[Placement]:
+def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Placement]:
     """Draw where a hand writes rows of these lengths: ragged, a little uneven, never touching."""
     usual_height = rng.uniform(8.2, 9.2)
     usual_tilt = rng.uniform(-3, 3)
@@ -141,7 +141,7 @@ def place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[Place
         for _ in range(length):
             x += rng.uniform(17, 44)
             placements.append(
-                Placement(
+                _Placement(
                     x=x,
                     y=FIRST_ROW + row * ROW_PITCH + rng.uniform(-0.6, 0.6),
                     height=usual_height * rng.uniform(0.95, 1.05),
@@ -151,8 +151,8 @@ def place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[Place
     return placements
 
 
-def draw_digit(
-    coverage: Floats, surface: Floats, placement: Placement, skew: float, dpi: int
+def _draw_digit(
+    coverage: Floats, surface: Floats, placement: _Placement, skew: float, dpi: int
 ) -> tuple[int, int, int, int]:
     """Draw one digit into the sheet's (H, W) coverage and return its box.
 
@@ -162,13 +162,13 @@ def draw_digit(
 
     pixels_per_mm = dpi / 25.4
     off_middle = np.array([placement.y - SHEET[0] / 2, placement.x - SHEET[1] / 2])
-    centre = turn(skew) @ off_middle * pixels_per_mm + np.array(coverage.shape) / 2
+    centre = _turn(skew) @ off_middle * pixels_per_mm + np.array(coverage.shape) / 2
     scale = placement.height * pixels_per_mm / (BLOCKS * FINE)
     reach = int(scale * surface.shape[0] / 2)
     top, left = (int(middle) - reach for middle in centre)
     # From a pixel of the window back to the surface: about the digit's centre, which lies
     # between the surface's samples.
-    back = turn(-skew - placement.degrees) / scale
+    back = _turn(-skew - placement.degrees) / scale
     offset = back @ ([top + 0.5, left + 0.5] - centre) + (surface.shape[0] - 1) / 2
     strokes = affine_transform(surface, back, offset, (2 * reach, 2 * reach), mode="nearest")
     ink = np.round(cut_surface(strokes, STEEPNESS * dpi / 200), 6)
@@ -183,19 +183,19 @@ def draw_digit(
     )
 
 
-def turn(degrees: float) -> Floats:
+def _turn(degrees: float) -> Floats:
     """Return the matrix that turns (down, right) counter-clockwise, as seen on the screen."""
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[cosine, -sine], [sine, cosine]])
 
 
-def colour_sheet(coverage: Floats, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+def _colour_sheet(coverage: Floats, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Lay (H, W) ink coverage on toned paper under uneven light, with a scanner's grain."""
     height, width = coverage.shape
     paper = np.array([238, 230, 212]) + rng.integers(-10, 9) + rng.integers(-3, 4, 3)
     ink = np.array([[38, 42, 74], [34, 33, 36], [30, 48, 110]])[rng.integers(3)]
-    fibres = draw_surface(height, width, 60, rng)
-    shade = draw_surface(height, width, 2, rng)
+    fibres = _draw_surface(height, width, 60, rng)
+    shade = _draw_surface(height, width, 2, rng)
     grain = rng.integers(-2, 3, (height, width), np.int16)
     unevenness = np.rint(4 * fibres - 20 * shade).astype(np.int16) + grain
     tones = [np.clip(tone + unevenness, 0, 255).astype(np.uint8) for tone in paper.astype(np.int16)]
@@ -206,7 +206,7 @@ def colour_sheet(coverage: Floats, rng: np.random.Generator) -> npt.NDArray[np.u
     return sheet
 
 
-def draw_surface(height: int, width: int, knots: int, rng: np.random.Generator) -> Floats:
+def _draw_surface(height: int, width: int, knots: int, rng: np.random.Generator) -> Floats:
     """Draw a smooth random (height, width) surface between 0 and 1, with `knots` hills a side."""
     hills = rng.uniform(size=(knots, knots))
-    return spline_weights(height, knots) @ hills @ spline_weights(width, knots).T
+    return _spline_weights(height, knots) @ hills @ _spline_weights(width, knots).T

@@ -85,11 +85,11 @@ def align_columns(boxes: Boxes, rows: Numbers, row_length: int) -> Numbers:
     )
     for row in np.unique(rows[(mates > 0) & ~complete]):
         members = np.flatnonzero(rows == row)
-        columns[members] = match_places(centres[members], places)
+        columns[members] = _match_places(centres[members], places)
     return columns
 
 
-def match_places(centres: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> Numbers:
+def _match_places(centres: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> Numbers:
     """Match each centre to one place so that the total way between them is shortest."""
     from scipy.optimize import linear_sum_assignment
 

@@ -18,7 +18,7 @@ from pipeline.verdicts.results import Ablation, read_confidence
 
 
 @dataclass(frozen=True)
-class Gallery:
+class _Gallery:
     """Some of `total` pictures."""
 
     total: int
@@ -26,7 +26,7 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class Answers:
+class _Answers:
     """What one experiment got right and wrong; shares by true class, None: no test pictures."""
 
     experiment: str
@@ -34,9 +34,9 @@ class Answers:
     confusion: list[list[float | None]]
     difference: list[list[float | None]]  # to the control, empty without one
     scores: list[dict[str, object]]  # a class each
-    mistakes: Gallery
-    repaired: Gallery | None
-    broken: Gallery | None
+    mistakes: _Gallery
+    repaired: _Gallery | None
+    broken: _Gallery | None
     seeds: int
 
 
@@ -79,49 +79,49 @@ def show_answers(
         "untested": untested,
         "pictures": len(ablation.ids),
         "arms": [
-            show_arm(project, params, ablation, pictures, arm, by_name.get(arm.control or ""))
+            _show_arm(project, params, ablation, pictures, arm, by_name.get(arm.control or ""))
             for arm in ablation.arms
         ],
     }
 
 
-def show_arm(
+def _show_arm(
     project: Project,
     params: Params,
     ablation: Ablation,
     pictures: Pictures,
     arm: Arm,
     control: Arm | None,
-) -> Answers:
+) -> _Answers:
     """Return what one experiment got right and wrong."""
     confidence = read_confidence(project, arm, ablation.ids)
     mistakes = rank_mistakes(ablation.labels, arm.predicted, confidence)
     shared = [seed for seed in arm.seeds if control and seed in control.seeds]
-    changed: list[Gallery] = []
+    changed: list[_Gallery] = []
     if control and shared:
-        changed = show_changes(params, ablation, pictures, arm, control, shared)
-    confusion = share_confusion(arm)
-    return Answers(
+        changed = _show_changes(params, ablation, pictures, arm, control, shared)
+    confusion = _share_confusion(arm)
+    return _Answers(
         experiment=arm.name,
         control=control.name if control else "",
         confusion=_cells(confusion),
-        difference=_cells(confusion - share_confusion(control)) if control else [],
-        scores=list_scores(params, ablation, arm),
-        mistakes=show_mistakes(params, pictures, mistakes, len(arm.seeds)),
+        difference=_cells(confusion - _share_confusion(control)) if control else [],
+        scores=_list_scores(params, ablation, arm),
+        mistakes=_show_mistakes(params, pictures, mistakes, len(arm.seeds)),
         repaired=changed[0] if changed else None,
         broken=changed[1] if changed else None,
         seeds=len(shared),
     )
 
 
-def share_confusion(arm: Arm) -> npt.NDArray[np.float64]:
+def _share_confusion(arm: Arm) -> npt.NDArray[np.float64]:
     """Return the share of each class's test pictures given each class, all runs, (K, K)."""
     counts = np.sum([run["confusion"] for run in arm.runs], axis=0).astype(np.float64)
     support = counts.sum(axis=1, keepdims=True)
     return np.divide(counts, support, out=np.full_like(counts, np.nan), where=support > 0)
 
 
-def list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, object]]:
+def _list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, object]]:
     """Return precision, recall and F1 by class, and how many test pictures it has.
 
     A score is its mean and spread, and of how many of the runs they are.
@@ -141,9 +141,9 @@ def list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, 
     ]
 
 
-def show_mistakes(
+def _show_mistakes(
     params: Params, pictures: Pictures, mistakes: list[Mistake], seeds: int
-) -> Gallery:
+) -> _Gallery:
     """Return the surest mistakes, titled truth-prediction with confidence."""
     shown = mistakes[: params.report.gallery]
     captions = [
@@ -151,36 +151,36 @@ def show_mistakes(
         f"{100 * m.confidence:.0f}\u00a0%\n{m.seeds} of {seeds} seeds"
         for m in shown
     ]
-    return Gallery(len(mistakes), draw(pictures, [m.picture for m in shown], captions))
+    return _Gallery(len(mistakes), _draw(pictures, [m.picture for m in shown], captions))
 
 
-def show_changes(
+def _show_changes(
     params: Params,
     ablation: Ablation,
     pictures: Pictures,
     arm: Arm,
     control: Arm,
     shared: list[int],
-) -> list[Gallery]:
+) -> list[_Gallery]:
     """Return what the experiment repaired and what it broke, against its control."""
     before, after = (
         one.predicted[[one.seeds.index(seed) for seed in shared]] for one in (control, arm)
     )
     changes = find_changes(ablation.labels, before, after)
     return [
-        show_turned(params, ablation, pictures, changes.repaired, "was", before),
-        show_turned(params, ablation, pictures, changes.broken, "became", after),
+        _show_turned(params, ablation, pictures, changes.repaired, "was", before),
+        _show_turned(params, ablation, pictures, changes.broken, "became", after),
     ]
 
 
-def show_turned(
+def _show_turned(
     params: Params,
     ablation: Ablation,
     pictures: Pictures,
     places: list[int],
     word: str,
     answers: npt.NDArray[np.integer],
-) -> Gallery:
+) -> _Gallery:
     """Return pictures that an experiment turned, with the class they were wrongly given."""
     shown = places[: params.report.gallery]
     captions = []
@@ -188,10 +188,10 @@ def show_turned(
         label = int(ablation.labels[place])
         mistaken = params.classes[find_usual_mistake(answers[:, place], label)]
         captions.append(f"{params.classes[label]}, {word} {mistaken}")
-    return Gallery(len(places), draw(pictures, shown, captions))
+    return _Gallery(len(places), _draw(pictures, shown, captions))
 
 
-def draw(pictures: Pictures, shown: list[int], captions: list[str]) -> list[Figure]:
+def _draw(pictures: Pictures, shown: list[int], captions: list[str]) -> list[Figure]:
     """Return the test tiles as figures, each with its origin."""
     return [
         embed(

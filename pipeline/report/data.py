@@ -26,7 +26,7 @@ LISTED = 200  # unused files that are named; more are counted
 
 
 @dataclass(frozen=True)
-class Step:
+class _Step:
     """How many there are of each class (the last: of none) after a step of the road."""
 
     name: str
@@ -39,7 +39,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Unused:
+class _Unused:
     """A file that was not used, why, and what it looks like if it can be read."""
 
     name: str
@@ -53,33 +53,33 @@ def show_data(project: Project, params: Params, tiles: DatasetFile) -> dict[str,
     catalogue = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
     boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
     quarantine = read_table(project.input("quarantine.csv"), COLUMNS["quarantine"])
-    unused = list(list_unused(catalogue, quarantine))
-    steps = count_steps(project, params, catalogue, quarantine, boxes)
+    unused = list(_list_unused(catalogue, quarantine))
+    steps = _count_steps(project, params, catalogue, quarantine, boxes)
     return {
         "steps": steps,
         "most": max(step.total for step in steps),
         "unlabelled": any(step.counts[-1] for step in steps),
         "unused_total": len(unused),
         "unused": [
-            Unused(name_of(row), what, row["reason"], look_at(project.root, row, number, params))
+            _Unused(name_of(row), what, row["reason"], _look_at(project.root, row, number, params))
             for number, (row, what) in enumerate(unused[:LISTED])
         ],
-        "pages": show_pages(project, params, catalogue, boxes),
+        "pages": _show_pages(project, params, catalogue, boxes),
         "tiles": [
-            show_tiles(tiles, name, params.report.tiles_per_class)
+            _show_tiles(tiles, name, params.report.tiles_per_class)
             for name in params.classes
             if name in tiles.classes
         ],
     }
 
 
-def count_steps(
+def _count_steps(
     project: Project,
     params: Params,
     catalogue: list[Row],
     quarantine: list[Row],
     boxes: list[Row],
-) -> list[Step]:
+) -> list[_Step]:
     """Return the funnel from files to training tiles; of several folds the first."""
     refused = {name_of(row) for row in quarantine}
     used = [row for row in catalogue if row["status"] == "ok" and name_of(row) not in refused]
@@ -92,18 +92,18 @@ def count_steps(
     of = f" (fold 1 of {folds})" if folds > 1 else ""
     steps = {
         "files found": files.values(),
-        "pages and pictures in them": labels_of(catalogue),
-        "pages and pictures used": labels_of(used),
-        "subjects found on them": labels_of(boxes),
+        "pages and pictures in them": _labels_of(catalogue),
+        "pages and pictures used": _labels_of(used),
+        "subjects found on them": _labels_of(boxes),
         "balanced": label.values(),
         f"for training{of}": (label[name] for name in part if part[name] == "train"),
         f"for validation{of}": (label[name] for name in part if part[name] == "val"),
         f"for the test{of}": (label[name] for name in part if part[name] == "test"),
     }
-    return [Step(name, count(labels, params.classes)) for name, labels in steps.items()]
+    return [_Step(name, count(labels, params.classes)) for name, labels in steps.items()]
 
 
-def labels_of(rows: Iterable[Row]) -> list[str]:
+def _labels_of(rows: Iterable[Row]) -> list[str]:
     """Return the label of each row."""
     return [row["label"] for row in rows]
 
@@ -115,7 +115,7 @@ def count(labels: Iterable[str], classes: Iterable[str]) -> list[int]:
     return [*by_class, counts.total() - sum(by_class)]
 
 
-def list_unused(catalogue: list[Row], quarantine: list[Row]) -> Iterable[tuple[Row, str]]:
+def _list_unused(catalogue: list[Row], quarantine: list[Row]) -> Iterable[tuple[Row, str]]:
     """Yield the row and what became of it for every file that was not used."""
     by_name = {name_of(row): row for row in catalogue}
     for row in quarantine:
@@ -125,18 +125,18 @@ def list_unused(catalogue: list[Row], quarantine: list[Row]) -> Iterable[tuple[R
             yield row, "duplicate"
 
 
-def look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None:
+def _look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None:
     """Return a thumbnail of a picture; None when it can't be read or enough are shown."""
     if number >= params.report.gallery:
         return None
     try:
-        picture = read_picture(root, row)
+        picture = _read_picture(root, row)
     except DataError:
         return None
     return embed(shrink(picture, THUMBNAIL_SIDE), f"thumbnail of {name_of(row)}")
 
 
-def read_picture(root: Path, row: Row) -> Pixels:
+def _read_picture(root: Path, row: Row) -> Pixels:
     """Return a picture of the catalogue; large ones come smaller, where that is quicker."""
     data = PictureFile(row["source"], row["member"]).read(root)
     page = int(row["page"])
@@ -145,7 +145,7 @@ def read_picture(root: Path, row: Row) -> Pixels:
     return images.decode_page(data, page, at_least=THUMBNAIL_SIDE)
 
 
-def show_pages(
+def _show_pages(
     project: Project, params: Params, catalogue: list[Row], boxes: list[Row]
 ) -> list[Figure]:
     """Return overlays of segmented pages, those first of which prep was least sure."""
@@ -160,19 +160,19 @@ def show_pages(
         if scan in scores and overlay.exists()
     ]
     return [
-        show_page(overlay, name, found)
+        _show_page(overlay, name, found)
         for _, name, overlay, found in sorted(pages)[: params.report.pages]
     ]
 
 
-def show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
+def _show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
     """Return one overlay, scaled down."""
     picture = shrink(images.decode_page(overlay.read_bytes(), at_least=PAGE_SIDE), PAGE_SIDE)
     caption = f"{name}: {len(scores)} found, lowest score {min(scores):.2f}"
     return embed(picture, f"page with its boxes drawn, {caption}", caption)
 
 
-def show_tiles(tiles: DatasetFile, class_name: str, most: int) -> Figure:
+def _show_tiles(tiles: DatasetFile, class_name: str, most: int) -> Figure:
     """Return a grid of a class's tiles, evenly picked from all of them."""
     rows = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
     picked = contact.pick_evenly(rows, most)

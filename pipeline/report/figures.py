@@ -35,7 +35,7 @@ def embed(
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     data = images.encode_png(pixels) if grey else images.encode_jpeg(pixels, quality=80)
     return Figure(
-        encode(data, "png" if grey else "jpeg"),
+        _encode(data, "png" if grey else "jpeg"),
         alt,
         scale * width,
         scale * height,
@@ -45,7 +45,7 @@ def embed(
     )
 
 
-def encode(data: bytes, kind: str) -> str:
+def _encode(data: bytes, kind: str) -> str:
     """Return a picture file as a data: URI."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
 

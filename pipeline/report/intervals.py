@@ -23,7 +23,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class Line:
+class _Line:
     """A line of the table: numbers in per cent and points, None where there is none."""
 
     experiment: str
@@ -46,8 +46,8 @@ class Line:
 def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
     """Return the lines of the table, their grid by experiment and class, and the reading."""
     judged = [r for r in ablation.results if r.metric == "recall" or r.label == ALL]
-    reach = find_reach(judged, params.compare.margin / 100)
-    lines = [to_line(result, params.compare.margin / 100, reach) for result in judged]
+    reach = _find_reach(judged, params.compare.margin / 100)
+    lines = [_to_line(result, params.compare.margin / 100, reach) for result in judged]
     by_cell = {(line.experiment, line.label): line for line in lines}
     columns = [ALL, *params.classes]
     compared = [arm.name for arm in ablation.arms if by_cell[arm.name, ALL].control]
@@ -55,7 +55,7 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
         "lines": sorted(lines, key=lambda line: not line.control),
         "grid": {name: [by_cell[name, column] for column in columns] for name in compared},
         "columns": columns,
-        "counts": count_verdicts(lines),
+        "counts": _count_verdicts(lines),
         "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
         "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
         "reach": 100 * reach,
@@ -63,7 +63,7 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
     }
 
 
-def find_reach(results: Sequence[Result], margin: float) -> float:
+def _find_reach(results: Sequence[Result], margin: float) -> float:
     """Return how far the axis of the intervals reaches on either side, a share."""
     bounds = [
         abs(bound)
@@ -75,14 +75,14 @@ def find_reach(results: Sequence[Result], margin: float) -> float:
     return max([2 * margin, *bounds])
 
 
-def to_line(result: Result, margin: float, reach: float) -> Line:
+def _to_line(result: Result, margin: float, reach: float) -> _Line:
     """Return a result as a line of the table."""
     estimate, verdict = result.estimate, result.verdict
     word = verdict.verdict if verdict else ""
     bar = None
     if estimate and estimate.low is not None and estimate.high is not None:
         bar = place_interval(estimate.difference, estimate.low, estimate.high, margin, reach)
-    return Line(
+    return _Line(
         experiment=result.experiment,
         control=result.control,
         label=result.label,
@@ -101,7 +101,7 @@ def to_line(result: Result, margin: float, reach: float) -> Line:
     )
 
 
-def count_verdicts(lines: Sequence[Line]) -> list[tuple[str, str, str, int]]:
+def _count_verdicts(lines: Sequence[_Line]) -> list[tuple[str, str, str, int]]:
     """Return (sign, style, verdict, how many lines), the most telling verdict first."""
     counts = Counter(line.verdict for line in lines)
     return [(SIGNS[v], STYLES[v], v, counts[v]) for v in STYLES if counts[v]]

@@ -22,7 +22,7 @@ SPRITE_COLUMNS = 40
 
 
 @dataclass(frozen=True)
-class Sample:
+class _Sample:
     """Some training tiles and variants: images (N, S, S, C), and for each its class, op, parent.
 
     An original's op is -1 and its parent itself.
@@ -47,7 +47,7 @@ class Scatter:
 
 def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict[str, object]:
     """Return PCA and t-SNE of some training tiles and their variants."""
-    sample = join(list(draw_sample(project, params, tiles)), tiles)
+    sample = _join(list(_draw_sample(project, params, tiles)), tiles)
     if len(sample.labels) < FEWEST:
         return {"plots": [], "total": len(sample.labels)}
     return {
@@ -57,7 +57,7 @@ def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict
         "labels": sample.labels,
         "ops": sample.ops,
         "parents": sample.parents,
-        "sprite": draw_sprite(sample.images),
+        "sprite": _draw_sprite(sample.images),
         "sprite_side": SPRITE_SIDE,
         "sprite_columns": SPRITE_COLUMNS,
     }
@@ -71,13 +71,13 @@ def place_sample(tiles: Pixels) -> list[Scatter]:
     first, second = (*principal.explained, 0.0)[:2]
     scores = np.pad(principal.scores, ((0, 0), (0, max(0, 2 - principal.scores.shape[1]))))
     return [
-        scatter(
+        _scatter(
             "Principal components (PCA)",
             f"x explains {first:.1%} of the variance, y {second:.1%}, the first "
             f"{len(principal.explained)} together {principal.explained.sum():.1%}.",
             scores[:, :2],
         ),
-        scatter(
+        _scatter(
             "Neighbourhoods (t-SNE)",
             "Near each other means alike; wide distances and sizes of clusters mean little. "
             "Seed 0.",
@@ -87,7 +87,7 @@ def place_sample(tiles: Pixels) -> list[Scatter]:
 
 
 @dataclass(frozen=True)
-class Part:
+class _Part:
     """Tiles of one class: originals (`op` -1) or their variants, with the original's row."""
 
     images: Pixels
@@ -96,7 +96,7 @@ class Part:
     rows: list[int]  # of the originals in tiles.h5
 
 
-def draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[Part]:
+def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[_Part]:
     """Yield evenly picked training tiles of each class, and the first variant of each op."""
     split = read_table(project.input("split.csv"), COLUMNS["split"])
     training = {row["id"] for row in split if row["split"] == "train" and row["fold"] == "0"}
@@ -107,15 +107,15 @@ def draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterato
         rows = contact.pick_evenly(np.flatnonzero(trained & (labels == number)), each)
         if not len(rows):
             continue
-        yield Part(tiles.read(rows).images, number, -1, rows.tolist())
+        yield _Part(tiles.read(rows).images, number, -1, rows.tolist())
         place = {ids[row]: int(row) for row in rows}
         for op_number, op in enumerate(params.augment):
-            yield from read_variants(project, op, op_number, name, number, place)
+            yield from _read_variants(project, op, op_number, name, number, place)
 
 
-def read_variants(
+def _read_variants(
     project: Project, op: str, op_number: int, class_name: str, label: int, place: dict[str, int]
-) -> Iterator[Part]:
+) -> Iterator[_Part]:
     """Yield the first variant that an op made of each of the originals in `place`."""
     path = project.variants_file(op, class_name)
     if not path.exists():
@@ -126,10 +126,10 @@ def read_variants(
         if rows:
             found = variants.read(np.array(rows))
             assert found.parents is not None
-            yield Part(found.images, label, op_number, [place[name] for name in found.parents])
+            yield _Part(found.images, label, op_number, [place[name] for name in found.parents])
 
 
-def join(parts: list[Part], tiles: DatasetFile) -> Sample:
+def _join(parts: list[_Part], tiles: DatasetFile) -> _Sample:
     """Return the parts as one sample."""
     place: dict[int, int] = {}
     labels: list[int] = []
@@ -143,16 +143,16 @@ def join(parts: list[Part], tiles: DatasetFile) -> Sample:
             labels.append(part.label)
             ops.append(part.op)
     nothing = np.empty((0, *tiles.tile_shape), np.uint8)
-    return Sample(np.concatenate([nothing, *(p.images for p in parts)]), labels, ops, parents)
+    return _Sample(np.concatenate([nothing, *(p.images for p in parts)]), labels, ops, parents)
 
 
-def scatter(title: str, note: str, points: npt.NDArray[np.float64]) -> Scatter:
+def _scatter(title: str, note: str, points: npt.NDArray[np.float64]) -> Scatter:
     """Return a scatter plot with its points placed."""
     placed = place_points(points, WIDTH, HEIGHT, EDGE)
     return Scatter(title, note, [(float(x), float(y)) for x, y in placed])
 
 
-def draw_sprite(tiles: Pixels) -> Figure:
+def _draw_sprite(tiles: Pixels) -> Figure:
     """Return all tiles in one small picture, SPRITE_COLUMNS a row."""
     size = (SPRITE_SIDE, SPRITE_SIDE)
     small = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles]

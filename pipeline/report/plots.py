@@ -14,9 +14,9 @@ from pipeline.verdicts.results import Ablation
 def write_plots(folder: Path, project: Project, params: Params, ablation: Ablation | None) -> None:
     """Write each experiment's accuracy, its mean curves, and what it took for what."""
     for name in params.experiments:
-        write_curves(folder / "curves" / f"{name}.csv", project, name)
+        _write_curves(folder / "curves" / f"{name}.csv", project, name)
     if ablation:
-        write_accuracy(folder / "accuracy.csv", ablation)
+        _write_accuracy(folder / "accuracy.csv", ablation)
         for arm in ablation.arms:
             pairs = (
                 {"label": params.classes[label], "predicted": params.classes[predicted]}
@@ -26,7 +26,7 @@ def write_plots(folder: Path, project: Project, params: Params, ablation: Ablati
             write_table(folder / "confusion" / f"{arm.name}.csv", ("label", "predicted"), pairs)
 
 
-def write_accuracy(path: Path, ablation: Ablation) -> None:
+def _write_accuracy(path: Path, ablation: Ablation) -> None:
     """Write the mean accuracy of each experiment."""
     rows = (
         {"experiment": result.experiment, "accuracy": result.mean}
@@ -36,7 +36,7 @@ def write_accuracy(path: Path, ablation: Ablation) -> None:
     write_table(path, ("experiment", "accuracy"), rows)
 
 
-def write_curves(path: Path, project: Project, name: str) -> None:
+def _write_curves(path: Path, project: Project, name: str) -> None:
     """Write the columns of history.csv as means over an experiment's runs; nothing without runs."""
     runs = read_runs(project, name)
     rows: dict[float, dict[str, object]] = {}

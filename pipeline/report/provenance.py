@@ -24,11 +24,11 @@ def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[s
     """Return what somebody needs who wants to make the same report."""
     return {
         "facts": {
-            "code and settings": read_commit(project.root),
-            "machine": describe_machine(),
-            "seeds": describe_seeds(params),
+            "code and settings": _read_commit(project.root),
+            "machine": _describe_machine(),
+            "seeds": _describe_seeds(params),
         },
-        "versions": list_versions(arms),
+        "versions": _list_versions(arms),
         "digests": {
             name: digest_file(project.output(name))
             for name in DIGESTED
@@ -41,16 +41,16 @@ def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[s
     }
 
 
-def read_commit(root: Path) -> str:
+def _read_commit(root: Path) -> str:
     """Return git's last commit and its date, and whether files differ from it."""
-    commit = ask_git(root, "log", "-1", "--format=%H of %cI")
+    commit = _ask_git(root, "log", "-1", "--format=%H of %cI")
     if not commit:
         return "not under git"
-    changed = ask_git(root, "status", "--porcelain", "--untracked-files=no")
+    changed = _ask_git(root, "status", "--porcelain", "--untracked-files=no")
     return f"git {commit}{', with changes since' if changed else ''}"
 
 
-def ask_git(root: Path, *words: str) -> str:
+def _ask_git(root: Path, *words: str) -> str:
     """Return what git prints, '' when it fails or is not installed."""
     try:
         done = subprocess.run(
@@ -61,19 +61,19 @@ def ask_git(root: Path, *words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def describe_machine() -> str:
+def _describe_machine() -> str:
     """Return system and processors, without the machine's name."""
     return f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors"
 
 
-def describe_seeds(params: Params) -> str:
+def _describe_seeds(params: Params) -> str:
     """Return every seed of the project in a line."""
     ops = ", ".join(f"{name} {op.seed}" for name, op in params.augment.items())
     trainings = ", ".join(map(str, params.train.seeds))
     return f"balance {params.balance.seed}; split {params.split.seed}; {ops}; trainings {trainings}"
 
 
-def list_versions(arms: list[Arm]) -> dict[str, str]:
+def _list_versions(arms: list[Arm]) -> dict[str, str]:
     """Return the versions of prep, Python and the libraries whose work is seen here."""
     trained = {json.dumps(run["versions"], sort_keys=True) for arm in arms for run in arm.runs}
     network = {

@@ -21,7 +21,7 @@ from pipeline.verdicts.results import Ablation
 
 
 @dataclass(frozen=True)
-class Reasons:
+class _Reasons:
     """Maps of one experiment's repaired and broken pictures; `gap` says why there are none."""
 
     experiment: str
@@ -34,48 +34,48 @@ class Reasons:
 
 def show_reasons(
     project: Project, params: Params, ablation: Ablation, pictures: Pictures
-) -> list[Reasons]:
+) -> list[_Reasons]:
     """Return for each experiment with a control what decided in pictures that it turned."""
     if not params.report.reasons:
         return []
     by_name = {arm.name: arm for arm in ablation.arms}
     return [
-        show_arm(project, params, ablation, pictures, arm, by_name[arm.control])
+        _show_arm(project, params, ablation, pictures, arm, by_name[arm.control])
         for arm in ablation.arms
         if arm.control in by_name
     ]
 
 
-def show_arm(
+def _show_arm(
     project: Project,
     params: Params,
     ablation: Ablation,
     pictures: Pictures,
     arm: Arm,
     control: Arm,
-) -> Reasons:
+) -> _Reasons:
     """Return the maps of one experiment, of the seed that turned most pictures."""
-    seed, changes = choose_seed(project, ablation, arm, control)
+    seed, changes = _choose_seed(project, ablation, arm, control)
     if seed is None or not (changes.repaired or changes.broken):
-        return Reasons(arm.name, control.name, gap="No picture was repaired or broken.")
+        return _Reasons(arm.name, control.name, gap="No picture was repaired or broken.")
     models = []
     for one in (control, arm):
         path = project.run_folder(one.name, 0, seed) / "model.keras"
         if not path.exists():
-            return Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
+            return _Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
         models.append(saving.load(path))
     answers = [one.predicted[one.seeds.index(seed)] for one in (control, arm)]
     figures = [
-        draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)
+        _draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)
         for places in (changes.repaired, changes.broken)
     ]
     if figures == [None, None]:
         gap = "Only networks with convolutions, on TensorFlow, can be asked what they looked at."
-        return Reasons(arm.name, control.name, gap=gap)
-    return Reasons(arm.name, control.name, seed, figures[0] or [], figures[1] or [])
+        return _Reasons(arm.name, control.name, gap=gap)
+    return _Reasons(arm.name, control.name, seed, figures[0] or [], figures[1] or [])
 
 
-def choose_seed(
+def _choose_seed(
     project: Project, ablation: Ablation, arm: Arm, control: Arm
 ) -> tuple[int | None, Changes]:
     """Return the seed in which most pictures turned that did so in most seeds, and those.
@@ -102,7 +102,7 @@ def choose_seed(
     return most, by_seed[most]
 
 
-def draw_maps(
+def _draw_maps(
     params: Params,
     ablation: Ablation,
     pictures: Pictures,
@@ -126,7 +126,7 @@ def draw_maps(
             params.classes[int(label)]
             for label in (ablation.labels[place], answers[0][place], answers[1][place])
         )
-        row = np.stack([colour(tile), lay_over(tile, map_before), lay_over(tile, map_after)])
+        row = np.stack([_colour(tile), _lay_over(tile, map_before), _lay_over(tile, map_after)])
         caption = f"{truth}: {first}, then {second}"
         alt = f"a test picture of {truth}, and what spoke for {first}, then for {second}"
         sheet = contact.lay_out(row, columns=3)
@@ -135,13 +135,13 @@ def draw_maps(
     return figures
 
 
-def lay_over(tile: Pixels, spoke: npt.NDArray[np.floating]) -> Pixels:
+def _lay_over(tile: Pixels, spoke: npt.NDArray[np.floating]) -> Pixels:
     """Return the tile in grey under a map (S, S) of 0..1, uint8 (S, S, 3): bright spoke most."""
     shades = cv2.applyColorMap(np.round(255 * spoke).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    grey = cv2.cvtColor(cv2.cvtColor(colour(tile), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    grey = cv2.cvtColor(cv2.cvtColor(_colour(tile), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     return cv2.addWeighted(grey, 0.45, cv2.cvtColor(shades, cv2.COLOR_BGR2RGB), 0.55, 0)
 
 
-def colour(tile: Pixels) -> Pixels:
+def _colour(tile: Pixels) -> Pixels:
     """Return a tile of one or three channels in RGB."""
     return np.repeat(tile, 3, axis=2) if tile.shape[2] == 1 else tile

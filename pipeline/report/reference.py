@@ -18,7 +18,7 @@ MEASURED = 1000  # tiles of a class at most
 
 
 @dataclass(frozen=True)
-class Measured:
+class _Measured:
     """What is told of one class in one set; None where nothing can be told."""
 
     count: int
@@ -39,7 +39,7 @@ def show_reference(
     for number, name in enumerate(other.classes):
         rows = np.flatnonzero(other.labels == number)
         if len(rows):
-            sheets.append(draw_grid(other, rows, name, params.report.tiles_per_class))
+            sheets.append(_draw_grid(other, rows, name, params.report.tiles_per_class))
             chosen = other.images[contact.pick_evenly(rows, each)]
             images.append(chosen)
             labels += [number] * len(chosen)
@@ -51,12 +51,12 @@ def show_reference(
         "sheets": sheets,
         "plots": plots,
         "labels": labels,
-        "lines": compare_sets(params.classes, tiles, other),
+        "lines": _compare_sets(params.classes, tiles, other),
         "sides": (tiles.tile_shape[0], other.images.shape[1]),
     }
 
 
-def draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
+def _draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
     """Return a grid of a class's tiles, evenly picked."""
     shown = other.images[contact.pick_evenly(rows, most)]
     caption = f"{name}: {len(shown)} of {len(rows):,}"
@@ -65,38 +65,38 @@ def draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
     return embed(sheet, f"tiles of the reference's class {caption}", caption, scale=scale)
 
 
-def compare_sets(
+def _compare_sets(
     classes: Sequence[str], tiles: DatasetFile, other: Outside
-) -> list[tuple[str, Measured, Measured]]:
+) -> list[tuple[str, _Measured, _Measured]]:
     """Return each class of either set with what is told of it in ours and in the other."""
     lines = []
     for name in dict.fromkeys([*classes, *other.classes]):
-        ours = np.flatnonzero(tiles.labels == find(name, tiles.classes))
-        theirs = np.flatnonzero(other.labels == find(name, other.classes))
+        ours = np.flatnonzero(tiles.labels == _find(name, tiles.classes))
+        theirs = np.flatnonzero(other.labels == _find(name, other.classes))
         own_tiles = tiles.read(contact.pick_evenly(ours, MEASURED)).images
         other_tiles = other.images[contact.pick_evenly(theirs, MEASURED)]
         lines.append(
             (
                 name,
-                measure(own_tiles, len(ours), f"mean of our {name}"),
-                measure(other_tiles, len(theirs), f"mean of the reference's {name}"),
+                _measure(own_tiles, len(ours), f"mean of our {name}"),
+                _measure(other_tiles, len(theirs), f"mean of the reference's {name}"),
             )
         )
     return lines
 
 
-def find(name: str, classes: Sequence[str]) -> int:
+def _find(name: str, classes: Sequence[str]) -> int:
     """Return the number of a class; one that no tile has, where there is no such class."""
     return list(classes).index(name) if name in classes else -2
 
 
-def measure(tiles: Pixels, count: int, alt: str) -> Measured:
+def _measure(tiles: Pixels, count: int, alt: str) -> _Measured:
     """Return what is told of `count` tiles, of which these are some."""
     if not len(tiles):
-        return Measured(0)
+        return _Measured(0)
     mean = average_tiles(tiles)
     writing = tiles.shape[3] == 1
-    return Measured(
+    return _Measured(
         count,
         embed(mean, alt, scale=scale_of(mean.shape[0])),
         measure_strokes(tiles) if writing else None,

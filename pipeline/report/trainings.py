@@ -20,7 +20,7 @@ CHARTS = {
 
 
 @dataclass(frozen=True)
-class Run:
+class _Run:
     """One training: run.json and the columns of history.csv."""
 
     about: dict[str, Any]
@@ -28,7 +28,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Trained:
+class _Trained:
     """The trainings of one experiment."""
 
     experiment: str
@@ -54,34 +54,34 @@ def show_training(project: Project, params: Params) -> dict[str, object]:
         "summary": everything[0].about["summary"] if everything else "",
         "model": everything[0].about["budget"]["model"] if everything else "",
         "parameters": everything[0].about["parameters"] if everything else 0,
-        "experiments": [summarise(name, some, limits, steps) for name, some in there.items()],
+        "experiments": [_summarise(name, some, limits, steps) for name, some in there.items()],
     }
 
 
-def read_runs(project: Project, name: str) -> list[Run]:
+def read_runs(project: Project, name: str) -> list[_Run]:
     """Return the finished trainings of an experiment, by fold and seed."""
     folders = [path.parent for path in project.output("runs", name).glob("fold-*/seed-*/run.json")]
-    runs = [read_run(folder) for folder in folders]
+    runs = [_read_run(folder) for folder in folders]
     return sorted(runs, key=lambda run: (run.about["fold"], run.about["seed"]))
 
 
-def read_run(folder: Path) -> Run:
+def _read_run(folder: Path) -> _Run:
     """Return one training."""
     rows = read_table(folder / "history.csv", COLUMNS["history"])
     about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     history = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS["history"]}
-    return Run(about, history)
+    return _Run(about, history)
 
 
-def limit(runs: list[Run], columns: dict[str, str]) -> tuple[float, float]:
+def limit(runs: list[_Run], columns: dict[str, str]) -> tuple[float, float]:
     """Return the limits of a chart's axis, the same for every experiment."""
     values = [run.history[column] for run in runs for column in columns]
     return find_limits(np.concatenate(values)) if values else (0.0, 1.0)
 
 
-def summarise(
-    name: str, runs: list[Run], limits: dict[str, tuple[float, float]], steps: int
-) -> Trained:
+def _summarise(
+    name: str, runs: list[_Run], limits: dict[str, tuple[float, float]], steps: int
+) -> _Trained:
     """Return what is to be seen of one experiment's trainings; charts run to `steps`."""
     first = runs[0].about
     seconds = float(np.mean([run.about["seconds"] for run in runs]))
@@ -95,7 +95,7 @@ def summarise(
         )
         for title, columns in CHARTS.items()
     ]
-    return Trained(
+    return _Trained(
         experiment=name,
         runs=len(runs),
         tiles=first["originals"] + first["variants"],
@@ -108,7 +108,7 @@ def summarise(
     )
 
 
-def curves(runs: list[Run], column: str) -> list[Curve]:
+def curves(runs: list[_Run], column: str) -> list[Curve]:
     """Return a column of history.csv over the steps, a curve each run."""
     found = [(run.history["step"], run.history[column]) for run in runs]
     return [(steps, values) for steps, values in found if np.isfinite(values).any()]

@@ -18,7 +18,7 @@ COPIES = 3  # variants of one original
 
 
 @dataclass(frozen=True)
-class Shown:
+class _Shown:
     """Some originals of a class, each in one picture with its variants; `gap` says why none."""
 
     label: str
@@ -27,80 +27,80 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class ShownOp:
+class _ShownOp:
     """An op, its recipe in a line, and what it does to each class."""
 
     name: str
     recipe: str
-    classes: list[Shown]
+    classes: list[_Shown]
 
 
-def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[ShownOp]:
+def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[_ShownOp]:
     """Return for each op and class originals beside their variants."""
     place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
     return [
-        ShownOp(
+        _ShownOp(
             name,
-            describe_recipe(op),
-            [show_class(project, tiles, place, name, one) for one in params.classes],
+            _describe_recipe(op),
+            [_show_class(project, tiles, place, name, one) for one in params.classes],
         )
         for name, op in params.augment.items()
     ]
 
 
-def describe_recipe(op: Op) -> str:
+def _describe_recipe(op: Op) -> str:
     """Return 'rotate: degrees −15 to 15, border reflect; 2 copies'."""
     steps = []
     for step in op.describe()["steps"]:
         [(name, settings)] = step.items()
-        told = ", ".join(f"{key} {tell(value)}" for key, value in settings.items())
+        told = ", ".join(f"{key} {_tell(value)}" for key, value in settings.items())
         steps.append(f"{name}: {told}" if told else name)
     copies = f"; {op.copies} copies" if op.copies > 1 else ""
     return f"{', then '.join(steps)}{copies}"
 
 
-def tell(value: object) -> str:
+def _tell(value: object) -> str:
     """Return a setting as text, a range as 'low to high'."""
     if isinstance(value, (tuple, list)):
-        return " to ".join(dict.fromkeys(map(tell, value)))
+        return " to ".join(dict.fromkeys(map(_tell, value)))
     return f"{value:g}".replace("-", "−") if isinstance(value, float) else str(value)
 
 
-def show_class(
+def _show_class(
     project: Project, tiles: DatasetFile, place: dict[str, int], op: str, class_name: str
-) -> Shown:
+) -> _Shown:
     """Return originals of one class beside the variants that one op made of them."""
     path = project.variants_file(op, class_name)
     if not path.exists():
-        return Shown(class_name, [], f"not made yet: prep augment --only {op}")
+        return _Shown(class_name, [], f"not made yet: prep augment --only {op}")
     with open_dataset(path) as variants:
         if not len(variants):
-            return Shown(class_name, [], "no training tiles")
+            return _Shown(class_name, [], "no training tiles")
         parents = variants.parents
         names = variants.draw_names
         chosen = contact.pick_evenly(np.unique(parents), SHOWN)
         families = [variants.read(np.flatnonzero(parents == parent)[:COPIES]) for parent in chosen]
     originals = tiles.read(np.array([place[parent] for parent in chosen], int)).images
     figures = [
-        show_family(original, family, names, op, class_name)
+        _show_family(original, family, names, op, class_name)
         for original, family in zip(originals, families, strict=True)
     ]
-    return Shown(class_name, figures)
+    return _Shown(class_name, figures)
 
 
-def show_family(
+def _show_family(
     original: Pixels, variants: Rows, names: list[str], op: str, class_name: str
 ) -> Figure:
     """Return one original and its variants in a row, with each variant's numbers."""
     row = np.concatenate([original[None], variants.images])
     sheet = contact.lay_out(row, columns=len(row))
     assert variants.draws is not None
-    caption = "\n".join(describe_draws(names, numbers) for numbers in variants.draws)
+    caption = "\n".join(_describe_draws(names, numbers) for numbers in variants.draws)
     alt = f"a tile of class {class_name} and its {op} variant"
     return embed(sheet, alt, caption.strip(), scale=scale_of(original.shape[0]))
 
 
-def describe_draws(names: list[str], numbers: npt.NDArray[np.float64]) -> str:
+def _describe_draws(names: list[str], numbers: npt.NDArray[np.float64]) -> str:
     """Return 'degrees 7.3, x 0.02'."""
     told = (f"{name} {number:.3g}" for name, number in zip(names, numbers, strict=True))
     return ", ".join(told).replace("-", "−")

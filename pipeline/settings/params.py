@@ -36,13 +36,13 @@ ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Section(BaseModel):
+class _Section(BaseModel):
     """A part of params.yaml; keys it does not know are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Source(Section):
+class Source(_Section):
     """One folder of pictures and what a file in it is."""
 
     path: str
@@ -67,7 +67,7 @@ class Source(Section):
         return self
 
 
-class Limits(Section):
+class Limits(_Section):
     """What one file may cost `prep ingest` before it is quarantined."""
 
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 60  # to read and decode it
@@ -75,7 +75,7 @@ class Limits(Section):
     pixels: Annotated[int, Field(ge=1, le=10_000_000_000)] = 200_000_000  # of a page
 
 
-class Tile(Section):
+class Tile(_Section):
     """What every picture is normalised to."""
 
     size: Annotated[int, Field(ge=8, le=1024)] = 28  # pixels a side
@@ -90,7 +90,7 @@ class Tile(Section):
         return self
 
 
-class Balance(Section):
+class Balance(_Section):
     """How many tiles of each class stay."""
 
     method: Literal["undersample", "none"] = "undersample"
@@ -98,7 +98,7 @@ class Balance(Section):
     seed: Seed = 1
 
 
-class Split(Section):
+class Split(_Section):
     """Which tiles train, validate and test."""
 
     test: Share = 0.2  # of all tiles
@@ -109,7 +109,7 @@ class Split(Section):
     seed: Seed = 1
 
 
-class Experiment(Section):
+class Experiment(_Section):
     """A named choice of variants that are added to the training tiles."""
 
     ops: OpNames = ()
@@ -139,7 +139,7 @@ class Experiment(Section):
         return self.classes.get(op) if isinstance(self.classes, dict) else self.classes
 
 
-class Train(Section):
+class Train(_Section):
     """One budget for every experiment."""
 
     model: str = "cnn"  # a name, or an own one: path/to/file.py:function
@@ -215,13 +215,13 @@ class Train(Section):
         return tuple(seeds)
 
 
-class Compare(Section):
+class Compare(_Section):
     """How the table is read."""
 
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
 
 
-class Report(Section):
+class Report(_Section):
     """What the report shows."""
 
     title: str = ""
@@ -233,7 +233,7 @@ class Report(Section):
     reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
 
 
-class Params(Section):
+class Params(_Section):
     """The whole of params.yaml."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
@@ -362,7 +362,7 @@ class Params(Section):
             return ""
         counts = {label: count for label, count in self.count_variants(name).items() if count}
         if len(counts) == len(self.classes) and len(set(counts.values())) == 1:
-            pointer = f", and to {name}: `control: {name_plain(share)}`" if share < 1 else ""
+            pointer = f", and to {name}: `control: {_name_plain(share)}`" if share < 1 else ""
             return (
                 f"No verdict on {name}: add its control to experiments: "
                 f"`{write_plain(share)}`{pointer}"
@@ -389,14 +389,14 @@ class Params(Section):
         )
 
 
-def name_plain(share: float) -> str:
+def _name_plain(share: float) -> str:
     """Return a name for the experiment that adds nothing to a share of the training tiles."""
     return "none" if share == 1 else f"none-{100 * share:.0f}"
 
 
 def write_plain(share: float) -> str:
     """Return this experiment as a line of params.yaml."""
-    return f"{name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"
+    return f"{_name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"
 
 
 def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:

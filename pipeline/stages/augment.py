@@ -32,7 +32,7 @@ WINDOW = 32  # chunks of images that a process makes at once: 8 MB
 
 
 @dataclass(frozen=True)
-class Parents:
+class _Parents:
     """The tiles of one class that some run trains on."""
 
     class_name: str
@@ -46,7 +46,7 @@ class Parents:
 
 
 @dataclass(frozen=True)
-class Part:
+class _Part:
     """Some parents of one class, what was drawn for their variants, and where these go."""
 
     rows: npt.NDArray[np.int64]
@@ -65,29 +65,29 @@ def augment(
     """Write the variants of each op (or `only` one) of each class (or one)."""
     chosen_ops = choose(only, params.augment, "op", "augment")
     classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
-    groups = training_groups(project)
+    groups = _training_groups(project)
     with open_tiles(project, params.classes) as tiles:
-        parents = find_parents(tiles, groups, classes)
+        parents = _find_parents(tiles, groups, classes)
         for op in chosen_ops:
             # Classes may lie in any order in tiles.h5: as many as go into a window are read as one.
             together = max(1, WINDOW // op.copies)
             for first in range(0, len(parents), together):
-                write_variants(project, tiles, op, parents[first : first + together], jobs)
+                _write_variants(project, tiles, op, parents[first : first + together], jobs)
     used, files = sum(map(len, parents)), len(chosen_ops) * len(parents)
     count = used * sum(op.copies for op in chosen_ops)
     where = f"{files} file{'s' * (files != 1)} under processed/augmented"
     return f"{count:,} variants in {where}, from {used:,} tiles"
 
 
-def training_groups(project: Project) -> dict[str, str]:
+def _training_groups(project: Project) -> dict[str, str]:
     """Return the group of each tile that some run trains on, by id."""
     rows = scan_table(project.input("split.csv"), COLUMNS["split"])
     return {row["id"]: row["group"] for row in rows if row["split"] == "train"}
 
 
-def find_parents(
+def _find_parents(
     tiles: DatasetFile, groups: Mapping[str, str], classes: Sequence[str]
-) -> list[Parents]:
+) -> list[_Parents]:
     """Return the tiles of each class that have a group; DataError when one is not there."""
     ids, labels = tiles.ids, tiles.labels
     trained = np.array([tile_id in groups for tile_id in ids], bool)
@@ -101,38 +101,38 @@ def find_parents(
         label = tiles.classes.index(name)
         rows = np.flatnonzero(trained & (labels == label))
         group = np.array([groups[tile_id] for tile_id in ids[rows]], object)
-        found.append(Parents(name, label, rows, ids[rows], group))
+        found.append(_Parents(name, label, rows, ids[rows], group))
     return found
 
 
-def write_variants(
-    project: Project, tiles: DatasetFile, op: Op, parents: Sequence[Parents], jobs: int | None
+def _write_variants(
+    project: Project, tiles: DatasetFile, op: Op, parents: Sequence[_Parents], jobs: int | None
 ) -> None:
     """Write one op's variants of some classes."""
     paths = [project.variants_file(op.name, some.class_name) for some in parents]
     with ExitStack() as stack:
-        stack.callback(remove_if_empty, paths[0].parent)
-        files = [stack.enter_context(create_file(path, tiles, op)) for path in paths]
+        stack.callback(_remove_if_empty, paths[0].parent)
+        files = [stack.enter_context(_create_file(path, tiles, op)) for path in paths]
         rooms = [
             file.reserve(len(some) * op.copies, tiles.compressed)
             for file, some in zip(files, parents, strict=True)
         ]
         wholes = [
-            Part(some.rows, draw(op, some), room, 0)
+            _Part(some.rows, _draw(op, some), room, 0)
             for some, room in zip(parents, rooms, strict=True)
         ]
-        windows = list(divide(wholes, op.copies))
-        images = map_in_order(partial(make_images, op, tiles.path), windows, jobs)
+        windows = list(_divide(wholes, op.copies))
+        images = map_in_order(partial(_make_images, op, tiles.path), windows, jobs)
         images = track(images, f"augmenting: {op.name}", len(windows))
         begun = list(islice(images, 1))  # the other processes go on while this one writes the rest
         for file, some, whole in zip(files, parents, wholes, strict=True):
-            file.append_columns(describe(op, some) | {"draws": whole.draws})
+            file.append_columns(_describe(op, some) | {"draws": whole.draws})
         for chunks in chain(begun, images):
             for file, own in zip(files, chunks, strict=True):
                 file.append_chunks(own)
 
 
-def create_file(path: Path, tiles: DatasetFile, op: Op) -> AbstractContextManager[DatasetWriter]:
+def _create_file(path: Path, tiles: DatasetFile, op: Op) -> AbstractContextManager[DatasetWriter]:
     """Return the context in which a file of variants is written."""
     return create_dataset(
         path,
@@ -143,13 +143,13 @@ def create_file(path: Path, tiles: DatasetFile, op: Op) -> AbstractContextManage
     )
 
 
-def draw(op: Op, parents: Parents) -> npt.NDArray[np.float64]:
+def _draw(op: Op, parents: _Parents) -> npt.NDArray[np.float64]:
     """Return the numbers (N x copies, k) of all variants; those of one parent stand together."""
     drawn = [recipes.draw(op, op.seed, list(parents.ids), copy) for copy in range(op.copies)]
     return np.stack(drawn, axis=1).reshape(len(parents) * op.copies, len(op.draw_names))
 
 
-def describe(op: Op, parents: Parents) -> dict[str, npt.NDArray[Any]]:
+def _describe(op: Op, parents: _Parents) -> dict[str, npt.NDArray[Any]]:
     """Return the columns of all variants but images and draws."""
     names = [f"{name}-{op.name}-{copy}" for name in parents.ids for copy in range(op.copies)]
     return {
@@ -160,17 +160,17 @@ def describe(op: Op, parents: Parents) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def divide(wholes: Sequence[Part], copies: int) -> Iterator[list[Part]]:
+def _divide(wholes: Sequence[_Part], copies: int) -> Iterator[list[_Part]]:
     """Yield windows: of each class as many parents as make whole chunks of variants."""
     step = wholes[0].room.chunk_rows * max(1, WINDOW // (copies * len(wholes)))
     for start in range(0, max(len(whole.rows) for whole in wholes), step):
         taken, made = slice(start, start + step), slice(start * copies, (start + step) * copies)
         yield [
-            Part(whole.rows[taken], whole.draws[made], whole.room, made.start) for whole in wholes
+            _Part(whole.rows[taken], whole.draws[made], whole.room, made.start) for whole in wholes
         ]
 
 
-def make_images(op: Op, tiles_path: Path, parts: Sequence[Part]) -> list[list[bytes]]:
+def _make_images(op: Op, tiles_path: Path, parts: Sequence[_Part]) -> list[list[bytes]]:
     """Make the variants of a window; return the chunks of each part that are to be appended."""
     rows = np.concatenate([part.rows for part in parts]).repeat(op.copies)
     with open_dataset(tiles_path) as tiles:
@@ -182,7 +182,7 @@ def make_images(op: Op, tiles_path: Path, parts: Sequence[Part]) -> list[list[by
     ]
 
 
-def remove_if_empty(folder: Path) -> None:
+def _remove_if_empty(folder: Path) -> None:
     """Remove a folder, unless there is something in it."""
     with suppress(OSError):
         folder.rmdir()

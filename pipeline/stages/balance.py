@@ -19,12 +19,12 @@ def balance(project: Project, params: Params) -> str:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
     labelled = numbers >= 0
     labels = np.array([*params.classes, ""], object)[numbers]
-    check_counts(Counter(labels[labelled]), int((~labelled).sum()), params)
+    _check_counts(Counter(labels[labelled]), int((~labelled).sum()), params)
     keep = labelled.copy()
     if params.balance.method == "undersample":
         to = None if params.balance.to == "smallest" else params.balance.to
         keep[labelled] = undersample(labels[labelled], to, params.balance.seed)
-    tell_small_classes(Counter(labels[labelled]), params)
+    _tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
@@ -37,7 +37,7 @@ def balance(project: Project, params: Params) -> str:
     )
 
 
-def check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
+def _check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
     """Raise DataError when a class has no tile at all."""
     empty = [name for name in params.classes if not counts[name]]
     if empty and unlabelled:
@@ -52,7 +52,7 @@ def check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
         )
 
 
-def tell_small_classes(counts: Counter[str], params: Params) -> None:
+def _tell_small_classes(counts: Counter[str], params: Params) -> None:
     """Say which classes have fewer tiles than every class should keep."""
     to = params.balance.to
     if params.balance.method == "undersample" and to != "smallest":

@@ -36,22 +36,22 @@ def compare(
 
     With any choice the chosen lines are printed and nothing is written.
     """
-    refuse_ignored(against, metric, class_name, form, mcnemar)
+    _refuse_ignored(against, metric, class_name, form, mcnemar)
     if mcnemar:
-        return print_pairs(project, params, mcnemar)
+        return _print_pairs(project, params, mcnemar)
     if against or metric or class_name or form:
-        return print_chosen(project, params, against, metric, class_name, form)
+        return _print_chosen(project, params, against, metric, class_name, form)
     ablation = load_ablation(project, params)
     write_table(project.output("ablation.csv"), LONG_COLUMNS, map(to_row, ablation.results))
-    write_text(project, "ablation.json", to_json(ablation))
-    write_text(project, "ablation.md", to_markdown(ablation))
+    _write_text(project, "ablation.json", _to_json(ablation))
+    _write_text(project, "ablation.md", _to_markdown(ablation))
     for table in ablation.tables:
         console.show(table.title, table.columns, table.rows)
     console.say(f"{LEGEND}\n\n{ablation.reading}\n")
     return f"{len(ablation.arms)} experiments in processed/ablation.csv, .json and .md"
 
 
-def refuse_ignored(
+def _refuse_ignored(
     against: str | None,
     metric: str | None,
     class_name: str | None,
@@ -70,7 +70,7 @@ def refuse_ignored(
         )
 
 
-def print_chosen(
+def _print_chosen(
     project: Project,
     params: Params,
     against: str | None,
@@ -93,7 +93,7 @@ def print_chosen(
     return f"{len(results)} line{'s' * (len(results) != 1)}, nothing written"
 
 
-def print_pairs(project: Project, params: Params, name: str) -> str:
+def _print_pairs(project: Project, params: Params, name: str) -> str:
     """Print McNemar's test for each run of an experiment beside its control's of the same seed."""
     choose(name, params.experiments, "experiment", "experiments")
     control = params.control_of(name)
@@ -124,7 +124,7 @@ def print_pairs(project: Project, params: Params, name: str) -> str:
     return f"{len(rows)} pairs of runs, nothing written"
 
 
-def to_json(ablation: Ablation) -> str:
+def _to_json(ablation: Ablation) -> str:
     """Return the results as `dvc metrics` reads them: numbers by experiment, metric, class."""
     content: dict[str, dict[str, Any]] = {
         arm.name: {"collapsed": sum(run["collapsed"] for run in arm.runs)} for arm in ablation.arms
@@ -138,13 +138,13 @@ def to_json(ablation: Ablation) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def to_markdown(ablation: Ablation) -> str:
+def _to_markdown(ablation: Ablation) -> str:
     """Return ablation.md."""
     tables = map(write_markdown, ablation.tables)
     return "\n".join([*tables, LEGEND, "", ablation.reading, ""])
 
 
-def write_text(project: Project, name: str, text: str) -> None:
+def _write_text(project: Project, name: str, text: str) -> None:
     """Write a text file under processed/, whole."""
     with whole_file(project.output(name)) as part:
         part.write_text(text, encoding="utf-8")

@@ -24,7 +24,7 @@ from pipeline.verdicts.scores import Score, choose_classes, score_run
 
 
 @dataclass(frozen=True)
-class Tested:
+class _Tested:
     """What one run said of its fold's test set."""
 
     ids: npt.NDArray[np.object_]  # (N,)
@@ -50,29 +50,29 @@ def evaluate(
     if model and experiment:
         raise DataError("--model tests that file, --experiment its runs: leave one of them out")
     if on:
-        return evaluate_elsewhere(project, params, experiment, on, model)
+        return _evaluate_elsewhere(project, params, experiment, on, model)
     names = choose_experiments(params, experiment)
     runs = 0
     for name in names:
         plan = load_plan(project, params, name)
-        tested = list(predict_runs(project, params, name, plan))
-        write_predictions(project, name, params.classes, tested)
-        write_metrics(project, name, params.classes, plan["split"]["sha256"], tested)
+        tested = list(_predict_runs(project, params, name, plan))
+        _write_predictions(project, name, params.classes, tested)
+        _write_metrics(project, name, params.classes, plan["split"]["sha256"], tested)
         runs += len(tested)
     return f"{runs} run{'s' * (runs != 1)} scored in processed/scores"
 
 
-def predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[Tested]:
+def _predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[_Tested]:
     """Yield what each run of an experiment says of its fold's test set."""
     for fold in track(read_folds(project, plan), f"evaluating {name}"):
         with open_set(project, plan, fold.ids["test"], params.train.memory_mb) as test:
             for seed in params.train.seeds:
                 folder = project.require(project.run_folder(name, fold.number, seed))
                 inputs = digest_inputs(plan, params.train, fold.number, seed)
-                yield predict_run(project, name, folder, test, inputs)
+                yield _predict_run(project, name, folder, test, inputs)
 
 
-def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: str) -> Tested:
+def _predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: str) -> _Tested:
     """Let one run's model predict the test tiles; DataError when it had other inputs than these.
 
     A run of another split may have been trained on what is now the test set.
@@ -88,10 +88,10 @@ def predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs: 
     # A model that diverged may have no number for some picture: it tells no class from another.
     unknown = ~np.isfinite(probabilities).all(axis=1)
     probabilities[unknown] = 1 / probabilities.shape[1]
-    return Tested(test.ids, test.labels, probabilities, run)
+    return _Tested(test.ids, test.labels, probabilities, run)
 
 
-def evaluate_elsewhere(
+def _evaluate_elsewhere(
     project: Project, params: Params, experiment: str | None, on: Path, model: Path | None
 ) -> str:
     """Print accuracy and each class's recall on other tiles, mean and spread over the runs."""
@@ -101,27 +101,27 @@ def evaluate_elsewhere(
     found = (
         {str(model): [model]}
         if model
-        else {name: find_models(project, name) for name in choose_experiments(params, experiment)}
+        else {name: _find_models(project, name) for name in choose_experiments(params, experiment)}
     )
     rows = []
     for name, files in found.items():
-        scores = [score_elsewhere(file, tiles) for file in track(files, f"evaluating {name}")]
+        scores = [_score_elsewhere(file, tiles) for file in track(files, f"evaluating {name}")]
         recalls = [[s.classes[k].recall for s in scores] for k in range(len(params.classes))]
         accuracies = [score.accuracy for score in scores]
         shares: list[Sequence[float | None]] = [accuracies, *recalls]
-        rows.append([name, str(len(scores)), *map(tell_mean, shares)])
+        rows.append([name, str(len(scores)), *map(_tell_mean, shares)])
     columns = ["experiment", "runs", "accuracy", *params.classes]
     console.show(f"Accuracy and recall by class (%) on {on}", columns, rows)
     return f"{len(tiles.labels):,} test tiles of {on}, nothing written"
 
 
-def find_models(project: Project, name: str) -> list[Path]:
+def _find_models(project: Project, name: str) -> list[Path]:
     """Return the models of an experiment's runs."""
     project.input("runs", name)
     return sorted(project.output("runs", name).glob("fold-*/seed-*/model.keras"))
 
 
-def score_elsewhere(file: Path, tiles: Outside) -> Score:
+def _score_elsewhere(file: Path, tiles: Outside) -> Score:
     """Return the score of one model file on other tiles."""
     backend.make_deterministic(0)  # forgets the model before
     model = saving.load(file)
@@ -131,7 +131,7 @@ def score_elsewhere(file: Path, tiles: Outside) -> Score:
     return score_run(tiles.labels, predicted, len(tiles.classes))
 
 
-def tell_mean(shares: Sequence[float | None]) -> str:
+def _tell_mean(shares: Sequence[float | None]) -> str:
     """Return mean and standard deviation in per cent; a dash where no tile is of the class."""
     known = [100 * share for share in shares if share is not None]
     if not known:
@@ -140,16 +140,16 @@ def tell_mean(shares: Sequence[float | None]) -> str:
     return f"{np.mean(known):.2f}{spread}"
 
 
-def write_predictions(
-    project: Project, name: str, classes: tuple[str, ...], tested: list[Tested]
+def _write_predictions(
+    project: Project, name: str, classes: tuple[str, ...], tested: list[_Tested]
 ) -> None:
     """Write a row for each run and test tile, with a probability for each class."""
     columns = [*COLUMNS["predictions"], *(f"p{number}" for number in range(len(classes)))]
-    rows = (row for run in tested for row in prediction_rows(run, classes))
+    rows = (row for run in tested for row in _prediction_rows(run, classes))
     write_table(project.output("scores", name, "predictions.csv"), columns, rows)
 
 
-def prediction_rows(run: Tested, classes: tuple[str, ...]) -> Iterator[dict[str, object]]:
+def _prediction_rows(run: _Tested, classes: tuple[str, ...]) -> Iterator[dict[str, object]]:
     """Yield the rows of predictions.csv of one run."""
     predicted = choose_classes(run.probabilities)
     for row, tile_id in enumerate(run.ids):
@@ -163,12 +163,12 @@ def prediction_rows(run: Tested, classes: tuple[str, ...]) -> Iterator[dict[str,
         }
 
 
-def write_metrics(
+def _write_metrics(
     project: Project,
     name: str,
     classes: tuple[str, ...],
     split_digest: str,
-    tested: list[Tested],
+    tested: list[_Tested],
 ) -> None:
     """Write the scores of every run, with what its training said of itself."""
     content = {

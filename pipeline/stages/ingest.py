@@ -22,15 +22,15 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
     rows: list[Row] = []
     for source in params.sources:
-        rows += ingest_source(project.root, source, params.limits, jobs)
+        rows += _ingest_source(project.root, source, params.limits, jobs)
     catalogue.apply_overrides(rows, read_overrides(project.root))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
     write_table(project.output("catalogue.csv"), COLUMNS["catalogue"], rows)
-    return describe(rows)
+    return _describe(rows)
 
 
-def describe(rows: list[Row]) -> str:
+def _describe(rows: list[Row]) -> str:
     """Return how many scans there are of each status, and what has no label and should."""
     counts = Counter(row["status"] for row in rows)
     ok, twice, broken = (counts[status] for status in ("ok", "duplicate", "quarantined"))
@@ -49,21 +49,21 @@ def describe(rows: list[Row]) -> str:
     )
 
 
-def ingest_source(root: Path, source: Source, limits: Limits, jobs: int | None) -> list[Row]:
+def _ingest_source(root: Path, source: Source, limits: Limits, jobs: int | None) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     files = list(find_files(root, source.path))
     if not files:
         raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
     if source.layout == "idx":
-        rows = [row for pair in pair_files(files) for row in ingest_idx(root, source, pair)]
+        rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
     else:
-        rows = list(ingest_pictures(root, source, files, limits, jobs))
+        rows = list(_ingest_pictures(root, source, files, limits, jobs))
     if source.layout == "whole":
-        check_class_folders(root, source, rows)
+        _check_class_folders(root, source, rows)
     return rows
 
 
-def ingest_pictures(
+def _ingest_pictures(
     root: Path, source: Source, files: Sequence[PictureFile], limits: Limits, jobs: int | None
 ) -> Iterator[Row]:
     """Yield a row for each page of each file; what can't be read gives one quarantined row.
@@ -75,11 +75,11 @@ def ingest_pictures(
     read = zip(files, inspected, strict=True)
     for file, found in track(read, f"reading {source.path}", len(files)):
         if isinstance(found, Death):
-            found = Inspection(trouble=explain_death(found, limits))
-        yield from rows_of_file(source, file, found)
+            found = Inspection(trouble=_explain_death(found, limits))
+        yield from _rows_of_file(source, file, found)
 
 
-def explain_death(death: Death, limits: Limits) -> str:
+def _explain_death(death: Death, limits: Limits) -> str:
     """Return why a file over which a process died is quarantined."""
     if death.out_of_time:
         allowed = f"limits.seconds in params.yaml, {limits.seconds:g}"
@@ -87,7 +87,7 @@ def explain_death(death: Death, limits: Limits) -> str:
     return f"its decoder crashed ({death})"
 
 
-def rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterator[Row]:
+def _rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterator[Row]:
     """Yield the rows of one file: its readable pages, and the first that is not."""
     row = {
         "source": file.source,
@@ -95,7 +95,7 @@ def rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterat
         "page": "0",
         "sha256": found.sha256,
         "layout": source.layout,
-        "label": folder_of(file, source.path) if takes_folder_label(source) else "",
+        "label": folder_of(file, source.path) if _takes_folder_label(source) else "",
         "group": "",
         "split": source.split or "",
         "status": "ok",
@@ -108,7 +108,7 @@ def rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterat
         yield row | broken
 
 
-def ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
+def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
     """Yield a row for each picture of a pair of MNIST-like files, `page` counting them."""
     pictures, labels, digest = pair.read(root)
     height, width = pictures.shape[1:]
@@ -129,13 +129,13 @@ def ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
         }
 
 
-def takes_folder_label(source: Source) -> bool:
+def _takes_folder_label(source: Source) -> bool:
     """Return whether the folder that a file lies in names its class."""
     by_folder = source.layout in {"free", "whole"}
     return by_folder or (source.layout == "cells" and source.labels == "folder")
 
 
-def check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
+def _check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
     """Raise DataError when neither folders nor raw/labels.csv say what the pictures show."""
     if not any(row["label"] for row in rows) and not labels_file(root).exists():
         raise DataError(

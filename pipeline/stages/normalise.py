@@ -38,9 +38,9 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     if not boxes:
         raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
     if params.tile.method == "photo":
-        made = photo_tiles(project, params.tile, boxes, jobs)
+        made = _photo_tiles(project, params.tile, boxes, jobs)
     else:
-        made = writing_tiles(project, params.tile, boxes)
+        made = _writing_tiles(project, params.tile, boxes)
     side, channels = params.tile.size, params.tile.channels
     index = {name: number for number, name in enumerate(params.classes)}
     with create_dataset(
@@ -50,16 +50,16 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
         made_by={"stage": "normalise", "parameters": params.tile.model_dump()},
     ) as out:
         for window in in_windows(track(made, "normalising", total=len(boxes)), WINDOW):
-            out.append(to_rows(window, index))
-    write_contact_sheets(project, params)
+            out.append(_to_rows(window, index))
+    _write_contact_sheets(project, params)
     labelled = sum(row["label"] != "" for row in boxes)
     unlabelled = f", {len(boxes) - labelled:,} of them unlabelled" * (labelled < len(boxes))
     return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{unlabelled}"
 
 
-def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
+def _writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
     """Yield a tile for each glyph; what is a tile already (idx of that size) stays as it is."""
-    ready = ready_tiles(project, tile.size)
+    ready = _ready_tiles(project, tile.size)
     glyphs = read_glyphs(project.input("glyphs.h5"))
     for row, (glyph_id, pixels) in zip(boxes, glyphs, strict=True):
         if row["id"] != glyph_id:
@@ -70,7 +70,7 @@ def writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[Na
         yield row, (pixels[..., None] if glyph_id in ready else cut_writing(pixels, tile))
 
 
-def photo_tiles(
+def _photo_tiles(
     project: Project, tile: Tile, boxes: list[Row], jobs: int | None
 ) -> Iterator[NamedTile]:
     """Yield a tile for each box, cut from its photo."""
@@ -78,13 +78,13 @@ def photo_tiles(
     for row in boxes:
         on_scan[scan_of(row["id"])].append(row)
     files = group_by_file(row for row in read_catalogue(project) if scan_id_of(row) in on_scan)
-    cut = partial(cut_files, project.root, tile)
+    cut = partial(_cut_files, project.root, tile)
     work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
     for tiles_of_files in map_in_order(cut, in_windows(work, BATCH), jobs):
         yield from tiles_of_files
 
 
-def cut_files(root: Path, tile: Tile, files: list[FileWork]) -> list[NamedTile]:
+def _cut_files(root: Path, tile: Tile, files: list[FileWork]) -> list[NamedTile]:
     """Return the tiles of several files."""
     return [named for file in files for named in cut_file(root, tile, file)]
 
@@ -109,7 +109,7 @@ def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
     return made
 
 
-def ready_tiles(project: Project, size: int) -> set[str]:
+def _ready_tiles(project: Project, size: int) -> set[str]:
     """Return the ids of the idx pictures that have the tile's size."""
     return {
         scan_id_of(row)
@@ -118,7 +118,7 @@ def ready_tiles(project: Project, size: int) -> set[str]:
     }
 
 
-def to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
+def _to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
     """Return the tiles as rows of the store; unlabelled is -1."""
     return Rows(
         images=np.stack([pixels for _, pixels in window]),
@@ -128,7 +128,7 @@ def to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
     )
 
 
-def write_contact_sheets(project: Project, params: Params) -> None:
+def _write_contact_sheets(project: Project, params: Params) -> None:
     """Write a picture of many tiles for each class, to look at."""
     with (
         open_dataset(project.input("tiles.h5")) as dataset,

@@ -22,7 +22,7 @@ from pipeline.training.pool import read_folds
 def plan(project: Project, params: Params) -> str:
     """Write down what each experiment is made of."""
     describe = cache(partial(describe_file, project))  # experiments share files
-    model = find_model(project, params)
+    model = _find_model(project, params)
     with open_tiles(project, params.classes) as tiles:
         classes = tiles.classes
     with whole_folder(project.output("experiments")) as folder:
@@ -38,7 +38,7 @@ def plan(project: Project, params: Params) -> str:
                 "variants": [
                     {"op": op, "class": class_name}
                     | describe(project.require(project.variants_file(op, class_name)))
-                    for op, class_name in choose_variants(params, name)
+                    for op, class_name in _choose_variants(params, name)
                 ],
             }
             share = params.experiments[name].share
@@ -51,7 +51,7 @@ def plan(project: Project, params: Params) -> str:
     return f"{count} plan{'s' * (count != 1)} in processed/experiments"
 
 
-def choose_variants(params: Params, name: str) -> Iterator[tuple[str, str]]:
+def _choose_variants(params: Params, name: str) -> Iterator[tuple[str, str]]:
     """Yield the (op, class) pairs whose variants an experiment adds.
 
     They come in the order of params.classes: how the experiment lists them changes nothing.
@@ -62,7 +62,7 @@ def choose_variants(params: Params, name: str) -> Iterator[tuple[str, str]]:
                 yield op, class_name
 
 
-def find_model(project: Project, params: Params) -> Path | None:
+def _find_model(project: Project, params: Params) -> Path | None:
     """Return the file that every experiment's model is made of; DataError if it is missing."""
     file = params.train.model_file
     if file is None:

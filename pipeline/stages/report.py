@@ -43,12 +43,12 @@ def report(project: Project, params: Params) -> str:
         arms = ablation.arms if ablation else []
         content["provenance"] = show_provenance(project, params, arms)
     with whole_folder(project.output("report")) as folder:
-        (folder / "index.html").write_text(render(content), encoding="utf-8")
+        (folder / "index.html").write_text(_render(content), encoding="utf-8")
         write_plots(folder / "plots", project, params, ablation)
     return f"{project.relative(project.output('report', 'index.html'))}, to be opened in a browser"
 
 
-def render(content: dict[str, object]) -> str:
+def _render(content: dict[str, object]) -> str:
     """Return the page; whatever the content says is shown as text, never taken as markup."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

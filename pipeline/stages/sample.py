@@ -23,14 +23,14 @@ def sample(project: Project, params: Params) -> str:
     pages = rendering.deal_pages(digits.target, seed=1)
     with whole_folder(project.root / "raw" / "sample") as folder:
         dealt = [(n, [digits.images[row] for row in rows]) for n, rows in enumerate(pages, 1)]
-        drawn = map_in_order(draw_page, dealt)
+        drawn = map_in_order(_draw_page, dealt)
         for number, picture in enumerate(track(drawn, "rendering pages", len(pages)), start=1):
             (folder / f"page-{number:03}.jpg").write_bytes(picture)
     count = int(np.sum([len(row) for rows in pages for row in rows]))
     return f"{len(pages)} pages with {count:,} digits in raw/sample"
 
 
-def draw_page(dealt: tuple[int, list[npt.NDArray[np.float64]]]) -> bytes:
+def _draw_page(dealt: tuple[int, list[npt.NDArray[np.float64]]]) -> bytes:
     """Return a page of the given number and rows of digits as JPEG."""
     number, rows = dealt
     page = rendering.render_page([list(row) for row in rows], seed=number)

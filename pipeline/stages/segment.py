@@ -28,7 +28,7 @@ LEFT_OUT = "-"  # in the place of a label in raw/labels.csv: this box is none
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
-    said = read_box_overrides(project.root, params.classes)
+    said = _read_box_overrides(project.root, params.classes)
     scans = read_catalogue(project)
     found: list[Found] = []
     refused: list[Row] = []
@@ -41,10 +41,10 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
                     (overlay_folder / overlay_name(row)).write_bytes(overlay)
                 if searched.reason:
                     refused.append(row | {"reason": searched.reason})
-                found += name_subjects(row, searched.subjects)
-    found = apply_box_overrides(found, said)
-    write_found(project, found)
-    write_quarantine(project, refused)
+                found += _name_subjects(row, searched.subjects)
+    found = _apply_box_overrides(found, said)
+    _write_found(project, found)
+    _write_quarantine(project, refused)
     if not found:
         raise DataError(
             f"none of the {len(scans):,} scans can be used, {name_of(refused[0])} for one: "
@@ -64,19 +64,19 @@ def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, 
 
     A photo of one subject need not be opened for that.
     """
-    if is_whole(rows[0]) and params.tile.method == "photo":
-        return [(row, Searched((whole_subject(row),)), b"") for row in rows]
-    searched = [(row, search_row(row, scan, params)) for row, scan in read_scans(root, rows)]
-    return [(row, replace(found, overlay=None), encode_overlay(found)) for row, found in searched]
+    if _is_whole(rows[0]) and params.tile.method == "photo":
+        return [(row, Searched((_whole_subject(row),)), b"") for row in rows]
+    searched = [(row, _search_row(row, scan, params)) for row, scan in read_scans(root, rows)]
+    return [(row, replace(found, overlay=None), _encode_overlay(found)) for row, found in searched]
 
 
-def search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
+def _search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     """Return what is on one scan, searched as its layout says."""
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
     if source.layout == "idx":  # ink bright on 0 already
-        return Searched((replace(whole_subject(row), pixels=scan),))
+        return Searched((replace(_whole_subject(row), pixels=scan),))
     return search_scan(
         scan,
         source.layout,
@@ -89,24 +89,24 @@ def search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     )
 
 
-def is_whole(row: Row) -> bool:
+def _is_whole(row: Row) -> bool:
     """Return whether a scan is its one subject, with nothing to search for."""
     return row["layout"] in {"whole", "idx"}
 
 
-def whole_subject(row: Row) -> Subject:
+def _whole_subject(row: Row) -> Subject:
     """Return the scan itself as the one subject."""
     return Subject((0, 0, int(row["width"]), int(row["height"])), row["label"], row["group"])
 
 
-def name_subjects(row: Row, found: Iterable[Subject]) -> Iterator[Found]:
+def _name_subjects(row: Row, found: Iterable[Subject]) -> Iterator[Found]:
     """Yield a scan's subjects with their ids; what raw/labels.csv says of the scan wins.
 
     The id of a subject is its scan's, and unless it is the whole, its box's centre.
     """
     scan = scan_id_of(row)
     for subject in found:
-        name = scan if is_whole(row) else box_id(scan, subject.box)
+        name = scan if _is_whole(row) else box_id(scan, subject.box)
         yield row, name, override(subject, row)
 
 
@@ -116,7 +116,7 @@ def override(subject: Subject, said: Row) -> Subject:
     return replace(subject, label=label, group=group)
 
 
-def read_box_overrides(root: Path, classes: tuple[str, ...]) -> dict[str, Row]:
+def _read_box_overrides(root: Path, classes: tuple[str, ...]) -> dict[str, Row]:
     """Return the rows of raw/labels.csv that name a box, by its id."""
     said = {row["id"]: row for row in read_overrides(root) if row.get("id")}
     for name, row in said.items():
@@ -129,7 +129,7 @@ def read_box_overrides(root: Path, classes: tuple[str, ...]) -> dict[str, Row]:
     return said
 
 
-def apply_box_overrides(found: list[Found], said: dict[str, Row]) -> list[Found]:
+def _apply_box_overrides(found: list[Found], said: dict[str, Row]) -> list[Found]:
     """Return the subjects as raw/labels.csv wants them, without those that it leaves out."""
     unknown = sorted(said.keys() - {name for _, name, _ in found})
     if unknown:
@@ -142,24 +142,24 @@ def apply_box_overrides(found: list[Found], said: dict[str, Row]) -> list[Found]
     ]
 
 
-def encode_overlay(searched: Searched) -> bytes:
+def _encode_overlay(searched: Searched) -> bytes:
     """Return the overlay as JPEG; a page of 12 megapixels stays under 1 MB."""
     overlay = searched.overlay
     return b"" if overlay is None else images.encode_jpeg(overlay, quality=60)
 
 
-def write_found(project: Project, found: list[Found]) -> None:
+def _write_found(project: Project, found: list[Found]) -> None:
     """Write boxes.csv and glyphs.h5, in the same order."""
     twice = [name for name, count in Counter(name for _, name, _ in found).items() if count > 1]
     if twice:
         raise DataError(f"two boxes have the same centre (id {twice[0]}): please report the page")
     with_ink = ((name, s.pixels) for _, name, s in found if s.pixels is not None)
     write_glyphs(project.output("glyphs.h5"), with_ink)
-    rows = [to_row(scan, name, subject) for scan, name, subject in found]
+    rows = [_to_row(scan, name, subject) for scan, name, subject in found]
     write_table(project.output("boxes.csv"), COLUMNS["boxes"], rows)
 
 
-def to_row(scan: Row, name: str, subject: Subject) -> dict[str, object]:
+def _to_row(scan: Row, name: str, subject: Subject) -> dict[str, object]:
     """Return the row of boxes.csv for a subject found on a scan."""
     return {
         "id": name,
@@ -174,7 +174,7 @@ def to_row(scan: Row, name: str, subject: Subject) -> dict[str, object]:
     }
 
 
-def write_quarantine(project: Project, refused: list[Row]) -> None:
+def _write_quarantine(project: Project, refused: list[Row]) -> None:
     """Write quarantine.csv: what ingest could not read and what segment could not use."""
     catalogued = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
     columns = COLUMNS["quarantine"]

@@ -40,25 +40,28 @@ def split(project: Project, params: Params) -> str:
     """Divide the balanced tiles into training, validation and test set."""
     rows = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
-    refuse_strangers(rows, scans)
+    _refuse_strangers(rows, scans)
     labels = np.array([row["label"] for row in rows], object)
-    groups, tied = tie_near_duplicates(project, params, rows, group_tiles(params, rows, scans))
+    groups, tied = _tie_near_duplicates(project, params, rows, _group_tiles(params, rows, scans))
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
-    folds = divide(params, labels, groups, given)
+    folds = _divide(params, labels, groups, given)
     for parts in folds:
         needed = ["train", "val"] if params.split.val else ["train"]
         check_parts(labels, parts, params.classes, [*needed, "test"])
-    write_table(project.output("split.csv"), COLUMNS["split"], to_rows(rows, groups, folds))
-    for doubt in (doubt_groups(groups, given, folds), doubt_balance(labels, groups, given, folds)):
+    write_table(project.output("split.csv"), COLUMNS["split"], _to_rows(rows, groups, folds))
+    for doubt in (
+        _doubt_groups(groups, given, folds),
+        _doubt_balance(labels, groups, given, folds),
+    ):
         if doubt:
             warn(doubt)
     note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
     if lost := int((folds[0] == "").sum()):
         note += f"; {lost:,} left out, whose group is in the test set as given"
-    return f"{describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+    return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
 
 
-def doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
+def _doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
     """Return a sentence when the test set has too few groups for verdicts, else ''."""
     tested = groups[np.any([parts == "test" for parts in folds], axis=0)]
     count = len(set(tested))
@@ -72,7 +75,7 @@ def doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
     )
 
 
-def doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Column]) -> str:
+def _doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Column]) -> str:
     """Return a sentence when whole groups make classes uneven in the test set, else ''.
 
     In cross-validation every tile is tested, and a test set as given is as it is wanted.
@@ -90,7 +93,7 @@ def doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Col
     )
 
 
-def refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
+def _refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
     """Raise DataError when a tile's scan is not in the catalogue any more."""
     gone = [row["id"] for row in rows if scan_of(row["id"]) not in scans]
     if gone:
@@ -100,7 +103,7 @@ def refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
         )
 
 
-def divide(params: Params, labels: Column, groups: Column, given: Column) -> list[Column]:
+def _divide(params: Params, labels: Column, groups: Column, given: Column) -> list[Column]:
     """Return the parts of each fold; a given split is kept."""
     settings = params.split
     if settings.folds == 1:
@@ -123,7 +126,7 @@ def divide(params: Params, labels: Column, groups: Column, given: Column) -> lis
     return split_folds(labels, groups, folds=settings.folds, val=settings.val, seed=settings.seed)
 
 
-def group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:
+def _group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:
     """Return the group of each tile: the given one, else what split.group says."""
 
     def default(tile_id: str) -> str:
@@ -136,7 +139,7 @@ def group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[
     return [row["group"] or default(row["id"]) for row in rows]
 
 
-def tie_near_duplicates(
+def _tie_near_duplicates(
     project: Project, params: Params, rows: list[Row], groups: list[str]
 ) -> tuple[Column, int]:
     """Return groups in which near-duplicates share one, and how many tiles were tied.
@@ -146,10 +149,10 @@ def tie_near_duplicates(
     """
     settings = params.split
     near = params.tile.method == "photo" and settings.near_duplicates is not None
-    places = find_places(project, rows)
+    places = _find_places(project, rows)
     windows = [places[start : start + WINDOW] for start in range(0, len(places), WINDOW)]
-    hash_tile = images.perceptual_hash if near else hash_pixels
-    hash_window = partial(hash_tiles, hash_tile, project.input("tiles.h5"))
+    hash_tile = images.perceptual_hash if near else _hash_pixels
+    hash_window = partial(_hash_tiles, hash_tile, project.input("tiles.h5"))
     none = np.empty(0, np.uint64)
     hashes = np.concatenate([none, *map_in_order(hash_window, windows)])
     distance = settings.near_duplicates if near else 0
@@ -158,12 +161,12 @@ def tie_near_duplicates(
     return merge_groups(groups, clusters), int(sizes[sizes > 1].sum())
 
 
-def hash_pixels(tile: Pixels) -> np.uint64:
+def _hash_pixels(tile: Pixels) -> np.uint64:
     """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
     return np.frombuffer(hashlib.sha256(tile.tobytes()).digest()[:8], np.uint64)[0]
 
 
-def find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
+def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
     """Return where in tiles.h5 the tiles of balanced.csv's rows are."""
     with open_dataset(project.input("tiles.h5")) as tiles:
         place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
@@ -176,7 +179,7 @@ def find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
     return np.array([place[row["id"]] for row in rows], np.intp)
 
 
-def hash_tiles(
+def _hash_tiles(
     hash_tile: Callable[[Pixels], np.uint64], tiles_path: Path, places: npt.NDArray[np.intp]
 ) -> npt.NDArray[np.uint64]:
     """Return the hashes (n,) of some tiles."""
@@ -184,7 +187,7 @@ def hash_tiles(
         return np.array([hash_tile(tile) for tile in tiles.read_images(places)], np.uint64)
 
 
-def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
+def _to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
     """Yield the rows of split.csv, fold after fold, without the tiles that are left out."""
     for fold, parts in enumerate(folds):
         for row, part, group in zip(rows, parts, groups, strict=True):
@@ -192,7 +195,7 @@ def to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[di
                 yield {"id": row["id"], "split": part, "fold": fold, "group": group}
 
 
-def describe(folds: list[Column]) -> str:
+def _describe(folds: list[Column]) -> str:
     """Return '1,010 train, 203 val, 300 test', of the first fold when there are several."""
     counts = Counter(folds[0])
     sizes = ", ".join(f"{counts[part]:,} {part}" for part in ("train", "val", "test"))

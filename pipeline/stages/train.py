@@ -34,12 +34,12 @@ from pipeline.training.schedule import Schedule
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
     """Train every fold and seed of each experiment (or of one); finished runs are kept."""
     names = choose_experiments(params, experiment)
-    refuse_leaks(project, params)
+    _refuse_leaks(project, params)
     build = cache(
         partial(build_model, project.root, params.train)
     )  # TensorFlow never gives a model back
     done = Counter(
-        kept for name in names for kept in train_experiment(project, params, name, build)
+        kept for name in names for kept in _train_experiment(project, params, name, build)
     )
     kept = f" ({done[True]} finished before)" if done[True] else ""
     runs = done.total()
@@ -48,18 +48,18 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
     return f"{runs} run{'s' * (runs != 1)} of {length} in processed/runs{kept}"
 
 
-def train_experiment(
+def _train_experiment(
     project: Project, params: Params, name: str, build: Callable[..., Any]
 ) -> Iterator[bool]:
     """Bring each run of an experiment up to date; yield for each whether it was finished before."""
     plan = load_plan(project, params, name)
     folds, seeds = read_folds(project, plan), params.train.seeds
-    remove_other_runs(project, name, [fold.number for fold in folds], seeds)
+    _remove_other_runs(project, name, [fold.number for fold in folds], seeds)
     for fold in folds:
-        yield from train_fold(project, params, plan, fold, build)
+        yield from _train_fold(project, params, plan, fold, build)
 
 
-def train_fold(
+def _train_fold(
     project: Project, params: Params, plan: Plan, fold: Fold, build: Callable[..., Any]
 ) -> Iterator[bool]:
     """Bring each run of a fold up to date; yield for each whether it was finished before."""
@@ -73,20 +73,20 @@ def train_fold(
                 pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
                 building.restart(model, seed, start)
-                train_run(folder, model, params.train, pool, seed, inputs)
-            checkpoint_file(folder).unlink(missing_ok=True)
+                _train_run(folder, model, params.train, pool, seed, inputs)
+            _checkpoint_file(folder).unlink(missing_ok=True)
             yield kept
 
 
-def checkpoint_file(folder: Path) -> Path:
+def _checkpoint_file(folder: Path) -> Path:
     """Return where the state of an unfinished run lies: beside the run's folder."""
     return folder.with_name(f".{folder.name}.npz")
 
 
-def remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequence[int]) -> None:
+def _remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequence[int]) -> None:
     """Throw away the runs that are no longer asked for, and what a killed training left behind."""
     wanted = [project.run_folder(name, fold, seed) for fold in folds for seed in seeds]
-    kept = {*wanted, *map(checkpoint_file, wanted)}
+    kept = {*wanted, *map(_checkpoint_file, wanted)}
     for fold in project.output("runs", name).glob("fold-*"):
         remove_left_over(fold)
         for path in fold.iterdir():
@@ -94,18 +94,18 @@ def remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequ
                 remove_at_once(path)
 
 
-def refuse_leaks(project: Project, params: Params) -> None:
+def _refuse_leaks(project: Project, params: Params) -> None:
     """Raise DataError when anything crosses the split."""
     leaks = find_leaks(project, params)
     if leaks:
         raise DataError("\n".join(["nothing is trained, because the split leaks:", *leaks]))
 
 
-def train_run(
+def _train_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
 ) -> None:
     """Train a restarted model on one fold's pool; write model.keras, history.csv, run.json."""
-    history = fit_run(folder, model, settings, pool, seed, inputs)
+    history = _fit_run(folder, model, settings, pool, seed, inputs)
     if history.failed_step is not None:
         warn(
             f"{folder.parent.parent.name}, fold {pool.fold}, seed {seed} failed: the loss stopped "
@@ -114,13 +114,13 @@ def train_run(
         )
     with whole_folder(folder) as part:
         saving.save(model, part / "model.keras")
-        write_table(part / "history.csv", COLUMNS["history"], map(vars_of, history.rows))
-        run = describe_run(model, settings, pool, seed, inputs, history)
+        write_table(part / "history.csv", COLUMNS["history"], map(_vars_of, history.rows))
+        run = _describe_run(model, settings, pool, seed, inputs, history)
         text = json.dumps(run | {"files": digest_files(part)}, indent=2, ensure_ascii=False)
         (part / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
-def describe_run(
+def _describe_run(
     model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: fitting.History
 ) -> dict[str, object]:
     """Return run.json: what was trained, for how long, by which versions."""
@@ -129,7 +129,7 @@ def describe_run(
         "classes": pool.classes,
         "fold": pool.fold,
         "seed": seed,
-        "steps": count_steps(settings, pool),
+        "steps": _count_steps(settings, pool),
         "budget": describe_budget(settings),
         "originals": pool.originals,
         "variants": pool.variants,
@@ -144,14 +144,14 @@ def describe_run(
     }
 
 
-def fit_run(
+def _fit_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
 ) -> fitting.History:
     """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
     added = len(pool) - pool.originals
-    steps = count_steps(settings, pool)
+    steps = _count_steps(settings, pool)
     order = Schedule(seed, pool.originals, added, steps, settings.batch_size)
-    place = checkpoint_file(folder)
+    place = _checkpoint_file(folder)
     resume = read_checkpoint(place, inputs)
     chosen = pool.validation
     what = f"training {folder.parent.parent.name}, fold {pool.fold}, seed {seed}"
@@ -168,13 +168,13 @@ def fit_run(
         )
 
 
-def count_steps(settings: Train, pool: Pool) -> int:
+def _count_steps(settings: Train, pool: Pool) -> int:
     """Return how many steps a run takes: the same for all, or as many epochs (then rounded up)."""
     if settings.epochs is None:
         return settings.steps
     return math.ceil(settings.epochs * len(pool) / settings.batch_size)
 
 
-def vars_of(row: fitting.Row) -> dict[str, object]:
+def _vars_of(row: fitting.Row) -> dict[str, object]:
     """Return a row of history.csv."""
     return dict(zip(COLUMNS["history"], row, strict=True))

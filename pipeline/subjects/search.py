@@ -64,11 +64,11 @@ def search_scan(
     """
     match layout:
         case "whole":
-            return search_picture(scan, label, group)
+            return _search_picture(scan, label, group)
         case "form":
-            return search_form(scan, classes)
+            return _search_form(scan, classes)
         case "cells":
-            return search_cells(scan, rows, columns, labels_from, classes, label, group)
+            return _search_cells(scan, rows, columns, labels_from, classes, label, group)
         case flow:
             return search_flowing_page(scan, flow, classes, label, group)
 
@@ -92,7 +92,7 @@ def search_flowing_page(
     return _label_glyphs(scan, page.glyphs, flow, classes, label, group)
 
 
-def search_cells(
+def _search_cells(
     scan: Scan,
     rows: int,
     columns: int,
@@ -106,7 +106,7 @@ def search_cells(
     return _label_glyphs(scan, glyphs, "cells", classes, label, group, labels_from)
 
 
-def search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
+def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
     """Read a filled-in form; its own code says the labels and the writer."""
     try:
         page = read_form(scan)
@@ -132,7 +132,7 @@ def search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
     return Searched(subjects, "" if subjects else "no box of the form is filled in", overlay)
 
 
-def search_picture(scan: Scan, label: str, group: str) -> Searched:
+def _search_picture(scan: Scan, label: str, group: str) -> Searched:
     """Return the one glyph that a ready-cut picture shows."""
     height, width = scan.shape[:2]
     glyph = cut_whole(scan)

@@ -91,7 +91,7 @@ def map_originals(originals: Tiles, labels: Integers, class_count: int) -> TileS
     distances = measure_distances(originals, rows, features, labels, class_count)
     own = distances[rows, labels]
     limits = np.array([_find_limit(own[labels == label]) for label in range(class_count)])
-    return TileSpace(features, labels, limits, find_landings(distances, limits))
+    return TileSpace(features, labels, limits, _find_landings(distances, limits))
 
 
 def find_resemblances(space: TileSpace, variants: Tiles, parents: Integers) -> list[Resemblance]:
@@ -107,11 +107,11 @@ def find_resemblances(space: TileSpace, variants: Tiles, parents: Integers) -> l
     class_count = len(space.limits)
     labels, before = space.labels[parents], space.landings[parents]
     distances = measure_distances(variants, parents, space.features, space.labels, class_count)
-    after = find_landings(distances, space.limits)
+    after = _find_landings(distances, space.limits)
     moved = before != after
-    gained = count_pairs(labels[moved], after[moved], class_count)
-    lost = count_pairs(labels[moved], before[moved], class_count)
-    share = count_pairs(labels, after, class_count)
+    gained = _count_pairs(labels[moved], after[moved], class_count)
+    lost = _count_pairs(labels[moved], before[moved], class_count)
+    share = _count_pairs(labels, after, class_count)
     sizes = np.bincount(labels, minlength=class_count)
     p = _test_pairs(gained, lost, sizes)
     found = []
@@ -185,13 +185,13 @@ def measure_distances(
     return nearest
 
 
-def find_landings(distances: Floats, limits: Floats) -> Integers:
+def _find_landings(distances: Floats, limits: Floats) -> Integers:
     """Return the nearest class of each tile (M,), -1 where it is farther than the class's limit."""
     nearest = distances.argmin(axis=1)
     return np.where(distances.min(axis=1) <= limits[nearest], nearest, -1)
 
 
-def count_pairs(labels: Integers, landings: Integers, class_count: int) -> Integers:
+def _count_pairs(labels: Integers, landings: Integers, class_count: int) -> Integers:
     """Return how many tiles of each class (row) land on each class (column)."""
     table = np.zeros((class_count, class_count), np.int64)
     landed = landings >= 0

@@ -56,9 +56,9 @@ def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
 
     Rule: Yadav and Bottou, arXiv 1905.10498 (facebookresearch/qmnist, making_qmnist/xnist.lsh).
     """
-    top, left, height, width = find_ink(glyph)
+    top, left, height, width = _find_ink(glyph)
     side = max(height, width, SMALLEST_SIDE)
-    weights = spread_weights(side, round(size * 20 / 28))
+    weights = _spread_weights(side, round(size * 20 / 28))
     rows, row_weights = _lay_over(weights, top - (side - height) // 2, glyph.shape[0])
     columns, column_weights = _lay_over(weights, left - (side - width) // 2, glyph.shape[1])
     ink = row_weights @ glyph[rows, columns].astype(np.float64) @ column_weights.T / 255
@@ -66,8 +66,8 @@ def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
     levels = np.floor(255 * ink / min(1.0, ink.max()) + 0.5 + 1e-9)
     ink_bytes = np.clip(levels, 0, 255).astype(np.uint8)
     # Truncated, not rounded: this, too, is MNIST's. At size 28 it reads int(15 - centroid).
-    down, right = (int(size / 2 + 1 - centre) for centre in find_centroid(ink_bytes))
-    return cut_window(ink_bytes, -down, -right, size, size)
+    down, right = (int(size / 2 + 1 - centre) for centre in _find_centroid(ink_bytes))
+    return _cut_window(ink_bytes, -down, -right, size, size)
 
 
 def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
@@ -84,8 +84,8 @@ def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
     if max(glyph.shape) > LARGEST_SIDE:
         share = LARGEST_SIDE / max(glyph.shape)
         height, width = (max(1, round(side * share)) for side in glyph.shape)
-        glyph = resize_photo(glyph, height, width)
-    top, left, height, width = find_ink(glyph)
+        glyph = _resize_photo(glyph, height, width)
+    top, left, height, width = _find_ink(glyph)
     unit = max(height, width) / NIST_HEIGHT
     side = max(height, width) + 2 * (2 + 2) * unit
     # The square's edges fall between pixels; the window is the whole pixels that hold it and
@@ -94,11 +94,11 @@ def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
     window_top = int(np.floor(top + (height - side) / 2)) - reach
     window_left = int(np.floor(left + (width - side) / 2)) - reach
     window_side = int(np.ceil(side)) + 1 + 2 * reach
-    window = cut_window(glyph, window_top, window_left, window_side, window_side)
+    window = _cut_window(glyph, window_top, window_left, window_side, window_side)
     kernel = 2 * int(np.ceil(2 * unit)) + 1
     blurred = cv2.GaussianBlur(window.astype(np.float64), (kernel, kernel), unit)
-    rows = cubic_weights(window_side, top + (height - side) / 2 - window_top, side, size)
-    columns = cubic_weights(window_side, left + (width - side) / 2 - window_left, side, size)
+    rows = _cubic_weights(window_side, top + (height - side) / 2 - window_top, side, size)
+    columns = _cubic_weights(window_side, left + (width - side) / 2 - window_left, side, size)
     ink = np.maximum(rows @ blurred @ columns.T, 0)
     return np.rint(255 * ink / ink.max()).astype(np.uint8)
 
@@ -143,19 +143,19 @@ def cut_photo(
         raise ValueError(
             f"expected a photo uint8 (H, W) or (H, W, 3), got {photo.dtype} {photo.shape}"
         )
-    (left, top, right, bottom), (height, width) = fit_box(box, size, fit)
+    (left, top, right, bottom), (height, width) = _fit_box(box, size, fit)
     if factor == 1:
-        picture = resize_photo(photo[top:bottom, left:right], height, width)
+        picture = _resize_photo(photo[top:bottom, left:right], height, width)
     else:
         start = corner[0] + left / factor, corner[1] + top / factor
         extent = (right - left) / factor, (bottom - top) / factor
-        picture = average_areas(photo, factor, start, extent, height, width)
+        picture = _average_areas(photo, factor, start, extent, height, width)
     if picture.shape[:2] != (size, size):
-        picture = cut_window(picture, (height - size) // 2, (width - size) // 2, size, size)
-    return convert_channels(picture, channels)
+        picture = _cut_window(picture, (height - size) // 2, (width - size) // 2, size, size)
+    return _convert_channels(picture, channels)
 
 
-def fit_box(box: Box, size: int, fit: Fit) -> tuple[Box, tuple[int, int]]:
+def _fit_box(box: Box, size: int, fit: Fit) -> tuple[Box, tuple[int, int]]:
     """Return the part of a box that its tile shows, and how many pixels it fills: rows, columns."""
     left, top, right, bottom = box
     height, width = bottom - top, right - left
@@ -176,11 +176,11 @@ def share_needed(box: Box, size: int, fit: Fit) -> float:
 
     It leaves OVERSAMPLING pixels each way to average; more than 1 means that there are fewer.
     """
-    (left, top, right, bottom), (height, width) = fit_box(box, size, fit)
+    (left, top, right, bottom), (height, width) = _fit_box(box, size, fit)
     return OVERSAMPLING * max(height / (bottom - top), width / (right - left))
 
 
-def find_ink(glyph: Picture) -> tuple[int, int, int, int]:
+def _find_ink(glyph: Picture) -> tuple[int, int, int, int]:
     """Return the tight box of a glyph's ink as (top, left, height, width), in pixels.
 
     Ink is where coverage reaches half of the glyph's peak. Raises ValueError if there is none.
@@ -197,7 +197,7 @@ def find_ink(glyph: Picture) -> tuple[int, int, int, int]:
     return top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
 
 
-def find_centroid(ink: Picture) -> tuple[float, float]:
+def _find_centroid(ink: Picture) -> tuple[float, float]:
     """Return the centre of mass of (h, w) ink as (row, column), pixel centres at +0.5."""
     mass = ink.sum(dtype=np.int64)
     rows = ink.sum(axis=1, dtype=np.int64) @ (np.arange(ink.shape[0]) + 0.5)
@@ -214,7 +214,7 @@ def _lay_over(weights: Weights, start: int, pixels: int) -> tuple[slice, Weights
     return inside, weights[:, inside.start - start : inside.stop - start]
 
 
-def cut_window(picture: Picture, top: int, left: int, height: int, width: int) -> Picture:
+def _cut_window(picture: Picture, top: int, left: int, height: int, width: int) -> Picture:
     """Cut a window that may lie partly or wholly outside of an (H, W, ...) picture, where it is 0.
 
     top, left: the window's corner in pixels of the picture, also negative.
@@ -228,7 +228,7 @@ def cut_window(picture: Picture, top: int, left: int, height: int, width: int) -
 
 
 @lru_cache(maxsize=512)
-def spread_weights(pixels: int, cells: int) -> Weights:
+def _spread_weights(pixels: int, cells: int) -> Weights:
     """Return the (cells, pixels) weights of MNIST's area accumulation along one axis.
 
     Each pixel is spread over the cells that it covers, its far edge drawn in by SPREAD. Pixels
@@ -253,7 +253,7 @@ def spread_weights(pixels: int, cells: int) -> Weights:
     return weights
 
 
-def cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weights:
+def _cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weights:
     """Return the (cells, pixels) weights that resample one axis bicubically.
 
     The cells divide the stretch from `start` to `start + length` (pixels). When they are larger
@@ -268,7 +268,7 @@ def cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weigh
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def resize_photo(photo: Picture, height: int, width: int) -> Picture:
+def _resize_photo(photo: Picture, height: int, width: int) -> Picture:
     """Resize an (H, W, ...) photo: area means along a side that shrinks, bilinear if it grows."""
     # One axis may shrink while the other grows, and OpenCV averages areas only if none grows.
     shrunk_height, shrunk_width = min(height, photo.shape[0]), min(width, photo.shape[1])
@@ -276,7 +276,7 @@ def resize_photo(photo: Picture, height: int, width: int) -> Picture:
     return np.asarray(cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
-def average_areas(
+def _average_areas(
     photo: Picture,
     factor: int,
     start: tuple[float, float],
@@ -303,7 +303,7 @@ def average_areas(
     return np.asarray(shrunk, np.uint8)
 
 
-def convert_channels(picture: Picture, channels: Literal[1, 3]) -> Picture:
+def _convert_channels(picture: Picture, channels: Literal[1, 3]) -> Picture:
     """Return a (H, W) or (H, W, 3) RGB picture as (H, W, channels); grey is Rec. 601 luma."""
     if channels == 1:
         grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)

@@ -33,7 +33,7 @@ def build_model(
             settings.model, shape, class_count, seed=0, learning_rate=rate, precision=precision
         )
         return model, []
-    function = load_function(root, *settings.own_model)
+    function = _load_function(root, *settings.own_model)
     name = f"train.model {settings.model}"
     model = building.build_own(
         function, name, shape, class_count, learning_rate=rate, precision=precision
@@ -41,7 +41,7 @@ def build_model(
     return model, []
 
 
-def load_function(root: Path, file: str, name: str) -> Callable[..., Any]:
+def _load_function(root: Path, file: str, name: str) -> Callable[..., Any]:
     """Return a function of the user's own file; DataError if there is none."""
     path = root / file
     if not path.is_file():

@@ -43,14 +43,14 @@ def load_plan(project: Project, params: Params, name: str) -> Plan:
     if plan.get("classes") != list(params.classes):
         raise DataError(f"{path} was made for other classes. Make it again with: prep plan")
     for file in (plan["tiles"], plan["split"], *plan["variants"], *filter(None, [plan["model"]])):
-        if not is_as_planned(project, file):
+        if not _is_as_planned(project, file):
             raise DataError(
                 f"{file['file']} has changed since {name} was planned. Plan again with: prep plan"
             )
     return plan
 
 
-def is_as_planned(project: Project, file: Plan) -> bool:
+def _is_as_planned(project: Project, file: Plan) -> bool:
     """Return whether a file that a plan names has the digest that it had then."""
     path = project.root / file["file"]
     return path.is_file() and digest_file(path) == file["sha256"]

@@ -96,11 +96,11 @@ def read_folds(project: Project, plan: Plan) -> list[Fold]:
         if "share" in plan:
             groups[name] = sys.intern(row["group"])
     if "share" in plan:
-        thin_training(project, plan, folds.values(), groups)
+        _thin_training(project, plan, folds.values(), groups)
     return [folds[number] for number in sorted(folds)]
 
 
-def thin_training(
+def _thin_training(
     project: Project, plan: Plan, folds: Iterable[Fold], groups: Mapping[str, str]
 ) -> None:
     """Leave only the plan's share of each fold's training ids; the other parts stay as they are.
@@ -129,7 +129,7 @@ def open_set(project: Project, plan: Plan, ids: set[str], memory_mb: int) -> Ite
 
     They are many when they take more than `memory_mb`.
     """
-    part, labels, names = find_tiles(project, plan, ids)
+    part, labels, names = _find_tiles(project, plan, ids)
     fits = count_bytes([part]) <= memory_mb * 10**6
     with open_images([part], in_memory=fits, scratch=project.output()) as images:
         yield Tiles(images, labels, names)
@@ -141,11 +141,11 @@ def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Itera
 
     If training and validation set together take more than `train.memory_mb`, both stay on the disk.
     """
-    part, labels, ids = find_tiles(project, plan, fold.ids["train"])
-    held, held_labels, held_ids = find_tiles(project, plan, fold.ids["val"])
-    variants = find_variants(project, plan, ids)
+    part, labels, ids = _find_tiles(project, plan, fold.ids["train"])
+    held, held_labels, held_ids = _find_tiles(project, plan, fold.ids["val"])
+    variants = _find_variants(project, plan, ids)
     if plan["variants_are"] == "online":
-        parts, fresh = [part], prepare_online(params, plan, variants, len(ids))
+        parts, fresh = [part], _prepare_online(params, plan, variants, len(ids))
     else:
         parts, fresh = [part, *(one.part for one in variants)], None
     shown = np.concatenate([np.arange(len(ids)), *(one.parents for one in variants)])
@@ -163,10 +163,10 @@ def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Itera
             fresh=fresh,
             shown=shown if fresh else None,
         )
-        yield balance_pool(pool, plan["balance"])
+        yield _balance_pool(pool, plan["balance"])
 
 
-def find_tiles(
+def _find_tiles(
     project: Project, plan: Plan, ids: set[str]
 ) -> tuple[Part, npt.NDArray[np.int16], npt.NDArray[np.object_]]:
     """Return where the tiles with the given ids are in tiles.h5, their labels and their ids."""
@@ -179,7 +179,7 @@ def find_tiles(
 
 
 @dataclass(frozen=True)
-class Variants:
+class _Variants:
     """Those variants of one file whose parents are trained on."""
 
     part: Part
@@ -187,7 +187,7 @@ class Variants:
     parameters: object  # of the op, as they were when the file was made
 
 
-def find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) -> list[Variants]:
+def _find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) -> list[_Variants]:
     """Return the variants of the originals with the given ids, a file at a time."""
     row_of = {name: row for row, name in enumerate(ids)}
     found = []
@@ -198,11 +198,11 @@ def find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) ->
             parents = np.fromiter((row_of.get(name, -1) for name in names), np.int64)
             rows = np.flatnonzero(parents >= 0)
             parameters = variants.made_by["parameters"]
-        found.append(Variants(Part(path, rows), parents[rows], parameters))
+        found.append(_Variants(Part(path, rows), parents[rows], parameters))
     return found
 
 
-def balance_pool(pool: Pool, method: str) -> Pool:
+def _balance_pool(pool: Pool, method: str) -> Pool:
     """Return the pool with classes weighted, or tiles of rare ones repeated: all count alike.
 
     A class's weight is N / (K x its tiles): over the pool the weights have a mean of 1.
@@ -233,7 +233,7 @@ def _repeat(pool: Pool, rows: npt.NDArray[np.int64]) -> Pool:
     return replace(pool, shown=shown, repeats=len(rows), fresh=fresh)
 
 
-def prepare_online(params: Params, plan: Plan, variants: list[Variants], originals: int) -> Fresh:
+def _prepare_online(params: Params, plan: Plan, variants: list[_Variants], originals: int) -> Fresh:
     """Return what to draw for each item; DataError where an op is no longer what was planned."""
     names = list(dict.fromkeys(file["op"] for file in plan["variants"]))
     op_of, copies = [np.full(originals, -1)], [np.zeros(originals, np.int64)]

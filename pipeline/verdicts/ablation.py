@@ -63,7 +63,7 @@ def compare_arms(
     results = [
         measure(arm, by_name.get(arm.control or ""), metric, number, labels, groups, classes)
         for arm in arms
-        for metric, number in list_measures(len(classes))
+        for metric, number in _list_measures(len(classes))
     ]
     judged = [r for r in results if r.estimate and (r.metric == "recall" or r.label == ALL)]
     verdicts = judge_family([r.estimate for r in judged if r.estimate], margin)
@@ -71,7 +71,7 @@ def compare_arms(
     return [Result(**{**vars(r), "verdict": by_result.get(id(r))}) for r in results]
 
 
-def list_measures(class_count: int) -> Iterator[tuple[Metric, int | None]]:
+def _list_measures(class_count: int) -> Iterator[tuple[Metric, int | None]]:
     """Yield what is measured of each arm: accuracy, then recall, precision and F1 by class."""
     yield "accuracy", None
     metrics: tuple[Metric, ...] = ("recall", "precision", "f1")

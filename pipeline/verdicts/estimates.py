@@ -149,7 +149,7 @@ def estimate_difference(differences: Floats, groups: npt.NDArray) -> Estimate:
         return Estimate(
             difference, None, None, None, None, seeds, pictures, len(sizes), reason=reason
         )
-    components = measure_components(totals, sizes)
+    components = _measure_components(totals, sizes)
     half = half_width(components, SIGNIFICANCE)
     return Estimate(
         difference=difference,
@@ -188,7 +188,7 @@ def _find_obstacle(totals: Floats) -> str:
     return ""
 
 
-def measure_components(totals: Floats, sizes: Floats) -> Components:
+def _measure_components(totals: Floats, sizes: Floats) -> Components:
     """Measure the variance's components from the sums by seed and group.
 
     totals: (S, G), S > 1; sizes: (G,) pictures in each group, G > 1. The formulas and their
@@ -345,7 +345,7 @@ def _name_verdict(estimate: Estimate, adjusted_p: float, margin: float) -> str:
 
 
 @dataclass(frozen=True)
-class McNemar:
+class _McNemar:
     """One run against one other: pictures only one of them got right, and McNemar's p.
 
     It describes these two runs. It says nothing about the experiment: another seed is
@@ -357,16 +357,16 @@ class McNemar:
     p: float
 
 
-def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_]) -> McNemar:
+def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_]) -> _McNemar:
     """Compare two runs by McNemar's exact test. control, arm: (N,), right or wrong."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     gained = int(np.sum(arm & ~control))
     lost = int(np.sum(control & ~arm))
     if gained + lost == 0:
-        return McNemar(0, 0, 1.0)
+        return _McNemar(0, 0, 1.0)
     table = [[int(np.sum(arm & control)), gained], [lost, int(np.sum(~arm & ~control))]]
-    return McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))
+    return _McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))
 
 
 def _count(number: int, noun: str) -> str:

@@ -54,9 +54,9 @@ def load_ablation(
     With `names` only these experiments are read; whose control is not among them has none.
     Raises DataError when scores are missing or belong to different splits.
     """
-    metrics = {name: read_metrics(project, name) for name in names or params.experiments}
-    check_comparable(metrics)
-    arms, ids, labels = read_arms(project, params, metrics)
+    metrics = {name: _read_metrics(project, name) for name in names or params.experiments}
+    _check_comparable(metrics)
+    arms, ids, labels = _read_arms(project, params, metrics)
     if against is not None:
         arms = [replace(arm, control=None if arm.name == against else against) for arm in arms]
     groups = read_groups(project)
@@ -73,11 +73,11 @@ def load_ablation(
         params.compare.margin / 100,
     )
     tables = widen(arms, results, params.classes)
-    reading = read_aloud(params, arms, results)
+    reading = _read_aloud(params, arms, results)
     return Ablation(arms, results, tables, reading, ids, labels)
 
 
-def read_metrics(project: Project, name: str) -> Metrics:
+def _read_metrics(project: Project, name: str) -> Metrics:
     """Return metrics.json of one experiment."""
     path = project.input("scores", name, "metrics.json")
     try:
@@ -88,7 +88,7 @@ def read_metrics(project: Project, name: str) -> Metrics:
         ) from error
 
 
-def check_comparable(metrics: dict[str, Metrics]) -> None:
+def _check_comparable(metrics: dict[str, Metrics]) -> None:
     """Raise DataError when experiments had different splits, classes or budgets."""
     (first, reference), *others = metrics.items()
     for name, other in others:
@@ -101,7 +101,7 @@ def check_comparable(metrics: dict[str, Metrics]) -> None:
                 )
 
 
-def read_arms(
+def _read_arms(
     project: Project, params: Params, metrics: dict[str, Metrics]
 ) -> tuple[list[Arm], list[str], npt.NDArray[np.int64]]:
     """Return the arms, and the ids and labels of the test pictures, in one order for all."""
@@ -147,7 +147,7 @@ def read_groups(project: Project) -> dict[str, str]:
     return {row["id"]: row["group"] for row in rows}
 
 
-def read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
+def _read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
     """Return the paragraph under the table."""
     accuracy = {r.experiment: r.mean or 0.0 for r in results if r.metric == "accuracy"}
     paragraph = explain(
@@ -163,10 +163,10 @@ def read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
         best=max(accuracy, key=lambda name: accuracy[name]),
     )
     controls = filter(None, map(params.explain_missing_control, accuracy))
-    return "\n".join([paragraph, *tell_failures(arms), *tell_unpaired(arms), *controls])
+    return "\n".join([paragraph, *_tell_failures(arms), *_tell_unpaired(arms), *controls])
 
 
-def tell_unpaired(arms: list[Arm]) -> Iterator[str]:
+def _tell_unpaired(arms: list[Arm]) -> Iterator[str]:
     """Yield a sentence for each experiment whose seeds are not all those of its control."""
     by_name = {arm.name: arm for arm in arms}
     for arm in arms:
@@ -178,7 +178,7 @@ def tell_unpaired(arms: list[Arm]) -> Iterator[str]:
             )
 
 
-def tell_failures(arms: list[Arm]) -> Iterator[str]:
+def _tell_failures(arms: list[Arm]) -> Iterator[str]:
     """Yield a sentence for each run whose loss stopped being a number."""
     for arm in arms:
         for run in arm.runs:

@@ -213,10 +213,10 @@ def _say_fewer(worth: Worth, pictures: float) -> str:
 
 def _extra(doublings: float, pictures: float) -> str:
     """Write how many pictures more or fewer so many doublings are, with two digits."""
-    return write_roughly(abs(pictures * (2**doublings - 1)))
+    return _write_roughly(abs(pictures * (2**doublings - 1)))
 
 
-def write_roughly(number: float) -> str:
+def _write_roughly(number: float) -> str:
     """Write a number with two digits that count."""
     digits = max(len(f"{number:.0f}") - 2, 0)
     return f"{round(number, -digits):,.0f}"
@@ -228,7 +228,7 @@ def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
     alone = need.seeds <= MOST_SEEDS or need.pictures <= most
     both = "" if alone else "too many"
     if need.both:
-        both = " and ".join(map(write_roughly, need.both))
+        both = " and ".join(map(_write_roughly, need.both))
     return (
         _say_number(need.seeds, MOST_SEEDS, seeds),
         _say_number(need.pictures, most, pictures),
@@ -239,4 +239,4 @@ def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
 def _say_number(number: float, most: float, now: int) -> str:
     if math.isinf(number):
         return "never"
-    return f"over {most:,.0f}" if number > most else f"{now:,} → {write_roughly(number)}"
+    return f"over {most:,.0f}" if number > most else f"{now:,} → {_write_roughly(number)}"

@@ -123,7 +123,7 @@ def measure_fall(curve: Curve, groups: npt.NDArray) -> Fall:
     """Measure how much a doubling of the training pictures takes off the errors."""
     if not _has_errors(curve.wrong):
         return Fall(math.nan, None, None, 0, False, "no errors are left that more could take off")
-    chosen, bent = choose_points(curve, groups)
+    chosen, bent = _choose_points(curve, groups)
     scale = float(curve.wrong[-1].mean())
     estimate = estimate_difference(scale * _fall_of_log(chosen), groups)
     points = len(chosen.pictures)
@@ -147,7 +147,7 @@ def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArr
         return _cannot_tell(fall.reason)
     if not _has_errors(np.stack([control, arm])):
         return _cannot_tell("it makes no errors any more, and the curve never gets there")
-    chosen, _ = choose_points(curve, groups)
+    chosen, _ = _choose_points(curve, groups)
     scale = float(control.mean())
     gain = scale * (_log_error(control) - _log_error(arm))
     rise = scale * _fall_of_log(chosen)
@@ -159,7 +159,7 @@ def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArr
     return Worth(best, _find_end(plausibility, best, -REACH), _find_end(plausibility, best, REACH))
 
 
-def choose_points(curve: Curve, groups: npt.NDArray) -> tuple[Curve, bool]:
+def _choose_points(curve: Curve, groups: npt.NDArray) -> tuple[Curve, bool]:
     """Return the points that the power law goes through, and whether the others bend away.
 
     Raises ValueError when there are fewer than two, or the pictures don't rise.
@@ -217,7 +217,7 @@ def find_need(estimate: Estimate, level: float, margin: float) -> Need:
     """
     if estimate.components is None:
         raise ValueError("there is no estimate of the variance to go by")
-    now = plausible_components(estimate.components)
+    now = _plausible_components(estimate.components)
 
     def settles(seeds: float, pictures: float) -> bool:
         scaled = [scale_components(parts, seeds / estimate.seeds, pictures) for parts in now]
@@ -268,7 +268,7 @@ def scale_components(components: Components, seeds: float, groups: float) -> Com
     )
 
 
-def plausible_components(components: Components) -> list[Components]:
+def _plausible_components(components: Components) -> list[Components]:
     """Return components as the true ones may be: NODES equally likely variances of the seeds."""
     from scipy.stats import chi2
 
