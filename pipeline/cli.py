@@ -14,7 +14,7 @@ from pipeline import __version__
 from pipeline.errors import DataError, explain
 
 
-class _Sections(typer.core.TyperGroup):
+class Sections(typer.core.TyperGroup):
     """A command whose help lists its own commands in sections.
 
     Typer's own way to do that loads Rich, which takes twice as long as all else.
@@ -33,7 +33,7 @@ class _Sections(typer.core.TyperGroup):
 
 app = typer.Typer(
     name="prep",
-    cls=_Sections,
+    cls=Sections,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -57,12 +57,12 @@ Jobs = Annotated[
 ]
 
 
-def _run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
+def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    _run(f"stages.{stage}", stage, stage, quiet, options)
+    run(f"stages.{stage}", stage, stage, quiet, options)
 
 
-def _run(
+def run(
     module: str,
     function: str,
     name: str,
@@ -95,7 +95,7 @@ def sample(quiet: Quiet = False) -> None:
 
     Example: `prep sample`
     """
-    _run_stage("sample", quiet)
+    run_stage("sample", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -108,7 +108,7 @@ def ingest(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep ingest`
     """
-    _run_stage("ingest", quiet, {"jobs": jobs})
+    run_stage("ingest", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -121,7 +121,7 @@ def segment(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep segment`
     """
-    _run_stage("segment", quiet, {"jobs": jobs})
+    run_stage("segment", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -134,7 +134,7 @@ def normalise(jobs: Jobs = None, quiet: Quiet = False) -> None:
 
     Example: `prep normalise`
     """
-    _run_stage("normalise", quiet, {"jobs": jobs})
+    run_stage("normalise", quiet, {"jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -147,7 +147,7 @@ def balance(quiet: Quiet = False) -> None:
 
     Example: `prep balance`
     """
-    _run_stage("balance", quiet)
+    run_stage("balance", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -159,7 +159,7 @@ def split(quiet: Quiet = False) -> None:
 
     Example: `prep split`
     """
-    _run_stage("split", quiet)
+    run_stage("split", quiet)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -178,7 +178,7 @@ def augment(
 
     Example: `prep augment --only flip --class cat`
     """
-    _run_stage("augment", quiet, {"only": only, "class_name": class_, "jobs": jobs})
+    run_stage("augment", quiet, {"only": only, "class_name": class_, "jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -190,7 +190,7 @@ def plan(quiet: Quiet = False) -> None:
 
     Example: `prep plan`
     """
-    _run_stage("plan", quiet)
+    run_stage("plan", quiet)
 
 
 Experiment = Annotated[
@@ -207,11 +207,11 @@ def train(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
     Example: `prep train --experiment flip`
     """
-    _run_stage("train", quiet, {"experiment": experiment})
+    run_stage("train", quiet, {"experiment": experiment})
 
 
 @app.command(rich_help_panel=ROAD)
-def _evaluate(
+def evaluate(
     experiment: Experiment = None,
     on: Annotated[
         Path | None,
@@ -230,7 +230,7 @@ def _evaluate(
 
     Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
     """
-    _run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
+    run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
 
 
 @app.command(rich_help_panel=ROAD)
@@ -266,7 +266,7 @@ def compare(
     """
     chosen = {"against": against, "metric": metric, "class_name": class_, "form": form}
     chosen["mcnemar"] = mcnemar
-    _run_stage("compare", quiet, chosen)
+    run_stage("compare", quiet, chosen)
 
 
 @app.command(rich_help_panel=ROAD)
@@ -278,7 +278,7 @@ def report(quiet: Quiet = False) -> None:
 
     Example: `prep report`
     """
-    _run_stage("report", quiet)
+    run_stage("report", quiet)
 
 
 @app.command(rich_help_panel=BY_HAND)
@@ -353,7 +353,7 @@ def sheet(
 
 
 @app.command(rich_help_panel=BY_HAND)
-def _predict(
+def predict(
     pictures: Annotated[
         list[Path], typer.Argument(metavar="PICTURE", help="Files, or folders of them.")
     ],
@@ -382,11 +382,11 @@ def _predict(
     Example: `prep predict photo.jpg --model flip`
     """
     options = {"pictures": pictures, "wanted": model, "layout": layout, "out": out}
-    _run("commands.predict", "predict", "predict", quiet, options)
+    run("commands.predict", "predict", "predict", quiet, options)
 
 
 @app.command(rich_help_panel=BY_HAND)
-def _show(
+def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any HDF5 file of the project.")],
     quiet: Quiet = False,
 ) -> None:
@@ -409,7 +409,7 @@ def _show(
 
 
 @app.command(rich_help_panel=BY_HAND)
-def _advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
+def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
     """Say what an op is worth in training pictures, and what would settle a "cannot tell".
 
     Reads the scores that are there. The worth needs a training-size curve, experiments without ops
@@ -419,11 +419,11 @@ def _advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
 
     Example: `prep advise --experiment flip`
     """
-    _run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
+    run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
 
 
 @app.command(rich_help_panel=BY_HAND)
-def _pretrain(
+def pretrain(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
     ],
@@ -446,11 +446,11 @@ def _pretrain(
     Example: `prep pretrain ~/mnist --steps 3000`
     """
     options = {"source": source, "steps": steps, "seed": seed, "out": out}
-    _run("commands.pretrain", "pretrain", "pretrain", quiet, options)
+    run("commands.pretrain", "pretrain", "pretrain", quiet, options)
 
 
 check = typer.Typer(
-    cls=_Sections,
+    cls=Sections,
     no_args_is_help=True,
     help="""Check that the project is what it says it is.
 
@@ -470,7 +470,7 @@ def lineage(quiet: Quiet = False) -> None:
 
     Example: `prep check lineage`
     """
-    _run("commands.check", "check_lineage", "check lineage", quiet)
+    run("commands.check", "check_lineage", "check lineage", quiet)
 
 
 @check.command()
@@ -485,7 +485,7 @@ def files(quiet: Quiet = False) -> None:
 
     Example: `prep check files`
     """
-    _run("commands.check", "check_files", "check files", quiet)
+    run("checks.files", "check_files", "check files", quiet)
 
 
 @check.command()
@@ -501,10 +501,10 @@ def labels(
 
     Example: `prep check labels --only flip`
     """
-    _run("commands.check", "check_labels", "check labels", quiet, {"only": only})
+    run("checks.labels", "check_labels", "check labels", quiet, {"only": only})
 
 
-def _print_version(wanted: bool) -> None:
+def print_version(wanted: bool) -> None:
     """Print the version and stop, if wanted."""
     if wanted:
         typer.echo(f"prep {__version__}")
@@ -512,9 +512,9 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _root(
+def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print it.")
     ] = False,
 ) -> None:
     """Hold what belongs to no command."""

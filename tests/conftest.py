@@ -1,5 +1,6 @@
 """Small projects to run stages and the command line on."""
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -82,3 +83,11 @@ def run_to(prep, last: str) -> None:
     for stage in DATA_STAGES[: DATA_STAGES.index(last) + 1]:
         code, _, errors = prep(stage)
         assert (code, errors) == (0, "")
+
+
+def digests(folder):
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import DATA_STAGES, run_to
-from test_kills import digests
+from conftest import DATA_STAGES, digests, run_to
 
 from pipeline.dataset.tables import COLUMNS, read_table
 

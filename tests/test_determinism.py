@@ -6,8 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import DATA_STAGES, draw_subject, run_to
-from test_kills import digests
+from conftest import DATA_STAGES, digests, draw_subject, run_to
 
 from pipeline.intake import images
 

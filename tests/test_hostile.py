@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import draw_subject, run_to, write_params
+from picture_files import COLOUR, GREY, HEIGHT, WIDTH, bombs, oriented, save
 from PIL import Image, ImageCms
-from test_images import COLOUR, GREY, HEIGHT, WIDTH, bombs, oriented, save
 
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images

@@ -3,7 +3,6 @@
 The short form of benchmarks/kills.py: here each stage dies at a rename, where most could go wrong.
 """
 
-import hashlib
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from conftest import DATA_STAGES
+from conftest import DATA_STAGES, digests
 
 pytestmark = [
     pytest.mark.slow,
@@ -61,14 +60,6 @@ if __name__ == "__main__":
     from pipeline.__main__ import main
     main()
 """
-
-
-def digests(folder):
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def run_stage(project, stage):

@@ -2,11 +2,9 @@
 
 import base64
 import io
-import struct
 import subprocess
 import sys
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -15,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from picture_files import COLOUR, GREY, HEIGHT, WIDTH, bombs, oriented, save, write_tiff
 from PIL import Image, ImageCms, TiffImagePlugin
 
 from pipeline.errors import DataError
@@ -28,10 +27,6 @@ from pipeline.intake.images import (
     perceptual_hash,
     recognise,
 )
-
-HEIGHT, WIDTH = 21, 34
-GREY = np.rint(np.linspace(0, 255, HEIGHT * WIDTH)).astype(np.uint8).reshape(HEIGHT, WIDTH)
-COLOUR = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
 
 # A red, green, blue and white quarter, 32 high and 48 wide, to be turned clockwise when shown
 # (irot, and orientation 6 in EXIF too, as phones write it).
@@ -48,39 +43,6 @@ HEIC = base64.b64decode(
     "IhG8SAT6lJ8MfDtb4gro0+nEi23IDPwlD4pP66/lgOVE7wIUiukoxNwN0USwAAAABkV4aWYAAE1NACoAAAAIAAEBEgAD"
     "AAAAAQAGAAAAAAAA"
 )
-
-
-def save(picture, kind, **options):
-    """The bytes of a picture file that PIL writes."""
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-TAGS = {
-    "subfile_type": 254, "width": 256, "height": 257, "bits": 258, "compression": 259,
-    "photometric": 262, "strip_offset": 273, "samples": 277, "rows_per_strip": 278,
-    "strip_bytes": 279, "extra_samples": 338,
-}  # fmt: skip
-
-
-def oriented(orientation):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return exif
-
-
-def write_tiff(pixels, *, height, width, bits, **more):
-    """An uncompressed grey TIFF of one strip, for what PIL does not write."""
-    tags = {
-        "subfile_type": 0, "width": width, "height": height, "bits": bits, "compression": 1,
-        "photometric": 1, "strip_offset": 8, "samples": 1, "rows_per_strip": height,
-        "strip_bytes": len(pixels), **more,
-    }  # fmt: skip
-    entries = b"".join(struct.pack("<HHII", TAGS[tag], 4, 1, value) for tag, value in tags.items())
-    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
-    return struct.pack("<4sI", b"II*\0", 8 + len(pixels)) + pixels + directory
 
 
 def without_palette(data):
@@ -527,32 +489,6 @@ def test_the_content_tells_the_format():
     assert {kind: recognise(save(COLOUR, kind)) for kind in kinds} == kinds
     assert recognise(HEIC) == "HEIC"
     assert recognise(save(GREY, "TIFF", big_tiff=True)) == "TIFF"
-
-
-def png_chunk(name, content):
-    check = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + check
-
-
-def bombs():
-    """Headers that promise 50,000 x 50,000 pixels (what the format allows, if that is less)."""
-    side = 50_000
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    rows = png_chunk(b"IDAT", zlib.compress(bytes(1000)))
-    yield "PNG", b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + rows + png_chunk(b"IEND", b"")
-    jpeg = save(COLOUR, "JPEG")
-    size = struct.pack(">HH", HEIGHT, WIDTH)
-    yield "JPEG", jpeg.replace(size, struct.pack(">HH", side, side), 1)
-    yield "TIFF", write_tiff(bytes(99), bits=8, height=side, width=side)
-    bmp = bytearray(save(COLOUR, "BMP"))
-    bmp[18:26] = struct.pack("<ii", side, side)
-    yield "BMP", bytes(bmp)
-    gif = bytearray(save(GREY, "GIF"))
-    gif[6:10] = struct.pack("<HH", side, side)
-    yield "GIF", bytes(gif)
-    webp = bytearray(save(COLOUR, "WEBP", exif=oriented(1)))
-    webp[24:30] = (side - 1).to_bytes(3, "little") * 2
-    yield "WebP", bytes(webp)
 
 
 @pytest.mark.parametrize("data", [pytest.param(data, id=kind) for kind, data in bombs()])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def train_from(seed):
 
 def test_importing_the_module_imports_no_framework_and_knows_the_models():
     code = (
-        "import sys; from pipeline.network import MODELS; print(*MODELS);"
+        "import sys; from pipeline.network.recipes import MODELS; print(*MODELS);"
         "assert not {'keras', 'tensorflow', 'jax', 'torch', 'pandas'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -522,11 +523,13 @@ def test_a_run_gives_the_same_numbers_alone_after_others_and_in_a_fresh_process(
     train_from(seed=0)
     second = train_from(seed=1)
     assert train_from(seed=1) == second
-    code = (
-        "import json; from tests.test_network import train_from; print(json.dumps(train_from(1)))"
-    )
+    code = "import json; from test_building import train_from; print(json.dumps(train_from(1)))"
     alone = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])},
     )
     assert json.loads(alone.stdout) == second
     assert alone.stderr == ""  # neither TensorFlow nor Keras has a word to say in the terminal
