@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import show, track, warn
+from pipeline.dataset.reading import read_first_variants, read_part
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError, nearest
 from pipeline.project import Project
 from pipeline.settings.params import Params
@@ -49,8 +49,7 @@ def check_labels(project: Project, params: Params, only: str | None = None) -> s
 
 def _read_originals(project: Project, most: int) -> tuple[Rows, list[str]]:
     """Return up to `most` training tiles of each class, evenly picked, and the classes."""
-    rows = read_table(project.input("split.csv"), COLUMNS["split"])
-    trained = {row["id"] for row in rows if row["split"] == "train"}
+    trained = read_part(project.input("split.csv"), "train")
     with open_dataset(project.input("tiles.h5")) as tiles:
         chosen = np.array([tile_id in trained for tile_id in tiles.ids], bool)
         labels = tiles.labels
@@ -69,7 +68,10 @@ def _find_in_op(
     One variant of each original counts: its copies are no further witnesses.
     """
     row_of = {tile_id: row for row, tile_id in enumerate(originals.ids)}
-    variants = [_read_first_copies(project, op, name, row_of) for name in params.classes]
+    variants = [
+        read_first_variants(project.require(project.variants_file(op, name)), row_of)
+        for name in params.classes
+    ]
     ids = np.concatenate([rows.ids for rows in variants])
     images = np.concatenate([rows.images for rows in variants])
     parents = np.array([row_of[name] for rows in variants for name in _parents_of(rows)], int)
@@ -77,17 +79,6 @@ def _find_in_op(
         (pair, [str(ids[row]) for row in pair.examples[:SHOWN]])
         for pair in find_resemblances(space, images, parents)
     ]
-
-
-def _read_first_copies(
-    project: Project, op: str, class_name: str, row_of: Mapping[str, int]
-) -> Rows:
-    """Return the first variant of each of the chosen originals of a class."""
-    path = project.require(project.variants_file(op, class_name))
-    with open_dataset(path) as variants:
-        parents, first = np.unique(variants.parents.astype(str), return_index=True)
-        rows = [row for parent, row in zip(parents, first, strict=True) if parent in row_of]
-        return variants.read(np.sort(np.array(rows, int)))
 
 
 def _parents_of(variants: Rows) -> Sequence[str]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.checks import crossings
+from pipeline.dataset.reading import scan_split
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import read_windows
-from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.project import Project
 from pipeline.settings.params import Params
 
@@ -52,17 +52,17 @@ def find_leaks(project: Project, params: Params) -> list[str]:
     return [*leaks, *_find_stray_variants(project, params, _name_trained(folds, texts))]
 
 
-def _read_members(split: Path, known: Iterable[str]) -> tuple[dict[str, _Members], _Texts]:
+def _read_members(split: Path, known: Iterable[str]) -> tuple[dict[int, _Members], _Texts]:
     """Return the rows of split.csv by fold, and what their numbers stand for."""
-    folds: dict[str, _Members] = {}
+    folds: dict[int, _Members] = {}
     ids: Numbers = {tile_id: number for number, tile_id in enumerate(known)}
     groups: Numbers = {}
     parts: Numbers = {}
-    for row in scan_table(split, COLUMNS["split"]):
-        members = folds.setdefault(row["fold"], _Members())
-        members.ids.append(ids.setdefault(row["id"], len(ids)))
-        members.groups.append(groups.setdefault(row["group"], len(groups)))
-        members.parts.append(parts.setdefault(row["split"], len(parts)))
+    for row in scan_split(split):
+        members = folds.setdefault(row.fold, _Members())
+        members.ids.append(ids.setdefault(row.id, len(ids)))
+        members.groups.append(groups.setdefault(row.group, len(groups)))
+        members.parts.append(parts.setdefault(row.part, len(parts)))
     return folds, _Texts(list(ids), list(groups), list(parts))
 
 
@@ -82,7 +82,7 @@ def _find_leaks_of_fold(
     yield from crossings.find_same_pictures(digests, known)
 
 
-def _name_trained(folds: Mapping[str, _Members], texts: _Texts) -> set[str]:
+def _name_trained(folds: Mapping[int, _Members], texts: _Texts) -> set[str]:
     """Return the ids of the tiles that some fold trains on."""
     return {
         texts.ids[number]

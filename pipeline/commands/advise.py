@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import say, show
+from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Experiment, Params, write_plain
 from pipeline.training.plans import choose_experiments
 from pipeline.verdicts.ablation import Arm, Result
 from pipeline.verdicts.estimates import CANNOT_TELL, NO_VERDICT, find_level
-from pipeline.verdicts.results import Ablation, list_scored, load_ablation, read_groups
+from pipeline.verdicts.results import Ablation, list_scored, load_ablation
 from pipeline.verdicts.wording import say_numbers, say_worth
 from pipeline.verdicts.worth import (
     MOST_SEEDS,
@@ -48,7 +49,7 @@ def advise(project: Project, params: Params, experiment: str | None = None) -> s
             "(or everything with: dvc repro)"
         )
     ablation = load_ablation(project, params, names=scored)
-    group_of = read_groups(project)
+    group_of = read_groups(project.input("split.csv"))
     groups = np.unique([group_of[name] for name in ablation.ids], return_inverse=True)[1]
     if unscored := [name for name in params.experiments if name not in scored]:
         say(f"No scores yet, so left out: {', '.join(unscored)}. Make them with: dvc repro\n")

@@ -1,13 +1,44 @@
-"""TODO pipeline/dataset/reading.py."""
+"""The dataset as the road made it, read back: the tiles, who trains on which, and their variants.
 
-from collections.abc import Iterator, Sequence
+split.csv is parsed here and nowhere else on the road (`prep check files` judges its lines one by
+one). Its first fold has the number 0.
+"""
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.errors import DataError
 from pipeline.project import Project
+
+Part = Literal["train", "val", "test"]
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+FIRST_FOLD = 0
+
+
+class Member(NamedTuple):
+    """A row of split.csv: which part of a fold a tile belongs to."""
+
+    id: str
+    part: Part
+    fold: int
+    group: str
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The parts of one fold, named only."""
+
+    number: int
+    ids: dict[Part, set[str]]
 
 
 @contextmanager
@@ -27,3 +58,48 @@ def open_tiles(project: Project, classes: Sequence[str]) -> Iterator[DatasetFile
                 f"which there is no class. Delete the file and run: dvc repro"
             )
         yield tiles
+
+
+def scan_split(path: Path) -> Iterator[Member]:
+    """Yield the rows of a split.csv; raises DataError for one that is none."""
+    part_of = {name: name for name in PARTS}
+    for row in scan_table(path, COLUMNS["split"]):
+        part = part_of.get(row["split"])  # type: ignore[call-overload]  # any text may stand there
+        if part is None or not row["fold"].isdecimal():
+            raise DataError(
+                f"{path}: '{row['id']}' is in part '{row['split']}' of fold '{row['fold']}', which "
+                f"is none of {', '.join(PARTS)} of a number. Make it again with: prep split"
+            )
+        # One text for all folds and all columns: there may be millions of rows.
+        yield Member(sys.intern(row["id"]), part, int(row["fold"]), sys.intern(row["group"]))
+
+
+def read_folds(path: Path) -> list[Fold]:
+    """Return the folds of a split.csv, by number."""
+    folds: dict[int, Fold] = {}
+    for row in scan_split(path):
+        fold = folds.setdefault(row.fold, Fold(row.fold, {part: set() for part in PARTS}))
+        fold.ids[row.part].add(row.id)
+    return [folds[number] for number in sorted(folds)]
+
+
+def read_part(path: Path, part: Part, fold: int | None = None) -> dict[str, str]:
+    """Return the ids of one part of a fold, or of any (None), each with its group."""
+    return {
+        row.id: row.group
+        for row in scan_split(path)
+        if row.part == part and fold in (None, row.fold)
+    }
+
+
+def read_groups(path: Path) -> dict[str, str]:
+    """Return the group of each tile of a split.csv, by id."""
+    return {row.id: row.group for row in scan_split(path)}
+
+
+def read_first_variants(path: Path, parents: Collection[str]) -> Rows:
+    """Return the first variant of each of the given originals that a file has, in its order."""
+    with open_dataset(path) as variants:
+        names, first = np.unique(variants.parents.astype(str), return_index=True)
+        rows = [row for name, row in zip(names, first, strict=True) if name in parents]
+        return variants.read(np.sort(np.array(rows, int)))

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dataset.reading import FIRST_FOLD, read_part
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError, nearest
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import IdxPair, pair_files
@@ -43,8 +43,7 @@ def read_outside(path: Path, part: Part) -> Outside:
     with open_dataset(path) as tiles:
         chosen = tiles.labels >= 0
         if path.with_name("split.csv").is_file():
-            rows = read_table(path.with_name("split.csv"), COLUMNS["split"])
-            wanted = {row["id"] for row in rows if (row["split"], row["fold"]) == (part, "0")}
+            wanted = read_part(path.with_name("split.csv"), part, FIRST_FOLD)
             chosen &= np.array([tile_id in wanted for tile_id in tiles.ids], bool)
         found = tiles.read(np.flatnonzero(chosen))
         if (found.labels >= len(tiles.classes)).any():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.dataset.reading import read_folds
 from pipeline.dataset.store import DatasetFile
 from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.errors import DataError
@@ -86,19 +87,18 @@ def _count_steps(
     files = {(row["source"], row["member"]): row["label"] for row in reversed(catalogue)}
     balanced = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     label = {row["id"]: row["label"] for row in balanced}
-    split = read_table(project.input("split.csv"), COLUMNS["split"])
-    part = {row["id"]: row["split"] for row in split if row["fold"] == "0"}
-    folds = len({row["fold"] for row in split})
-    of = f" (fold 1 of {folds})" if folds > 1 else ""
+    folds = read_folds(project.input("split.csv"))
+    part = folds[0].ids
+    of = f" (fold 1 of {len(folds)})" if len(folds) > 1 else ""
     steps = {
         "files found": files.values(),
         "pages and pictures in them": _labels_of(catalogue),
         "pages and pictures used": _labels_of(used),
         "subjects found on them": _labels_of(boxes),
         "balanced": label.values(),
-        f"for training{of}": (label[name] for name in part if part[name] == "train"),
-        f"for validation{of}": (label[name] for name in part if part[name] == "val"),
-        f"for the test{of}": (label[name] for name in part if part[name] == "test"),
+        f"for training{of}": (label[name] for name in part["train"]),
+        f"for validation{of}": (label[name] for name in part["val"]),
+        f"for the test{of}": (label[name] for name in part["test"]),
     }
     return [_Step(name, count(labels, params.classes)) for name, labels in steps.items()]
 

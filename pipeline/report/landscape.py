@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.store import DatasetFile, open_dataset
-from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.dataset.reading import FIRST_FOLD, read_first_variants, read_part
+from pipeline.dataset.store import DatasetFile
 from pipeline.project import Project
 from pipeline.report.charts import place_points
 from pipeline.report.figures import Figure, Pixels, embed
@@ -98,8 +98,7 @@ class _Part:
 
 def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[_Part]:
     """Yield evenly picked training tiles of each class, and the first variant of each op."""
-    split = read_table(project.input("split.csv"), COLUMNS["split"])
-    training = {row["id"] for row in split if row["split"] == "train" and row["fold"] == "0"}
+    training = read_part(project.input("split.csv"), "train", FIRST_FOLD)
     trained = np.array([name in training for name in tiles.ids], bool)
     ids, labels = tiles.ids, tiles.labels
     for number, name in enumerate(params.classes):
@@ -120,13 +119,9 @@ def _read_variants(
     path = project.variants_file(op, class_name)
     if not path.exists():
         return
-    with open_dataset(path) as variants:
-        parents, first = np.unique(variants.parents, return_index=True)
-        rows = [row for parent, row in zip(parents, first, strict=True) if parent in place]
-        if rows:
-            found = variants.read(np.array(rows))
-            assert found.parents is not None
-            yield _Part(found.images, label, op_number, [place[name] for name in found.parents])
+    found = read_first_variants(path, place)
+    if found.parents is not None and len(found):
+        yield _Part(found.images, label, op_number, [place[name] for name in found.parents])
 
 
 def _join(parts: list[_Part], tiles: DatasetFile) -> _Sample:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.dataset.reading import FIRST_FOLD, read_part
 from pipeline.network import asking, saving
 from pipeline.project import Project
 from pipeline.report.answers import Pictures
@@ -82,8 +82,7 @@ def _choose_seed(
 
     With cross-validation only the pictures that the first fold tests.
     """
-    split = read_table(project.input("split.csv"), COLUMNS["split"])
-    tested = {row["id"] for row in split if row["split"] == "test" and row["fold"] == "0"}
+    tested = read_part(project.input("split.csv"), "test", FIRST_FOLD)
     shared = [seed for seed in arm.seeds if seed in control.seeds]
     if not shared:
         return None, Changes([], [])

@@ -19,9 +19,8 @@ import numpy.typing as npt
 from pipeline.augmentation import recipes
 from pipeline.augmentation.recipes import Op
 from pipeline.console import track
-from pipeline.dataset.reading import open_tiles
+from pipeline.dataset.reading import open_tiles, read_part
 from pipeline.dataset.store import DatasetFile, open_dataset
-from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.dataset.writing import DatasetWriter, Room, create_dataset
 from pipeline.errors import DataError
 from pipeline.parallel import map_in_order
@@ -65,7 +64,7 @@ def augment(
     """Write the variants of each op (or `only` one) of each class (or one)."""
     chosen_ops = choose(only, params.augment, "op", "augment")
     classes = choose(class_name, {name: name for name in params.classes}, "class", "classes")
-    groups = _training_groups(project)
+    groups = read_part(project.input("split.csv"), "train")
     with open_tiles(project, params.classes) as tiles:
         parents = _find_parents(tiles, groups, classes)
         for op in chosen_ops:
@@ -77,12 +76,6 @@ def augment(
     count = used * sum(op.copies for op in chosen_ops)
     where = f"{files} file{'s' * (files != 1)} under processed/augmented"
     return f"{count:,} variants in {where}, from {used:,} tiles"
-
-
-def _training_groups(project: Project) -> dict[str, str]:
-    """Return the group of each tile that some run trains on, by id."""
-    rows = scan_table(project.input("split.csv"), COLUMNS["split"])
-    return {row["id"]: row["group"] for row in rows if row["split"] == "train"}
 
 
 def _find_parents(

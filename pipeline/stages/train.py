@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.atomic import remove_at_once, remove_left_over, whole_folder
 from pipeline.checks.leaks import find_leaks
 from pipeline.console import progress, warn
+from pipeline.dataset.reading import Fold
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
 from pipeline.network import asking, backend, building, fitting, saving
@@ -26,7 +27,7 @@ from pipeline.training.plans import (
     digest_inputs,
     load_plan,
 )
-from pipeline.training.pool import Fold, Pool, open_pool, read_folds
+from pipeline.training.pool import Pool, open_pool, read_folds
 from pipeline.training.runs import digest_files, read_run
 from pipeline.training.schedule import Schedule
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dataset import reading
+from pipeline.dataset.reading import Fold
 from pipeline.dataset.splits import choose_share
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import ImageSource, Part, count_bytes, open_images
-from pipeline.dataset.tables import COLUMNS, scan_table
 from pipeline.errors import DataError
 from pipeline.network.backend import Batch
 from pipeline.project import Project
@@ -36,14 +37,6 @@ class Tiles:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-
-@dataclass(frozen=True)
-class Fold:
-    """The parts of one fold, named only: `open_pool` and `open_set` read them."""
-
-    number: int
-    ids: dict[str, set[str]]  # of train, val and test
 
 
 @dataclass(frozen=True)
@@ -87,17 +80,11 @@ class Pool:
 
 def read_folds(project: Project, plan: Plan) -> list[Fold]:
     """Return the folds of the split that the plan names, thinned to its share if it has one."""
-    folds: dict[int, Fold] = {}
-    groups: dict[str, str] = {}
-    for row in scan_table(project.root / plan["split"]["file"], COLUMNS["split"]):
-        number, name = int(row["fold"]), sys.intern(row["id"])  # one text for all folds
-        fold = folds.setdefault(number, Fold(number, {"train": set(), "val": set(), "test": set()}))
-        fold.ids[row["split"]].add(name)
-        if "share" in plan:
-            groups[name] = sys.intern(row["group"])
+    split = project.root / plan["split"]["file"]
+    folds = reading.read_folds(split)
     if "share" in plan:
-        _thin_training(project, plan, folds.values(), groups)
-    return [folds[number] for number in sorted(folds)]
+        _thin_training(project, plan, folds, reading.read_groups(split))
+    return folds
 
 
 def _thin_training(

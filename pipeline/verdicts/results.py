@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
@@ -59,7 +59,7 @@ def load_ablation(
     arms, ids, labels = _read_arms(project, params, metrics)
     if against is not None:
         arms = [replace(arm, control=None if arm.name == against else against) for arm in arms]
-    groups = read_groups(project)
+    groups = read_groups(project.input("split.csv"))
     if not groups.keys() >= set(ids):
         raise DataError(
             "The scores are of test pictures that processed/split.csv no longer has. Bring "
@@ -139,12 +139,6 @@ def read_confidence(project: Project, arm: Arm, ids: list[str]) -> npt.NDArray[n
     shares = rows[[f"p{number}" for number in range(len(arm.runs[0]["classes"]))]].max(axis=1)
     table = rows.assign(share=shares).pivot(index="seed", columns="id", values="share")
     return table.loc[list(arm.seeds), ids].to_numpy()
-
-
-def read_groups(project: Project) -> dict[str, str]:
-    """Return the group of each tile, by id."""
-    rows = read_table(project.input("split.csv"), COLUMNS["split"])
-    return {row["id"]: row["group"] for row in rows}
 
 
 def _read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
