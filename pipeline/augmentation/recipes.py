@@ -73,7 +73,7 @@ CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class _Flip:
+class Flip:
     """Mirror the image: horizontal swaps left and right, vertical top and bottom."""
 
     drawn: ClassVar[tuple[str, ...]] = ()
@@ -87,7 +87,7 @@ class _Flip:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class _Sampled:
+class Sampled:
     """The settings of every warp that looks between the pixels and past the border."""
 
     border: warps.Border = "constant"  # what comes in from outside
@@ -101,7 +101,7 @@ class _Sampled:
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class _Rotate(_Sampled):
+class Rotate(Sampled):
     """Turn the image about its centre."""
 
     drawn: ClassVar[tuple[str, ...]] = ("degrees",)
@@ -113,7 +113,7 @@ class _Rotate(_Sampled):
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class _Shift(_Sampled):
+class Shift(Sampled):
     """Move the image's content."""
 
     drawn: ClassVar[tuple[str, ...]] = ("x", "y")
@@ -130,7 +130,7 @@ class _Shift(_Sampled):
 
 
 @dataclass(frozen=True, kw_only=True, config=CHECKED)
-class _Zoom(_Sampled):
+class Zoom(Sampled):
     """Enlarge or shrink the image's content about its centre."""
 
     drawn: ClassVar[tuple[str, ...]] = ("factor",)
@@ -200,13 +200,13 @@ class Albumentation:
         return result.reshape(image.shape)
 
 
-Step = _Flip | _Rotate | _Shift | _Zoom | Duplicate | Albumentation
+Step = Flip | Rotate | Shift | Zoom | Duplicate | Albumentation
 
 TRANSFORMS: dict[str, type[Any]] = {
-    "flip": _Flip,
-    "rotate": _Rotate,
-    "shift": _Shift,
-    "zoom": _Zoom,
+    "flip": Flip,
+    "rotate": Rotate,
+    "shift": Shift,
+    "zoom": Zoom,
     "duplicate": Duplicate,
 }
 

@@ -27,7 +27,7 @@ MOST_OF_ALL = 3000
 SHOWN = 3  # examples in a row of the table, pairs in a warning
 
 
-def _check_labels(project: Project, params: Params, only: str | None = None) -> str:
+def check_labels(project: Project, params: Params, only: str | None = None) -> str:
     """Show and warn where an op (or `only` one) makes a class look like another."""
     if only is not None and only not in params.augment:
         raise DataError(

@@ -6,7 +6,7 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 
 
-def _check_lineage(project: Project, params: Params) -> str:
+def check_lineage(project: Project, params: Params) -> str:
     """Prove that nothing crosses the split; raises DataError naming what does."""
     leaks = find_leaks(project, params)
     if leaks:
