@@ -40,6 +40,11 @@ def find_nearest(word: str, known: Iterable[str]) -> str:
     return by_lower[close[0]] if close else ""
 
 
+def count_things(number: int, noun: str) -> str:
+    """Return '1 file' or '1,200 files': a number as a sentence says it, of what takes an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def shorten(text: str, most: int = 100) -> str:
     """Return a value as a message may quote it: one line, of no more characters than that."""
     line = " ".join(text.split())
@@ -68,5 +73,6 @@ def explain(error: OSError) -> str:
         return "the folder that you are in is not there any more. Go to your project's folder"
     if error.errno == errno.ENOENT:
         made = "processed" in PurePath(path).parts
-        return f"there is no {path}" + " any more. Bring all up to date with: dvc repro" * made
+        remedy = " any more. Bring all up to date with: dvc repro" if made else ""
+        return f"there is no {path}{remedy}"
     return f"{path or 'something'} can't be read or written ({reason})"

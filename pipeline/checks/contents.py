@@ -46,7 +46,8 @@ def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]
             found = next(reader, [])
             missing = [name for name in columns if name not in found]
             if missing:
-                raise DataError(f"it lacks the column{'s'[: len(missing) > 1]} {_name(missing)}")
+                noun = "column" if len(missing) == 1 else "columns"
+                raise DataError(f"it lacks the {noun} {_name(missing)}")
             for cells in reader:
                 line = reader.line_num
                 if len(cells) != len(found):

@@ -1,9 +1,11 @@
-"""TODO pipeline/checks/files.py."""
+"""prep check files: is every file under processed/ as it was made, and do all of them agree?
+
+`files` are the MD5s of what is there now, by path from the project's root, with '/'. What a file
+says is examined without dvc.lock too; its bytes can only be compared with what that recorded.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-
-import yaml
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import Fault, stage_of, tell_faults
@@ -16,10 +18,11 @@ from pipeline.checks.records import (
     find_stale,
     list_files,
     read_lock,
+    read_yaml,
 )
 from pipeline.checks.road import tell_differences
 from pipeline.console import track, warn
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
 
@@ -37,7 +40,7 @@ def check_files(project: Project, params: Params) -> str:
     stale: set[str] = set()
     if lock and files:
         lock = _forget_dropped(lock, params, files)
-        settings = yaml.safe_load(project.params_file.read_text(encoding="utf-8"))
+        settings = read_yaml(project.params_file)
         stale = find_stale(lock, files, settings)
         # A training that goes on has new runs already; what they are is told by their own digests.
         trained = {name for name in stale if name.startswith("train@")}
@@ -57,7 +60,7 @@ def check_files(project: Project, params: Params) -> str:
             "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
         )
     checked = sum(any(_is_at(name, path) for path in recorded) for name in files)
-    whole = f"{len(files):,} file{'s' * (len(files) != 1)}" if files else "no file"
+    whole = count_things(len(files), "file") if files else "no file"
     return (
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
         f"{sources}"

@@ -1,4 +1,8 @@
-"""TODO pipeline/checks/labels.py."""
+"""prep check labels: does an op turn one class into another? The originals beside their variants.
+
+`found` holds for each op the pairs of classes that it brings nearer to each other, worst first,
+each with the ids of some variants that show it. What a likeness is, `pipeline.tiles.likeness` says.
+"""
 
 from collections.abc import Mapping, Sequence
 
