@@ -1,4 +1,14 @@
-"""TODO pipeline/forms/code.py."""
+"""What a form's page says of itself: its description as text, as a QR code, and its markers.
+
+The text is four lines, and the last proves the others (CRC-32 in base64):
+
+    prep1 a4 10x8 row 1/1 k3f9d2        layout's version, paper, grid, order, page, set of pages
+    Ada Lovelace                        the writer, '' where the name is left to fill in
+    0<US>9                              the page's classes, runs of characters shortened
+    5sCN7w
+
+Modules of a code or marker are bool (N, N), True where black, without the white around them.
+"""
 
 import base64
 import zlib

@@ -1,4 +1,4 @@
-"""The printable form: one description of the page from which it is both drawn and read.
+"""The printable form: the one description of its page from which it is both drawn and read.
 
 Lengths are millimetres from the page's top left corner, x to the right and y down. A square or
 box is `x0, y0, x1, y1`. Nothing here knows about pixels or PDF.
@@ -11,7 +11,8 @@ box is `x0, y0, x1, y1`. Nothing here knows about pixels or PDF.
     marker  code      marker              marker       the same QR code twice
 
 A marker's number tells the version of this layout, the paper and the marker's place; the code
-tells the rest as a few lines of text, closed by a checksum. Both are all that a reader needs.
+(`pipeline.forms.code`) tells the rest. Whoever changes a length here raises VERSION, since forms
+that are printed already are read by it.
 """
 
 from dataclasses import dataclass
@@ -29,8 +30,8 @@ PAPERS: dict[str, tuple[float, float]] = {"a4": (210.0, 297.0), "letter": (215.9
 PAGE_MARGIN = 8.0
 MARKER_SIDE = 10.0
 MARKERS = 8
-_IDS_A_VERSION = 16
-CODE_SIDE = 28.0
+_IDS_A_VERSION = 16  # the eight markers of two papers
+CODE_SIDE = 28.0  # LARGEST_CODE modules of half a millimetre
 LINE_WIDTH = 0.35
 SMALLEST_BOX = 6.0
 LARGEST_BOX = 40.0

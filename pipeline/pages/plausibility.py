@@ -23,7 +23,7 @@ DARK = 64  # coverage from which a pixel is not paper
 CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
 EVEN, UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
 CROWD = 60  # with fewer letters to compare, doubles may be chance
-MOST = 400  # letters compared
+MOST = 400  # letters compared, each with each: the work grows with the square
 TILE = 24  # pixels: the side at which they are compared
 # In simulation a hand that repeats one glyph 150 times to 3 % of its height and 5 % of its slant
 # gives 4 % of letters with two doubles; the hands that we have vary two to three times as much.
@@ -64,7 +64,7 @@ def mark_writing(writing: Writing) -> Mask:
 
 def measure_clutter(writing: Writing, inked: Mask, paper: Mask) -> float:
     """Measure the share of the paper that is dark though no glyph is near."""
-    reach = 2 * int(writing.stroke / 2 + 3) + 1
+    reach = 2 * int(writing.stroke / 2 + 3) + 1  # half a stroke, and three of soft edge
     near = cv2.dilate(inked.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
     clutter = paper & (writing.coverage >= DARK) & ~near
     return np.count_nonzero(clutter) / np.count_nonzero(paper)
@@ -89,7 +89,7 @@ def _measure_doubles(writing: Writing) -> float:
     """
     boxes = pieces.boxes_of(writing.pieces, writing.groups)
     sizes = boxes[:, 2:] - boxes[:, :2]
-    shaped = np.flatnonzero(sizes.max(axis=1) < 2.2 * sizes.min(axis=1))
+    shaped = np.flatnonzero(sizes.max(axis=1) < 2.2 * sizes.min(axis=1))  # not slim as a stroke
     if len(shaped) < CROWD:
         return 0.0
     chosen = shaped[np.linspace(0, len(shaped) - 1, min(MOST, len(shaped))).astype(int)]
@@ -99,6 +99,7 @@ def _measure_doubles(writing: Writing) -> float:
         for index in chosen
     ]
     alike = correlate(tiles) > ALIKE
+    # Stretched to one size all is alike that differs in size only: a print is of one size.
     apart = np.abs(sizes[chosen, None] - sizes[chosen])
     alike &= (apart <= np.maximum(1, 0.05 * sizes[chosen])).all(axis=2)
     return float(np.mean(alike.sum(axis=1) >= 3))  # each is alike itself

@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 SHEET = (148.0, 105.0)  # height and width: A6, a postcard
-FIRST_ROW, ROW_PITCH = 12.0, 13.7
+FIRST_ROW, ROW_PITCH = 12.0, 13.7  # mm to a row's middle: ten rows and 12.7 mm below the last
 BLOCKS = 8  # along a digit's side
 MARGIN = 1  # blocks of paper around a digit, so that a stroke may end at its edge
 FINE = 4  # bitmap pixels along a block's side
@@ -27,7 +27,7 @@ VISIBLE = 0.1  # coverage from which ink counts as seen
 
 
 @dataclass(frozen=True)
-class _Page:
+class _RenderedPage:
     """A rendered page and the truth about it.
 
     pixels: uint8 (H, W, 3) RGB. boxes: (n, 4) x0, y0, x1, y1 in pixels, x1 and y1 exclusive,
@@ -72,7 +72,9 @@ def deal_pages(labels: npt.ArrayLike, seed: int) -> list[list[list[int]]]:
     ]
 
 
-def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200) -> _Page:
+def render_page(
+    rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200
+) -> _RenderedPage:
     """Write rows of digits on a sheet, by one hand with one pen, and scan it a little askew.
 
     rows: for each row its digits, (8, 8) of 0 to 16 each; up to ten rows of up to two. dpi:
@@ -91,7 +93,9 @@ def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 2
         _draw_digit(coverage, surface, placement, skew, dpi)
         for surface, placement in zip(surfaces, placements, strict=True)
     ]
-    return _Page(_colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels)
+    return _RenderedPage(
+        _colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels
+    )
 
 
 def trace_strokes(digits: Floats) -> Floats:
@@ -107,6 +111,7 @@ def trace_strokes(digits: Floats) -> Floats:
     enlarge = _spline_weights(blocks * FINE, blocks)
     blur = np.linalg.matrix_power(_spline_weights(blocks * FINE, blocks * FINE), 4)
     surfaces = enlarge @ wanted @ enlarge.T
+    # Soft at first, or a surface that lies wholly on one side of the cut would hardly move.
     for steepness in np.linspace(2, STEEPNESS, 40):
         ink = cut_surface(surfaces, steepness)
         counted = ink.reshape(-1, blocks, FINE, blocks, FINE).mean(axis=(2, 4))
@@ -139,7 +144,7 @@ def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Pla
     for row, length in enumerate(lengths):
         x = 0.0
         for _ in range(length):
-            x += rng.uniform(17, 44)
+            x += rng.uniform(17, 44)  # at most two a row: within 88 of the sheet's 105 mm
             placements.append(
                 _Placement(
                     x=x,

@@ -25,9 +25,11 @@ def find_rows(boxes: Boxes, height: float) -> Numbers:
     levels: list[float] = []
     for index in np.argsort(boxes[:, 0]):
         away = np.abs(np.array(levels) - middles[index])
+        # Half a glyph's height is free between the rows (docs/pages.md): the next one is 1.5 away.
         if len(rows) and away.min() < 0.6 * height:
             nearest = int(np.argmin(away))
             rows[nearest].append(int(index))
+            # Of three, so that one that hangs below its line (a g, a p) does not bend the row much.
             levels[nearest] = float(middles[rows[nearest][-3:]].mean())
         else:
             rows.append([int(index)])
