@@ -197,7 +197,7 @@ class Albumentation:
                 f"{self.transform} made {result.dtype} {result.shape} of {image.dtype} "
                 f"{image.shape}; an op has to keep the size and the type"
             )
-        return result.reshape(image.shape)
+        return np.asarray(result.reshape(image.shape))
 
 
 Step = Flip | Rotate | Shift | Zoom | Duplicate | Albumentation
@@ -252,7 +252,7 @@ def draw(op: Op, seed: int, ids: Sequence[str], copy: int) -> Draws:
     ranges = np.array([getattr(step, name) for step in op.steps for name in step.drawn])
     low, high = ranges.reshape(-1, 2).T
     uniform = _draw_uniform([int(seed), op.name, int(copy)], ids, len(low))
-    return np.clip(low + (high - low) * uniform, low, high)
+    return np.asarray(np.clip(low + (high - low) * uniform, low, high))
 
 
 def apply(op: Op, images: Images, draws: Draws) -> Images:

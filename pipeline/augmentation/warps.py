@@ -224,7 +224,8 @@ def _one_per_channel(fill: Fill, channels: int) -> list[float]:
         )
     if not ((levels >= 0) & (levels <= 255)).all():
         raise ValueError(f"fill must be within 0..255, got {fill}")
-    return np.broadcast_to(levels, (channels,)).tolist()
+    one_each: list[float] = np.broadcast_to(levels, (channels,)).tolist()
+    return one_each
 
 
 def _look_up(known: dict[str, int], name: str, argument: str) -> int:

@@ -141,4 +141,4 @@ def _encode(text: str, level: int) -> npt.NDArray[np.bool_] | None:
 def draw_marker(number: int) -> npt.NDArray[np.bool_]:
     """Return a marker's modules, (8, 8), True where black."""
     dictionary = cv2.aruco.getPredefinedDictionary(MARKER_DICTIONARY)
-    return np.asarray(cv2.aruco.generateImageMarker(dictionary, number, 8)) == 0
+    return np.asarray(cv2.aruco.generateImageMarker(dictionary, number, 8) == 0)

@@ -117,7 +117,7 @@ class _Ink:
     @cached_property
     def owner(self) -> npt.NDArray[np.intp]:
         """The box that holds most of each piece."""
-        return self.shares.argmax(axis=1)
+        return np.asarray(self.shares.argmax(axis=1))
 
 
 def read_form(picture: Grey) -> ReadForm:
@@ -283,7 +283,7 @@ def _find_zones(form: Form, places: list[_Place]) -> npt.NDArray[np.int64]:
     across, down = (gap / 2 * PIXELS_A_MM for gap in box_gap(form))
     above = down if has_label_column(form) else 0.9 * PIXELS_A_MM  # a label stands 1 mm above
     squares = np.array([place.square for place in places])
-    return np.round(squares + np.array([-across, -above, across, down])).astype(np.int64)
+    return np.asarray(np.round(squares + np.array([-across, -above, across, down])), np.int64)
 
 
 def _find_ink(dark: Reals, places: list[_Place], zones: npt.NDArray[np.int64]) -> _Ink:

@@ -91,7 +91,7 @@ def _resize(picture: Picture, scale: float) -> Picture:
     """Shrink a picture by area averaging; a scale of 1 returns it as it is."""
     if scale >= 1:
         return picture
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
 def find_borders(color: Picture) -> list[_Border]:
@@ -154,7 +154,7 @@ def _contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.N
     left = np.roll(left, away, axis=1)
     contrast = (right - left) / (right + left + 20)  # in the dark a few grey levels are noise
     contrast[:, :away] = 0
-    return contrast / (np.abs(contrast) + half)
+    return np.asarray(contrast / (np.abs(contrast) + half))
 
 
 def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[np.float32]:
@@ -162,7 +162,7 @@ def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[
     height, width = strip.shape
     shear = np.array([[1, slope, -slope * height / 2], [0, 1, 0]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0)
+    return np.asarray(cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0))
 
 
 def intersect_borders(borders: list[_Border]) -> Points:

@@ -42,7 +42,7 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
     share = cv2.blur(wide, (length // 3, 1), borderType=cv2.BORDER_REPLICATE)
     likely = ((share > 0.6) & (wide > 0)).astype(np.uint8)
     if not likely.any():
-        return likely > 0
+        return np.asarray(likely > 0)
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     width = stats[:, cv2.CC_STAT_WIDTH]
@@ -52,7 +52,7 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
     line = cv2.dilate(long.take(labels).astype(np.uint8), ends) & votes
     across = np.ones((1, length // 3), np.uint8)  # beside ink a line wins no votes
-    return cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0
+    return np.asarray(cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0)
 
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
@@ -82,8 +82,8 @@ def remove_rules(
 def _turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Swap the rows and the columns of a picture or a mask."""
     if picture.dtype == bool:
-        return cv2.transpose(picture.view(np.uint8)).view(bool)
-    return cv2.transpose(picture)
+        return np.asarray(cv2.transpose(picture.view(np.uint8)).view(bool))
+    return np.asarray(cv2.transpose(picture))
 
 
 def _remove_level_rules(
@@ -103,7 +103,7 @@ def _remove_level_rules(
     # Two rows either way: a line may slope within the length that tells it from a stroke.
     reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))[rows]
     shade = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
-    # What ink adds to a rule's shade is stretched to full ink, but only twofold, for its grain is too.
+    # What ink adds to a rule's shade is stretched to full ink, twofold at most, as its grain is.
     lifted = np.maximum(density[rows] - shade, 0) * full / np.maximum(full - shade, full / 2)
     rest, dark = density.copy(), rules.copy()
     rest[rows] = np.where(rules[rows], lifted, density[rows])
@@ -127,7 +127,7 @@ def find_print(
     ticks = _find_ticks(boxes, rules.dark, narrow, reach)
     ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
     straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return (ticks & straight) | _find_captions(boxes, rules, height)
+    return np.asarray((ticks & straight) | _find_captions(boxes, rules, height))
 
 
 def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
@@ -153,7 +153,7 @@ def _find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
         return np.zeros(len(boxes), bool)
     x0, y0, x1, y1 = table
     outside = (boxes[:, 2] <= x0) | (boxes[:, 0] >= x1) | (boxes[:, 3] <= y0) | (boxes[:, 1] >= y1)
-    return outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height)
+    return np.asarray(outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height))
 
 
 def find_table(rules: Rules) -> Box | None:

@@ -25,7 +25,7 @@ FAINTEST = 0.05  # a density below this is paper, whatever the noise
 def _shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[Any]:
     """Return a picture at a smaller scale, by area averaging."""
     size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
 def darken_writing(picture: Picture) -> Picture:
@@ -55,14 +55,15 @@ def estimate_paper(picture: Picture) -> Picture:
     # Bare is what lacks little of the light; at its edge a pixel is half stroke.
     bare = cv2.erode((missing < 0.08).astype(np.float32), np.ones((3, 3), np.uint8))
     level = _blur_masked(light, bare, full_light, sigma=2)
-    return cv2.resize(np.clip(level, 1, 255).astype(np.uint8), picture.shape[1::-1])
+    return np.asarray(cv2.resize(np.clip(level, 1, 255).astype(np.uint8), picture.shape[1::-1]))
 
 
 def _blur_masked(values: Density, mask: Density, otherwise: Density, sigma: float) -> Density:
     """Average values (h, w, 3) by a Gaussian over the mask only; `otherwise` where it is far."""
     weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
     total = cv2.GaussianBlur(values * mask[..., None], (0, 0), sigma)
-    return (total + 0.02 * otherwise) / (weight + 0.02)  # `otherwise` weighs as little as 2 %
+    # `otherwise` weighs as little as 2 % of what lies within the mask.
+    return np.asarray((total + 0.02 * otherwise) / (weight + 0.02))
 
 
 def measure_density(picture: Picture, paper: Picture) -> Density:
@@ -71,7 +72,7 @@ def measure_density(picture: Picture, paper: Picture) -> Density:
     # One pixel of nine tells the colour of the ink as well as all do.
     weights = estimate_ink_color(1 - even[::3, ::3].reshape(-1, 3) / EVEN)
     light = cv2.transform(even, weights[None, :])
-    return 1 - light.astype(np.float32) / EVEN
+    return np.asarray(1 - light.astype(np.float32) / EVEN)
 
 
 def estimate_ink_color(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -119,7 +120,7 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
     # Where all that is near is pale, such as a speck, it is no full ink.
     local = cv2.resize(np.maximum(local, full / 2), density.shape[::-1])
     share = (density / local - BARE) / (SOLID - BARE)
-    return np.clip(255 * share, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(255 * share, 0, 255), np.uint8)
 
 
 def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -141,4 +142,4 @@ def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     full = float(np.percentile(density, 99.5))
     if full < BLANK:
         return np.zeros(gray.shape, np.uint8)
-    return np.clip(255 * density / full, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(255 * density / full, 0, 255), np.uint8)

@@ -35,7 +35,7 @@ def find_crowded(pieces: Pieces, writing: Flags, height: float) -> npt.NDArray[n
     away[(high - low < 0.5 * height) | np.eye(len(whole), dtype=bool)] = np.inf
     widths = boxes[:, 2] - boxes[:, 0]
     near = away.min(axis=1, initial=np.inf)
-    return whole[(widths > WIDE * height) & (widths > 0.85 * near)]
+    return np.asarray(whole[(widths > WIDE * height) & (widths > 0.85 * near)])
 
 
 def part_touching(

@@ -121,7 +121,7 @@ def find_writing(pieces: Pieces, height: float, stroke: float) -> Flags:
     width = pieces.strokes / max(stroke, 1e-9)
     # Width times darkness: how wide a stroke would be, were all of its ink solid.
     solid = (width * pieces.darkness > 0.35) & (width * pieces.darkness < 2.6)
-    return sized & solid & ((width < 2) | (pieces.darkness > 0.9))
+    return np.asarray(sized & solid & ((width < 2) | (pieces.darkness > 0.9)))
 
 
 def find_touching(pieces: Pieces, area: npt.NDArray[np.bool_]) -> Flags:

@@ -133,7 +133,7 @@ def _spline_weights(points: int, knots: int) -> Floats:
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.maximum(2 - distance, 0) ** 3 / 6
     weights = np.where(distance < 1, near, far)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Placement]:

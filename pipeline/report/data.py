@@ -141,7 +141,7 @@ def _read_picture(root: Path, row: Row) -> Pixels:
     data = PictureFile(row["source"], row["member"]).read(root)
     page = int(row["page"])
     if row.get("layout") == "idx":
-        return read_idx(data)[page]
+        return np.asarray(read_idx(data)[page])
     return images.decode_page(data, page, at_least=THUMBNAIL_SIDE)
 
 

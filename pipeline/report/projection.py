@@ -52,4 +52,4 @@ def embed_neighbours(scores: Floats, seed: int = 0) -> Floats:
     # With several threads the points depend on how many there are, and where processors are busy
     # it takes a hundred times as long.
     with threadpool_limits(1):
-        return model.fit_transform(scores.astype(np.float32)).astype(np.float64)
+        return np.asarray(model.fit_transform(scores.astype(np.float32)), np.float64)

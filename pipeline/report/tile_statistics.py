@@ -15,7 +15,7 @@ INK = 128  # grey level from which a pixel is ink
 
 def average_tiles(tiles: Tiles) -> npt.NDArray[np.uint8]:
     """Return the mean tile, (S, S, C)."""
-    return np.round(tiles.mean(axis=0)).astype(np.uint8)
+    return np.asarray(np.round(tiles.mean(axis=0)), np.uint8)
 
 
 def measure_spread(tiles: Tiles) -> float:

@@ -22,9 +22,9 @@ Tiles = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.integer]
 
-CELLS = 14  # a side of the small picture
+CELLS = 14  # a side of the small picture: half of MNIST's 28 pixels
 BLUR = 0.5  # cells, standard deviation
-REACH = 2
+REACH = 2  # cells: a shift by a seventh of the side is no other look
 BLOCK = 512  # tiles whose distances are in memory at once
 
 # As near as nine in ten of a class's own tiles are. Without such a limit half of MNIST's mirrored
@@ -160,7 +160,7 @@ def standardise(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     even = lengths < 1  # of 255 grey levels: rounding, not content
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=~even)
+    return np.asarray(np.divide(vectors, lengths, out=np.zeros_like(vectors), where=~even))
 
 
 def measure_distances(
