@@ -1,9 +1,8 @@
 """Ops: the recipes of the `augment` section, the numbers they draw, and what they do to images.
 
 An op is one transform or several in turn: ours (flip, rotate, shift, zoom, duplicate) or any class
-of albumentations that works on an image alone. Reading an op (`parse_op`), drawing its numbers
-(`draw`) and applying them (`apply`) are three functions: original and numbers alone give the
-variant again.
+of albumentations that works on an image alone. Drawing its numbers (`draw`) and applying them
+(`apply`) are two functions: original and numbers alone give the variant again.
 
 Arrays: images are uint8 (N, H, W, C) and stay so; draws are float64 (N, k), a row for each image
 and a column for each of `op.draw_names`.
@@ -167,7 +166,7 @@ class Albumentation:
 
     def build(self) -> Any:
         """Construct the transform; ValueError or TypeError says what it does not like."""
-        transform = _albumentations()[self.transform]
+        transform = load_albumentations()[self.transform]
         # Classes that check their arguments take `strict`, and without it only warn; the few
         # that inherit the check do not take it.
         strict = {"strict": True} if "InitSchema" in vars(transform) else {}
@@ -252,6 +251,7 @@ def draw(op: Op, seed: int, ids: Sequence[str], copy: int) -> Draws:
     ranges = np.array([getattr(step, name) for step in op.steps for name in step.drawn])
     low, high = ranges.reshape(-1, 2).T
     uniform = _draw_uniform([int(seed), op.name, int(copy)], ids, len(low))
+    # Rounding may carry a number past an end.
     return np.asarray(np.clip(low + (high - low) * uniform, low, high))
 
 
@@ -287,6 +287,7 @@ def _draw_uniform(key: list[str | int], ids: Sequence[str], count: int) -> Draws
     """Return (N, count) numbers in [0, 1), read off the digests of key and id."""
     blocks = range(-(-count // NUMBERS_PER_DIGEST))
     words = [_hash_ids([*key, block], ids) for block in blocks]
+    # The upper 53 bits of 64, all that a float64 holds, as a fraction of 1.
     uniform = np.hstack([np.empty((len(ids), 0)), *((word >> 11) * 2.0**-53 for word in words)])
     return uniform[:, :count]
 
@@ -318,7 +319,7 @@ def _label_steps(steps: Sequence[Step]) -> list[str]:
 
 
 @lru_cache
-def _albumentations() -> dict[str, type[Any]]:
+def load_albumentations() -> dict[str, type[Any]]:
     """Return albumentations' transforms of flat images, by class name.
 
     The import takes most of a second, so only an op that asks for it pays.

@@ -16,6 +16,7 @@ from pipeline.checks.records import (
     find_changed,
     find_new_sources,
     find_stale,
+    is_at,
     list_files,
     read_lock,
     read_yaml,
@@ -59,7 +60,7 @@ def check_files(project: Project, params: Params) -> str:
         raise DataError(
             "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
         )
-    checked = sum(any(_is_at(name, path) for path in recorded) for name in files)
+    checked = sum(any(is_at(name, path) for path in recorded) for name in files)
     whole = count_things(len(files), "file") if files else "no file"
     return (
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
@@ -99,7 +100,7 @@ def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Loc
     }
 
     def counts(stage: str, path: str) -> bool:
-        there = any(_is_at(name, path) for name in files)
+        there = any(is_at(name, path) for name in files)
         return stage in known or "@" not in stage or there
 
     outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
@@ -107,11 +108,6 @@ def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Loc
     inputs = [record for record in lock.inputs if record.stage in stages]
     params_then = {s: values for s, values in lock.params.items() if s in stages}
     return Lock(outputs, inputs, params_then, lock.sources)
-
-
-def _is_at(name: str, path: str) -> bool:
-    """Return whether a file is the path itself or lies under it."""
-    return f"{name}/".startswith(f"{path}/")
 
 
 def _list_outputs(params: Params) -> Iterator[str]:

@@ -265,8 +265,13 @@ def _digest_now(files: Files, path: str) -> str:
     return files.get(path) or digest_listing(_list_folder(files, path))
 
 
+def is_at(name: str, path: str) -> bool:
+    """Return whether a file is the path itself or lies under it."""
+    return f"{name}/".startswith(f"{path}/")
+
+
 def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    return is_at(one, other) or is_at(other, one)
 
 
 def _read_numbers(value: Any) -> Any:

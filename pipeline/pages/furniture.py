@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.pages.pieces import Box, Boxes, Flags, size_of
+
 Density = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Flags = npt.NDArray[np.bool_]  # (n,): one for each box
-Box = npt.NDArray[np.int64]  # (4,): x0, y0, x1, y1 in pixels, x1 and y1 exclusive
-Boxes = npt.NDArray[np.int64]  # (n, 4)
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,7 @@ def find_print(
     narrow, reach = 2 * stroke, max(2, round(height / 7))
     ticks = _find_ticks(boxes, rules.dark, narrow, reach)
     ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
-    straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    straight = areas > 0.6 * size_of(boxes).prod(axis=1)
     return np.asarray((ticks & straight) | _find_captions(boxes, rules, height))
 
 
@@ -136,7 +135,7 @@ def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
     An end may lie up to `reach` pixels from the line.
     """
     ticks = np.zeros(len(boxes), bool)
-    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    width, height = size_of(boxes).T
     for index in np.flatnonzero((width <= narrow) & (height > 2 * narrow)):
         x0, y0, x1, y1 = boxes[index]
         lines = np.asarray(frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))

@@ -22,7 +22,7 @@ from pipeline.pages.pieces import (
     size_of,
     weighted_median,
 )
-from pipeline.pages.rows import find_rows
+from pipeline.pages.rows import centres_of, find_rows
 
 
 def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
@@ -43,7 +43,7 @@ def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
 def _usual_extent(pieces: Pieces, groups: Groups) -> float:
     """Return the longer side of a usual group: half of all ink belongs to larger ones."""
     boxes = boxes_of(pieces, groups)
-    extent = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    extent = size_of(boxes).max(axis=1)
     return weighted_median(extent, np.array([pieces.areas[group].sum() for group in groups]))
 
 
@@ -74,7 +74,7 @@ def _find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.
     that it holds when each glyph of a page falls into two parts.
     """
     rows = find_rows(boxes, height)
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     order = np.lexsort((centres, rows))
     follows = np.diff(rows[order]) == 0
     steps = np.diff(centres[order])

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.pages.pieces import HALF, WIDE, Flags, Pieces
+from pipeline.pages.rows import centres_of
 
 Coverage = npt.NDArray[np.uint8]
 Window = npt.NDArray[np.float32]  # (h, w): coverage 0..1 of one piece alone
@@ -27,7 +28,7 @@ def find_crowded(pieces: Pieces, writing: Flags, height: float) -> npt.NDArray[n
     """
     whole = np.flatnonzero(writing & (pieces.sizes[:, 1] > 0.6 * height))
     boxes = pieces.boxes[whole]
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     low = np.maximum(boxes[:, None, 1], boxes[None, :, 1])
     high = np.minimum(boxes[:, None, 3], boxes[None, :, 3])
     away = np.abs(centres[:, None] - centres[None, :])

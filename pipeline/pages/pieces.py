@@ -40,7 +40,7 @@ class Pieces:
     @property
     def sizes(self) -> Boxes:
         """Width and height of each piece, (n, 2)."""
-        return self.boxes[:, 2:] - self.boxes[:, :2]
+        return size_of(self.boxes)
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def find_touching(pieces: Pieces, area: npt.NDArray[np.bool_]) -> Flags:
     return touching[1:]
 
 
-def size_of(box: Box) -> Box:
-    """Return the width and height of a box."""
-    return box[2:] - box[:2]
+def size_of(box: Boxes) -> Boxes:
+    """Return the width and height (2,) of a box, or those (n, 2) of boxes (n, 4)."""
+    return box[..., 2:] - box[..., :2]
 
 
 def enclose(boxes: Boxes) -> Box:

@@ -88,7 +88,7 @@ def _measure_doubles(writing: Writing) -> float:
     Plain strokes, such as a 1, tell nothing; 0 where too few letters are left.
     """
     boxes = pieces.boxes_of(writing.pieces, writing.groups)
-    sizes = boxes[:, 2:] - boxes[:, :2]
+    sizes = pieces.size_of(boxes)
     shaped = np.flatnonzero(sizes.max(axis=1) < 2.2 * sizes.min(axis=1))  # not slim as a stroke
     if len(shaped) < CROWD:
         return 0.0

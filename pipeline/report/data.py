@@ -175,8 +175,12 @@ def _show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
 def _show_tiles(tiles: DatasetFile, class_name: str, most: int) -> Figure:
     """Return a grid of a class's tiles, evenly picked from all of them."""
     rows = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
-    picked = contact.pick_evenly(rows, most)
-    sheet = contact.lay_out(tiles.read(picked).images, columns=min(10, max(1, len(picked))))
-    caption = f"{class_name}: {len(picked)} of {len(rows):,}"
-    scale = scale_of(tiles.tile_shape[0])
-    return embed(sheet, f"tiles of class {caption}", caption, scale=scale)
+    shown = tiles.read(contact.pick_evenly(rows, most)).images
+    return show_grid(shown, len(rows), class_name, "tiles of class")
+
+
+def show_grid(shown: Pixels, total: int, class_name: str, what: str) -> Figure:
+    """Return a grid of some tiles (n, S, S, C) of a class that has `total`, ten a row."""
+    sheet = contact.lay_out(shown, columns=min(10, max(1, len(shown))))
+    caption = f"{class_name}: {len(shown)} of {total:,}"
+    return embed(sheet, f"{what} {caption}", caption, scale=scale_of(shown.shape[1]))

@@ -8,6 +8,7 @@ import numpy as np
 from pipeline.dataset.store import DatasetFile
 from pipeline.intake.outside import Outside, read_outside
 from pipeline.project import Project
+from pipeline.report.data import show_grid
 from pipeline.report.figures import Figure, Pixels, embed, scale_of
 from pipeline.report.landscape import Scatter, place_sample
 from pipeline.report.tile_statistics import average_tiles, measure_spread, measure_strokes
@@ -39,7 +40,8 @@ def show_reference(
     for number, name in enumerate(other.classes):
         rows = np.flatnonzero(other.labels == number)
         if len(rows):
-            sheets.append(_draw_grid(other, rows, name, params.report.tiles_per_class))
+            shown = other.images[contact.pick_evenly(rows, params.report.tiles_per_class)]
+            sheets.append(show_grid(shown, len(rows), name, "tiles of the reference's class"))
             chosen = other.images[contact.pick_evenly(rows, each)]
             images.append(chosen)
             labels += [number] * len(chosen)
@@ -54,15 +56,6 @@ def show_reference(
         "lines": _compare_sets(params.classes, tiles, other),
         "sides": (tiles.tile_shape[0], other.images.shape[1]),
     }
-
-
-def _draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
-    """Return a grid of a class's tiles, evenly picked."""
-    shown = other.images[contact.pick_evenly(rows, most)]
-    caption = f"{name}: {len(shown)} of {len(rows):,}"
-    scale = scale_of(shown.shape[1])
-    sheet = contact.lay_out(shown, columns=min(10, len(shown)))
-    return embed(sheet, f"tiles of the reference's class {caption}", caption, scale=scale)
 
 
 def _compare_sets(
