@@ -54,7 +54,7 @@ def shorten(text: str, most: int = 100) -> str:
 OUT_OF_MEMORY = "too large for the memory that it may take"  # of a picture, or its archive
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def explain(error: OSError) -> str:
@@ -64,7 +64,7 @@ def explain(error: OSError) -> str:
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
     if error.errno in NO_ROOM:
         return f"there is no room for {path or 'the output'} ({reason}). Make room and try again."
-    if error.errno in NOT_ALLOWED:
+    if error.errno in _NOT_ALLOWED:
         return (
             f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "
             "read and write in your project's folder, and try again."

@@ -24,7 +24,7 @@ from pipeline.augmentation.recipes import (
 from pipeline.errors import nearest
 
 # What pydantic calls an error, and what a value should be, told to a person.
-PLAIN_WORDS = {
+_PLAIN_WORDS = {
     "int_type": "should be a whole number",
     "float_type": "should be a number",
     "string_type": "should be text (put it in quotes)",
@@ -157,7 +157,7 @@ def word_error(error: Mapping[str, Any]) -> str:
         least, found = error["ctx"]["min_length"], error["ctx"]["actual_length"]
         return f"needs {least} or more entries and has {found or 'none'}"
     # pydantic calls the value Input, Value or Tuple; here the key stands in its place.
-    message = PLAIN_WORDS.get(error["type"], error["msg"])
+    message = _PLAIN_WORDS.get(error["type"], error["msg"])
     return re.sub(r"^(Value error, |Input |Value |Tuple )", "", message).rstrip(".")
 
 

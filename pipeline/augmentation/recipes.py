@@ -32,10 +32,10 @@ Images = npt.NDArray[np.uint8]
 Draws = npt.NDArray[np.float64]
 
 # One blake2b digest is 64 bytes: eight numbers of eight bytes.
-NUMBERS_PER_DIGEST = 8
+_NUMBERS_PER_DIGEST = 8
 
 # Drawn seeds are whole numbers below this: draws are kept as float64, which counts no further.
-SEED_LIMIT = 2.0**53
+_SEED_LIMIT = 2.0**53
 
 # So many seeds a user may choose from: NumPy's and TensorFlow's have 32 bits, and the split also
 # takes the next one.
@@ -68,10 +68,10 @@ Fraction = Annotated[float, Field(ge=-1, le=1)]
 Factor = Annotated[float, Field(ge=0.1, le=10)]
 GreyLevel = Annotated[int, Field(ge=0, le=255)]
 Fill = Annotated[tuple[GreyLevel, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+_CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Flip:
     """Mirror the image: horizontal swaps left and right, vertical top and bottom."""
 
@@ -85,7 +85,7 @@ class Flip:
         return warps.flip_up_down(images)
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Sampled:
     """The settings of every warp that looks between the pixels and past the border."""
 
@@ -99,7 +99,7 @@ class Sampled:
         return {"border": self.border, "fill": self.fill, "interpolation": self.interpolation}
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Rotate(Sampled):
     """Turn the image about its centre."""
 
@@ -111,7 +111,7 @@ class Rotate(Sampled):
         return warps.rotate(images, draws[:, 0], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Shift(Sampled):
     """Move the image's content."""
 
@@ -128,7 +128,7 @@ class Shift(Sampled):
         return warps.shift(images, draws[:, 0], draws[:, 1], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Zoom(Sampled):
     """Enlarge or shrink the image's content about its centre."""
 
@@ -140,7 +140,7 @@ class Zoom(Sampled):
         return warps.zoom(images, draws[:, 0], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Duplicate:
     """Give the original once more: the control for an op that also adds images."""
 
@@ -151,7 +151,7 @@ class Duplicate:
         return images.copy()
 
 
-@dataclass(frozen=True, kw_only=True, config=CHECKED)
+@dataclass(frozen=True, kw_only=True, config=_CHECKED)
 class Albumentation:
     """Apply one of albumentations' transforms, with a seed of its own for each image."""
 
@@ -162,7 +162,7 @@ class Albumentation:
     @property
     def seed(self) -> tuple[float, float]:
         """The range of the seeds."""
-        return 0.0, SEED_LIMIT
+        return 0.0, _SEED_LIMIT
 
     def build(self) -> Any:
         """Construct the transform; ValueError or TypeError says what it does not like."""
@@ -210,7 +210,7 @@ TRANSFORMS: dict[str, type[Any]] = {
 }
 
 
-@dataclass(frozen=True, config=CHECKED)
+@dataclass(frozen=True, config=_CHECKED)
 class Op:
     """A named recipe: steps in turn, so many variants of each image."""
 
@@ -285,7 +285,7 @@ def apply(op: Op, images: Images, draws: Draws) -> Images:
 
 def _draw_uniform(key: list[str | int], ids: Sequence[str], count: int) -> Draws:
     """Return (N, count) numbers in [0, 1), read off the digests of key and id."""
-    blocks = range(-(-count // NUMBERS_PER_DIGEST))
+    blocks = range(-(-count // _NUMBERS_PER_DIGEST))
     words = [_hash_ids([*key, block], ids) for block in blocks]
     # The upper 53 bits of 64, all that a float64 holds, as a fraction of 1.
     uniform = np.hstack([np.empty((len(ids), 0)), *((word >> 11) * 2.0**-53 for word in words)])
@@ -301,7 +301,7 @@ def _hash_ids(key: list[str | int], ids: Sequence[str]) -> npt.NDArray[np.uint64
         digest = start.copy()
         digest.update(identifier.encode())
         digests += digest.digest()
-    return np.frombuffer(digests, "<u8").reshape(len(ids), NUMBERS_PER_DIGEST)
+    return np.frombuffer(digests, "<u8").reshape(len(ids), _NUMBERS_PER_DIGEST)
 
 
 def _label_steps(steps: Sequence[Step]) -> list[str]:

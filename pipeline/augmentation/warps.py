@@ -33,7 +33,7 @@ BORDERS: dict[str, int] = {
 INTERPOLATIONS: dict[str, int] = {"bilinear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 
 # For these OpenCV samples in floating point; for others only at steps of 1/32 pixel.
-EXACT_CHANNELS = (1, 3, 4)
+_EXACT_CHANNELS = (1, 3, 4)
 
 # flipND copies, then swaps rows in place: in blocks that stay in the cache the swap is free. (It
 # has 0.66 to 0.80 of the speed of a plain copy: benchmarks/README.md.)
@@ -191,7 +191,7 @@ def _warp(
     border_mode = _look_up(BORDERS, border, "border")
     # The matrices lead from the result back to the image already: OpenCV need not invert them.
     flags = _look_up(INTERPOLATIONS, interpolation, "interpolation") | cv2.WARP_INVERSE_MAP
-    if channels in EXACT_CHANNELS:
+    if channels in _EXACT_CHANNELS:
         return _warp_each(images, matrices, flags, border_mode, levels)
     planes = [
         _warp_each(images[..., channel, None], matrices, flags, border_mode, [level])

@@ -27,7 +27,7 @@ from pipeline.errors import DataError, count_things
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
 
-LAST_STEP = "Then bring all that follows up to date with: dvc repro"
+_LAST_STEP = "Then bring all that follows up to date with: dvc repro"
 
 
 def check_files(project: Project, params: Params) -> str:
@@ -58,7 +58,7 @@ def check_files(project: Project, params: Params) -> str:
     if faults:
         lines = tell_faults(project.root, dict.fromkeys(faults))
         raise DataError(
-            "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
+            "\n".join(["not everything under processed/ is as it should be:", *lines, _LAST_STEP])
         )
     checked = sum(any(is_at(name, path) for path in recorded) for name in files)
     whole = count_things(len(files), "file") if files else "no file"

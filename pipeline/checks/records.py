@@ -22,9 +22,9 @@ from pipeline.errors import DataError
 
 Files = Mapping[str, str]
 
-FOLDER = ".dir"
+_FOLDER = ".dir"
 SOURCES = ("raw", "models")  # what a project starts from
-CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by hand since"
+_CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by hand since"
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def digest_listing(listing: Mapping[str, str]) -> str:
     """Return DVC's digest of a folder, given the MD5 of each file by its path from there."""
     entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing)]
     text = json.dumps(entries, sort_keys=True)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + FOLDER
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + _FOLDER
 
 
 def _list_folder(files: Files, folder: str) -> dict[str, str]:
@@ -187,11 +187,11 @@ def _list_folder(files: Files, folder: str) -> dict[str, str]:
 def find_changed(root: Path, records: Iterable[_Record], files: Files) -> Iterator[Fault]:
     """Yield what is not as DVC recorded it: changed, gone or added."""
     for record in records:
-        if not record.md5.endswith(FOLDER):
+        if not record.md5.endswith(_FOLDER):
             if record.path not in files:
                 yield Fault(record.path, "it is gone")
             elif files[record.path] != record.md5:
-                yield Fault(record.path, CHANGED)
+                yield Fault(record.path, _CHANGED)
         else:
             yield from _compare_folder(root, record, _list_folder(files, record.path))
 
@@ -210,7 +210,7 @@ def _compare_folder(root: Path, record: _Record, found: dict[str, str]) -> Itera
         elif name not in listing and not PurePosixPath(name).name.startswith("."):  # unfinished
             yield Fault(file, "it was not there when dvc.lock was written")
         elif found[name] != listing.get(name, found[name]):
-            yield Fault(file, CHANGED)
+            yield Fault(file, _CHANGED)
 
 
 def read_listing(root: Path, md5: str) -> dict[str, str] | None:

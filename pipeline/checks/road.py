@@ -12,13 +12,13 @@ import yaml
 from pipeline.checks.records import read_yaml
 from pipeline.errors import DataError
 
-RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
-MOST_SHOWN = 20  # stages
-LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
+_RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
+_MOST_SHOWN = 20  # stages
+_LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
 
-BRIEF = reprlib.Repr()
-BRIEF.maxstring = BRIEF.maxother = 200
-BRIEF.maxdict, BRIEF.maxlevel = 10, 3
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 200
+_BRIEF.maxdict, _BRIEF.maxlevel = 10, 3
 
 
 def tell_differences(root: Path) -> Iterator[str]:
@@ -76,8 +76,8 @@ def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
         for what in _list_strangers(path, road if path == root / "dvc.yaml" else {})
     ]
     if lines:
-        more = len(lines) - MOST_SHOWN
-        shown = [*lines[:MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
+        more = len(lines) - _MOST_SHOWN
+        shown = [*lines[:_MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
         heading = "dvc repro may run what is not of prep's road. If it isn't yours, read it first:"
         yield "\n  ".join([heading, *shown])
 
@@ -85,7 +85,7 @@ def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
 def _find_stage_files(root: Path) -> Iterator[Path]:
     """Yield the files that DVC may take stages from: dvc repro follows inputs into all of them."""
     for folder, below, names in os.walk(root):
-        below[:] = sorted(set(below) - LEFT_TO_DVC)
+        below[:] = sorted(set(below) - _LEFT_TO_DVC)
         for name in sorted(names):
             if name == "dvc.yaml" or name.endswith(".dvc"):
                 yield Path(folder, name)
@@ -96,19 +96,19 @@ def _list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
     try:
         content = _take_map(read_yaml(path))
     except ValueError as error:
-        yield f"it can't be read ({BRIEF.repr(str(error))})"
+        yield f"it can't be read ({_BRIEF.repr(str(error))})"
         return
     if path.name != "dvc.yaml":
         if content.get("deps") and content.get("frozen") is not True:
-            yield f"fetches {BRIEF.repr(content['deps'])}"
+            yield f"fetches {_BRIEF.repr(content['deps'])}"
         return
     if "vars" in content:  # what they add to `augment` becomes a part of commands
-        yield f"vars, which may go into any command: {BRIEF.repr(content['vars'])}"
+        yield f"vars, which may go into any command: {_BRIEF.repr(content['vars'])}"
     for name, stage in _take_map(content, "stages").items():
         runs = _list_runs(stage)
         if runs != _list_runs(road.get(name)):
-            told = ", ".join(f"{key}: {BRIEF.repr(value)}" for key, value in runs.items())
-            yield f"stage {BRIEF.repr(name)}: {told}"
+            told = ", ".join(f"{key}: {_BRIEF.repr(value)}" for key, value in runs.items())
+            yield f"stage {_BRIEF.repr(name)}: {told}"
 
 
 def _list_runs(stage: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _list_runs(stage: Any) -> dict[str, Any]:
     parts = [stage, stage.get("do")] if isinstance(stage, dict) else []
     return {
         key: part[key]
-        for key in RUNNING
+        for key in _RUNNING
         for part in parts
         if isinstance(part, dict) and key in part
     }

@@ -34,7 +34,7 @@ Points = npt.NDArray[np.float64]
 # 200 dpi: a pen's stroke is four pixels wide.
 PIXELS_A_MM = 8
 # A page cut off at one side loses three markers, two thumbs hide two.
-FEWEST_MARKERS = 6
+_FEWEST_MARKERS = 6
 _GLANCE = 2000  # pixels: the longest side at which a form is told by its markers
 _PALE = 0.7  # of the light of bare paper: rules are seldom darker, markers always
 # Root mean squares in mm: up to the one a page passes for flat, beyond the other for folded. (The
@@ -193,11 +193,11 @@ def _identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, P
 
 
 def _check_enough(positions: list[int]) -> None:
-    if len(positions) >= FEWEST_MARKERS:
+    if len(positions) >= _FEWEST_MARKERS:
         return
     missing = [_PLACES[position] for position in range(MARKERS) if position not in positions]
     raise FormError(
-        f"The form is not wholly in view: expected at least {FEWEST_MARKERS} of its {MARKERS} "
+        f"The form is not wholly in view: expected at least {_FEWEST_MARKERS} of its {MARKERS} "
         f"markers, found {len(positions)}; missing: {', '.join(missing)}. "
         "Is the page cut off, covered or blurred?"
     )

@@ -17,12 +17,12 @@ Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
 WORKING_PIXELS = 2_500_000  # A4 at 160 dpi: fine for any pen, and a 12-megapixel photo stays quick
-GLANCE = 480  # longest side at which the outline of the paper is looked for
-STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
+_GLANCE = 480  # longest side at which the outline of the paper is looked for
+_STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
 # Mean contrast along a border, of at most 1, from which it is believed. Paper of grey level 220 has
 # the first against a table of 190, the second against one of 204; a drawn frame has 0.
-SURE_BORDER = 0.58
-LIKELY_BORDER = 0.42  # where the table shows on two sides already
+_SURE_BORDER = 0.58
+_LIKELY_BORDER = 0.42  # where the table shows on two sides already
 _BORDER_KEPT_OFF = 150  # part of a picture's longer side, 2 mm on A4: a border is no sharp line
 _SKEW_SIDE = 800  # pixels: the longest side at which the skew is measured; three to the mm of A4
 
@@ -99,12 +99,12 @@ def find_borders(color: Picture) -> list[_Border]:
 
     A table that shows on two sides is likely to show on the others: they need less proof.
     """
-    scale = min(1.0, GLANCE / max(color.shape))
+    scale = min(1.0, _GLANCE / max(color.shape))
     glance = cv2.cvtColor(_resize(color, scale), cv2.COLOR_RGB2GRAY)
     sides = ((False, False), (True, False), (False, True), (True, True))
     views = [_turn_to_left(glance, *side) for side in sides]
     lines, proofs = zip(*(_find_left_border(view) for view in views), strict=True)
-    needed = LIKELY_BORDER if sum(proof > SURE_BORDER for proof in proofs) >= 2 else SURE_BORDER
+    needed = _LIKELY_BORDER if sum(proof > _SURE_BORDER for proof in proofs) >= 2 else _SURE_BORDER
     borders = []
     for (turned, flipped), view, line, proof in zip(sides, views, lines, proofs, strict=True):
         found = proof > needed
@@ -132,7 +132,7 @@ def _find_left_border(gray: Picture) -> tuple[Points, float]:
     # Less than half, so that opposite sides can't take the same line for theirs.
     strip = _contrast_across(gray)[:, : max(1, int(0.4 * width))]
     # A step of 0.005 moves the ends of a line by about a pixel of the glance.
-    slopes = np.linspace(-STEEPEST, STEEPEST, 81)
+    slopes = np.linspace(-_STEEPEST, _STEEPEST, 81)
     profiles = np.stack([_average_along(strip, slope) for slope in slopes])
     best, x = np.unravel_index(np.argmax(profiles), profiles.shape)
     lean = slopes[best] * height / 2

@@ -15,14 +15,14 @@ import numpy.typing as npt
 Picture = npt.NDArray[np.uint8]
 Density = npt.NDArray[np.float32]
 
-COARSE = 4  # paper is smooth: its level is estimated on a picture this many times smaller
-EVEN = 200  # paper in evened light, in bytes: leaves room for what is brighter
-BARE, SOLID = 0.18, 0.82  # shares of full ink within which the grain of paper and pen vary
-BLANK = 0.1  # a picture whose ink is no denser than this has none
-FAINTEST = 0.05  # a density below this is paper, whatever the noise
+_COARSE = 4  # paper is smooth: its level is estimated on a picture this many times smaller
+_EVEN = 200  # paper in evened light, in bytes: leaves room for what is brighter
+_BARE, _SOLID = 0.18, 0.82  # shares of full ink within which the grain of paper and pen vary
+_BLANK = 0.1  # a picture whose ink is no denser than this has none
+_FAINTEST = 0.05  # a density below this is paper, whatever the noise
 
 
-def _shrink(picture: npt.NDArray[Any], scale: float = 1 / COARSE) -> npt.NDArray[Any]:
+def _shrink(picture: npt.NDArray[Any], scale: float = 1 / _COARSE) -> npt.NDArray[Any]:
     """Return a picture at a smaller scale, by area averaging."""
     size = [max(1, round(side * scale)) for side in picture.shape[1::-1]]
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
@@ -68,11 +68,11 @@ def _blur_masked(values: Density, mask: Density, otherwise: Density, sigma: floa
 
 def measure_density(picture: Picture, paper: Picture) -> Density:
     """Measure the missing light along the colour of the ink, 0 on paper, 1 black."""
-    even = cv2.divide(picture, paper, scale=EVEN)
+    even = cv2.divide(picture, paper, scale=_EVEN)
     # One pixel of nine tells the colour of the ink as well as all do.
-    weights = estimate_ink_color(1 - even[::3, ::3].reshape(-1, 3) / EVEN)
+    weights = estimate_ink_color(1 - even[::3, ::3].reshape(-1, 3) / _EVEN)
     light = cv2.transform(even, weights[None, :])
-    return np.asarray(1 - light.astype(np.float32) / EVEN)
+    return np.asarray(1 - light.astype(np.float32) / _EVEN)
 
 
 def estimate_ink_color(missing: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -95,7 +95,7 @@ def estimate_noise(density: Density) -> float:
 
 def estimate_full_ink(density: Density) -> float:
     """Estimate the density of full ink on the page; 0 when nothing stands out of the noise."""
-    floor = max(FAINTEST, 6 * estimate_noise(density))
+    floor = max(_FAINTEST, 6 * estimate_noise(density))
     sample = density[::2, ::2]
     dark = sample[sample > floor]
     if len(dark) < 20:
@@ -115,11 +115,11 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
     darkest = cv2.dilate(cv2.blur(density, (3, 3)), np.ones((reach, reach), np.uint8))
     weight = np.maximum(density - 0.3 * full, 0)  # what shows through from the back is paler
     near = _shrink(np.dstack([weight, weight * darkest]))
-    near = cv2.GaussianBlur(near, (0, 0), 4 * stroke / COARSE)
+    near = cv2.GaussianBlur(near, (0, 0), 4 * stroke / _COARSE)
     local = (near[..., 1] + 1e-3 * full) / (near[..., 0] + 1e-3)
     # Where all that is near is pale, such as a speck, it is no full ink.
     local = cv2.resize(np.maximum(local, full / 2), density.shape[::-1])
-    share = (density / local - BARE) / (SOLID - BARE)
+    share = (density / local - _BARE) / (_SOLID - _BARE)
     return np.asarray(np.clip(255 * share, 0, 255), np.uint8)
 
 
@@ -140,6 +140,6 @@ def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     paper = cv2.resize(closed.astype(np.float32), gray.shape[::-1]) + 1
     density = 1 - gray / paper
     full = float(np.percentile(density, 99.5))
-    if full < BLANK:
+    if full < _BLANK:
         return np.zeros(gray.shape, np.uint8)
     return np.asarray(np.clip(255 * density / full, 0, 255), np.uint8)

@@ -15,8 +15,8 @@ Coverage = npt.NDArray[np.uint8]
 Window = npt.NDArray[np.float32]  # (h, w): coverage 0..1 of one piece alone
 Seam = npt.NDArray[np.int64]  # (h,)
 
-SURELY_WIDE = 1.35  # heights of a glyph from which a piece is almost certainly two that touch
-EASIEST, HARDEST = 0.9, 5.0  # strokes of effort allowed for a piece that is wide, and surely so
+_SURELY_WIDE = 1.35  # heights of a glyph from which a piece is almost certainly two that touch
+_EASIEST, _HARDEST = 0.9, 5.0  # strokes of effort allowed for a piece that is wide, and surely so
 STROKE_COST = 4.0  # strokes of effort for each stroke cut beyond the first
 
 
@@ -64,7 +64,7 @@ def _part_window(window: Coverage, height: float, stroke: float) -> Coverage:
     columns = np.arange(window.shape[1])
     left = np.where(columns < seam[:, None], window, 0).astype(np.uint8)
     right = np.where(columns > seam[:, None] + 1, window, 0).astype(np.uint8)
-    hardest = HARDEST if window.shape[1] > SURELY_WIDE * height else EASIEST
+    hardest = _HARDEST if window.shape[1] > _SURELY_WIDE * height else _EASIEST
     whole = _is_glyph_sized(left, height) and _is_glyph_sized(right, height)
     if effort > hardest * stroke or not whole:
         return window

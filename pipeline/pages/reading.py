@@ -31,9 +31,9 @@ from pipeline.pages.pieces import (
 Picture = npt.NDArray[np.uint8]
 Flow = Literal["rows", "sequence", "free"]
 
-SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
-PAD = 4  # pixels of room around a glyph, at working size
-UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
+_SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
+_PAD = 4  # pixels of room around a glyph, at working size
+_UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,10 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
-    if min(page.shape[:2]) < SMALLEST:
+    if min(page.shape[:2]) < _SMALLEST:
         return ReadPage([])
     sheet = flattening.lay_flat(page)
-    if min(sheet.picture.shape[:2]) < SMALLEST:
+    if min(sheet.picture.shape[:2]) < _SMALLEST:
         return ReadPage([])
     writing = read_writing(sheet)
     if not writing.groups:
@@ -88,7 +88,7 @@ def _order_glyphs(
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
     if flow == "sequence" and row_length is not None:
-        scores[rows.count_mates(row) != row_length] *= UNPLACED
+        scores[rows.count_mates(row) != row_length] *= _UNPLACED
         column = rows.align_columns(boxes, row, row_length)
     cut = _cut_groups(writing, boxes)
     return [
@@ -120,7 +120,7 @@ def _cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     # So far from a stroke its soft edge goes.
     owner = assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
     return [
-        cut_glyph(writing.coverage, owner, box, group, PAD)
+        cut_glyph(writing.coverage, owner, box, group, _PAD)
         for box, group in zip(boxes, writing.groups, strict=True)
     ]
 
@@ -189,7 +189,7 @@ def cut_whole(picture: Picture) -> Glyph | None:
     if len(big) == 0:
         return None
     box = enclose(pieces.boxes[big])
-    owner = assign_pixels(pieces, reach=PAD)
-    pixels = cut_glyph(coverage, owner, box, list(big), PAD)
+    owner = assign_pixels(pieces, reach=_PAD)
+    pixels = cut_glyph(coverage, owner, box, list(big), _PAD)
     x0, y0, x1, y1 = (int(edge) for edge in box)
     return Glyph((x0, y0, x1, y1), pixels, 0, 0, 1.0)

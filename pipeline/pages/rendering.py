@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-SHEET = (148.0, 105.0)  # height and width: A6, a postcard
-FIRST_ROW, ROW_PITCH = 12.0, 13.7  # mm to a row's middle: ten rows and 12.7 mm below the last
-BLOCKS = 8  # along a digit's side
-MARGIN = 1  # blocks of paper around a digit, so that a stroke may end at its edge
-FINE = 4  # bitmap pixels along a block's side
-STEEPNESS = 20.0  # how fast paper turns into ink where a stroke's surface crosses one half
-VISIBLE = 0.1  # coverage from which ink counts as seen
+_SHEET = (148.0, 105.0)  # height and width: A6, a postcard
+_FIRST_ROW, _ROW_PITCH = 12.0, 13.7  # mm to a row's middle: ten rows and 12.7 mm below the last
+_BLOCKS = 8  # along a digit's side
+_MARGIN = 1  # blocks of paper around a digit, so that a stroke may end at its edge
+_FINE = 4  # bitmap pixels along a block's side
+_STEEPNESS = 20.0  # how fast paper turns into ink where a stroke's surface crosses one half
+_VISIBLE = 0.1  # coverage from which ink counts as seen
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def render_page(
     surfaces = trace_strokes(np.array([digit for row in rows for digit in row], np.float64))
     placements = _place_digits([len(row) for row in rows], rng)
     skew = rng.uniform(-1.5, 1.5)
-    height, width = (round(side * dpi / 25.4) for side in SHEET)
+    height, width = (round(side * dpi / 25.4) for side in _SHEET)
     coverage = np.zeros((height, width))
     boxes = [
         _draw_digit(coverage, surface, placement, skew, dpi)
@@ -106,16 +106,16 @@ def trace_strokes(digits: Floats) -> Floats:
     contour shifts and stays smooth; the cut steepens as it settles. (Enlarging the counts would
     draw grey blocks instead of a pen's strokes.)
     """
-    wanted = np.pad(digits / FINE**2, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+    wanted = np.pad(digits / _FINE**2, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
     blocks = wanted.shape[-1]
-    enlarge = _spline_weights(blocks * FINE, blocks)
-    blur = np.linalg.matrix_power(_spline_weights(blocks * FINE, blocks * FINE), 4)
+    enlarge = _spline_weights(blocks * _FINE, blocks)
+    blur = np.linalg.matrix_power(_spline_weights(blocks * _FINE, blocks * _FINE), 4)
     surfaces = enlarge @ wanted @ enlarge.T
     # Soft at first, or a surface that lies wholly on one side of the cut would hardly move.
-    for steepness in np.linspace(2, STEEPNESS, 40):
+    for steepness in np.linspace(2, _STEEPNESS, 40):
         ink = cut_surface(surfaces, steepness)
-        counted = ink.reshape(-1, blocks, FINE, blocks, FINE).mean(axis=(2, 4))
-        missing = (wanted - counted).repeat(FINE, axis=1).repeat(FINE, axis=2)
+        counted = ink.reshape(-1, blocks, _FINE, blocks, _FINE).mean(axis=(2, 4))
+        missing = (wanted - counted).repeat(_FINE, axis=1).repeat(_FINE, axis=2)
         nearness = 1 / (1 + (steepness * (surfaces - 0.5)) ** 2)
         surfaces += 2 / steepness * (blur @ (missing * nearness) @ blur.T)
     return np.round(surfaces, 6)
@@ -148,7 +148,7 @@ def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Pla
             placements.append(
                 _Placement(
                     x=x,
-                    y=FIRST_ROW + row * ROW_PITCH + rng.uniform(-0.6, 0.6),
+                    y=_FIRST_ROW + row * _ROW_PITCH + rng.uniform(-0.6, 0.6),
                     height=usual_height * rng.uniform(0.95, 1.05),
                     degrees=usual_tilt + rng.uniform(-2, 2),
                 )
@@ -166,9 +166,9 @@ def _draw_digit(
     from scipy.ndimage import affine_transform
 
     pixels_per_mm = dpi / 25.4
-    off_middle = np.array([placement.y - SHEET[0] / 2, placement.x - SHEET[1] / 2])
+    off_middle = np.array([placement.y - _SHEET[0] / 2, placement.x - _SHEET[1] / 2])
     centre = _turn(skew) @ off_middle * pixels_per_mm + np.array(coverage.shape) / 2
-    scale = placement.height * pixels_per_mm / (BLOCKS * FINE)
+    scale = placement.height * pixels_per_mm / (_BLOCKS * _FINE)
     reach = int(scale * surface.shape[0] / 2)
     top, left = (int(middle) - reach for middle in centre)
     # From a pixel of the window back to the surface: about the digit's centre, which lies
@@ -176,10 +176,10 @@ def _draw_digit(
     back = _turn(-skew - placement.degrees) / scale
     offset = back @ ([top + 0.5, left + 0.5] - centre) + (surface.shape[0] - 1) / 2
     strokes = affine_transform(surface, back, offset, (2 * reach, 2 * reach), mode="nearest")
-    ink = np.round(cut_surface(strokes, STEEPNESS * dpi / 200), 6)
+    ink = np.round(cut_surface(strokes, _STEEPNESS * dpi / 200), 6)
     window = coverage[top : top + 2 * reach, left : left + 2 * reach]
     np.maximum(window, ink, out=window)
-    rows, columns = np.nonzero(ink >= VISIBLE)
+    rows, columns = np.nonzero(ink >= _VISIBLE)
     return (
         left + int(columns.min()),
         top + int(rows.min()),

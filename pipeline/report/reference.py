@@ -15,7 +15,7 @@ from pipeline.report.tile_statistics import average_tiles, measure_spread, measu
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
 
-MEASURED = 1000  # tiles of a class at most
+_MEASURED = 1000  # tiles of a class at most
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def _compare_sets(
     for name in dict.fromkeys([*classes, *other.classes]):
         ours = np.flatnonzero(tiles.labels == _find(name, tiles.classes))
         theirs = np.flatnonzero(other.labels == _find(name, other.classes))
-        own_tiles = tiles.read(contact.pick_evenly(ours, MEASURED)).images
-        other_tiles = other.images[contact.pick_evenly(theirs, MEASURED)]
+        own_tiles = tiles.read(contact.pick_evenly(ours, _MEASURED)).images
+        other_tiles = other.images[contact.pick_evenly(theirs, _MEASURED)]
         lines.append(
             (
                 name,
