@@ -68,10 +68,10 @@ Fraction = Annotated[float, Field(ge=-1, le=1)]
 Factor = Annotated[float, Field(ge=0.1, le=10)]
 GreyLevel = Annotated[int, Field(ge=0, le=255)]
 Fill = Annotated[tuple[GreyLevel, ...], BeforeValidator(_as_tuple), Field(min_length=1)]
-_CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+CHECKED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Flip:
     """Mirror the image: horizontal swaps left and right, vertical top and bottom."""
 
@@ -85,7 +85,7 @@ class Flip:
         return warps.flip_up_down(images)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Sampled:
     """The settings of every warp that looks between the pixels and past the border."""
 
@@ -99,7 +99,7 @@ class Sampled:
         return {"border": self.border, "fill": self.fill, "interpolation": self.interpolation}
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Rotate(Sampled):
     """Turn the image about its centre."""
 
@@ -111,7 +111,7 @@ class Rotate(Sampled):
         return warps.rotate(images, draws[:, 0], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Shift(Sampled):
     """Move the image's content."""
 
@@ -128,7 +128,7 @@ class Shift(Sampled):
         return warps.shift(images, draws[:, 0], draws[:, 1], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Zoom(Sampled):
     """Enlarge or shrink the image's content about its centre."""
 
@@ -140,7 +140,7 @@ class Zoom(Sampled):
         return warps.zoom(images, draws[:, 0], **self.sampling)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Duplicate:
     """Give the original once more: the control for an op that also adds images."""
 
@@ -151,7 +151,7 @@ class Duplicate:
         return images.copy()
 
 
-@dataclass(frozen=True, kw_only=True, config=_CHECKED)
+@dataclass(frozen=True, kw_only=True, config=CHECKED)
 class Albumentation:
     """Apply one of albumentations' transforms, with a seed of its own for each image."""
 
@@ -210,7 +210,7 @@ TRANSFORMS: dict[str, type[Any]] = {
 }
 
 
-@dataclass(frozen=True, config=_CHECKED)
+@dataclass(frozen=True, config=CHECKED)
 class Op:
     """A named recipe: steps in turn, so many variants of each image."""
 
