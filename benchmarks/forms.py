@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.forms.layout import Form, form_boxes, marker_squares
 from pipeline.forms.planning import plan_forms
-from pipeline.forms.reading import FormPage, read_form
+from pipeline.forms.reading import ReadForm, read_form
 
 # The tests photograph pages too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -130,7 +130,7 @@ def run_page(job: tuple[int, str]) -> Tally:
     return tally
 
 
-def judge_page(tally: Tally, seed: int, form: Form, result: FormPage, truth) -> None:
+def judge_page(tally: Tally, seed: int, form: Form, result: ReadForm, truth) -> None:
     if result.form != form:
         tally.counts["pages mistaken for another"] += 1
         tally.notes.append(f"seed {seed}: printed {form}, read {result.form}")
@@ -138,7 +138,7 @@ def judge_page(tally: Tally, seed: int, form: Form, result: FormPage, truth) -> 
     written = [index for index, (state, _) in enumerate(truth) if state == "written"]
     shapes = np.stack([normalise(np.round(255 * truth[index][1])) for index in written])
     for index, (cell, box, (state, _)) in enumerate(
-        zip(result.cells, form_boxes(form), truth, strict=True)
+        zip(result.boxes, form_boxes(form), truth, strict=True)
     ):
         tally.counts[f"{state} read as {cell.state}"] += 1
         if cell.state != state:
@@ -203,7 +203,7 @@ def report(total: Tally) -> None:
     )
     bare = counts["empty boxes"] - counts["empty refused"]
     print(
-        f"written cells with the right label and ink: {good / max(read, 1):.4%} of {read} "
+        f"written boxes with the right label and ink: {good / max(read, 1):.4%} of {read} "
         "(goal 99.9 %)"
     )
     print(

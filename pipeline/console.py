@@ -14,7 +14,7 @@ from rich.text import Text
 
 Item = TypeVar("Item")
 
-WIDE = 400  # columns: wider than any table
+_WIDE = 400  # columns: wider than any table
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -55,7 +55,7 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
         table.add_column(Text(_printable(column)), overflow="fold", no_wrap=number == 0)
     for row in rows:
         table.add_row(*(Text(_printable(cell)) for cell in row))
-    wide = out if out.is_terminal else Console(width=WIDE, quiet=out.quiet)
+    wide = out if out.is_terminal else Console(width=_WIDE, quiet=out.quiet)
     wide.print(Text(f"{title}\n", style="bold"), table, "", sep="\n")
 
 

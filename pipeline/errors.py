@@ -40,6 +40,11 @@ def find_nearest(word: str, known: Iterable[str]) -> str:
     return by_lower[close[0]] if close else ""
 
 
+def count_things(number: int, noun: str) -> str:
+    """Return '1 file' or '1,200 files': a number as a sentence says it, of what takes an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def shorten(text: str, most: int = 100) -> str:
     """Return a value as a message may quote it: one line, of no more characters than that."""
     line = " ".join(text.split())
@@ -49,7 +54,7 @@ def shorten(text: str, most: int = 100) -> str:
 OUT_OF_MEMORY = "too large for the memory that it may take"  # of a picture, or its archive
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def explain(error: OSError) -> str:
@@ -59,7 +64,7 @@ def explain(error: OSError) -> str:
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
     if error.errno in NO_ROOM:
         return f"there is no room for {path or 'the output'} ({reason}). Make room and try again."
-    if error.errno in NOT_ALLOWED:
+    if error.errno in _NOT_ALLOWED:
         return (
             f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "
             "read and write in your project's folder, and try again."
@@ -68,5 +73,6 @@ def explain(error: OSError) -> str:
         return "the folder that you are in is not there any more. Go to your project's folder"
     if error.errno == errno.ENOENT:
         made = "processed" in PurePath(path).parts
-        return f"there is no {path}" + " any more. Bring all up to date with: dvc repro" * made
+        remedy = " any more. Bring all up to date with: dvc repro" if made else ""
+        return f"there is no {path}{remedy}"
     return f"{path or 'something'} can't be read or written ({reason})"

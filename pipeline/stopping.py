@@ -6,7 +6,7 @@ import sys
 
 from pipeline.atomic import remove_unfinished
 
-SHOW_CURSOR = b"\x1b[?25h"  # a progress bar has hidden it
+_SHOW_CURSOR = b"\x1b[?25h"  # a progress bar has hidden it
 
 
 def end_at_once_from_now_on() -> None:
@@ -30,6 +30,6 @@ def _end_at_once(number: int, frame: object) -> None:
         for worker in getattr(sys.modules.get("multiprocessing"), "active_children", list)():
             worker.terminate()
         remove_unfinished()
-        os.write(2, (SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + b"Stopped.\n")
     finally:
         os._exit(128 + number)  # also when nobody is left to read the line

@@ -1,1 +1,1 @@
-"""Ops and the warps that they are made of."""
+"""Ops: read from the settings, drawn, applied, and the warps that they are made of."""

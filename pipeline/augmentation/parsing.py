@@ -1,4 +1,9 @@
-"""TODO pipeline/augmentation/parsing.py."""
+"""Reading ops: an entry of the `augment` section becomes an Op, or a sentence to its author.
+
+An entry is a map as YAML gives it, such as `{transform: rotate, degrees: [-15, 15], copies: 2}`;
+without `transform` the op's name says it, and a list of transforms makes steps in turn. What is
+wrong is a ValueError that names the key from `augment` on.
+"""
 
 import inspect
 import math
@@ -9,11 +14,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline.augmentation.recipes import TRANSFORMS, Albumentation, Op, Step, _albumentations
+from pipeline.augmentation.recipes import (
+    TRANSFORMS,
+    Albumentation,
+    Op,
+    Step,
+    load_albumentations,
+)
 from pipeline.errors import nearest
 
 # What pydantic calls an error, and what a value should be, told to a person.
-PLAIN_WORDS = {
+_PLAIN_WORDS = {
     "int_type": "should be a whole number",
     "float_type": "should be a number",
     "string_type": "should be text (put it in quotes)",
@@ -41,9 +52,7 @@ def parse_op(name: str, spec: Mapping[str, object] | None) -> Op:
         raise ValueError(f"{where}: an op's name is made of letters, digits, - and _.")
     settings = _read_settings(where, spec)
     transform = settings.pop("transform", name)
-    own: dict[str, object] = {
-        key: settings.pop(key) for key in ("copies", "seed") if key in settings
-    }
+    own = {key: settings.pop(key) for key in OP_KEYS if key in settings}
     if isinstance(transform, list | tuple) and transform:
         _refuse_unknown(where, settings, OP_KEYS, "an op with a list of transforms")
         steps = tuple(_parse_entry(where, entry) for entry in transform)
@@ -78,7 +87,7 @@ def _parse_step(
         _refuse_unknown(where, settings, [*known, *reserved], transform)
         step: Step = _construct(where, TRANSFORMS[transform], settings)
         return step
-    classes = _albumentations()
+    classes = load_albumentations()
     if transform not in classes:
         raise ValueError(
             f"{where}: there is no transform '{transform}'."
@@ -148,7 +157,7 @@ def word_error(error: Mapping[str, Any]) -> str:
         least, found = error["ctx"]["min_length"], error["ctx"]["actual_length"]
         return f"needs {least} or more entries and has {found or 'none'}"
     # pydantic calls the value Input, Value or Tuple; here the key stands in its place.
-    message = PLAIN_WORDS.get(error["type"], error["msg"])
+    message = _PLAIN_WORDS.get(error["type"], error["msg"])
     return re.sub(r"^(Value error, |Input |Value |Tuple )", "", message).rstrip(".")
 
 

@@ -1,9 +1,8 @@
 """Ops: the recipes of the `augment` section, the numbers they draw, and what they do to images.
 
 An op is one transform or several in turn: ours (flip, rotate, shift, zoom, duplicate) or any class
-of albumentations that works on an image alone. Reading an op (`parse_op`), drawing its numbers
-(`draw`) and applying them (`apply`) are three functions: original and numbers alone give the
-variant again.
+of albumentations that works on an image alone. Drawing its numbers (`draw`) and applying them
+(`apply`) are two functions: original and numbers alone give the variant again.
 
 Arrays: images are uint8 (N, H, W, C) and stay so; draws are float64 (N, k), a row for each image
 and a column for each of `op.draw_names`.
@@ -33,10 +32,10 @@ Images = npt.NDArray[np.uint8]
 Draws = npt.NDArray[np.float64]
 
 # One blake2b digest is 64 bytes: eight numbers of eight bytes.
-NUMBERS_PER_DIGEST = 8
+_NUMBERS_PER_DIGEST = 8
 
 # Drawn seeds are whole numbers below this: draws are kept as float64, which counts no further.
-SEED_LIMIT = 2.0**53
+_SEED_LIMIT = 2.0**53
 
 # So many seeds a user may choose from: NumPy's and TensorFlow's have 32 bits, and the split also
 # takes the next one.
@@ -163,11 +162,11 @@ class Albumentation:
     @property
     def seed(self) -> tuple[float, float]:
         """The range of the seeds."""
-        return 0.0, SEED_LIMIT
+        return 0.0, _SEED_LIMIT
 
     def build(self) -> Any:
         """Construct the transform; ValueError or TypeError says what it does not like."""
-        transform = _albumentations()[self.transform]
+        transform = load_albumentations()[self.transform]
         # Classes that check their arguments take `strict`, and without it only warn; the few
         # that inherit the check do not take it.
         strict = {"strict": True} if "InitSchema" in vars(transform) else {}
@@ -197,7 +196,7 @@ class Albumentation:
                 f"{self.transform} made {result.dtype} {result.shape} of {image.dtype} "
                 f"{image.shape}; an op has to keep the size and the type"
             )
-        return result.reshape(image.shape)
+        return np.asarray(result.reshape(image.shape))
 
 
 Step = Flip | Rotate | Shift | Zoom | Duplicate | Albumentation
@@ -252,7 +251,8 @@ def draw(op: Op, seed: int, ids: Sequence[str], copy: int) -> Draws:
     ranges = np.array([getattr(step, name) for step in op.steps for name in step.drawn])
     low, high = ranges.reshape(-1, 2).T
     uniform = _draw_uniform([int(seed), op.name, int(copy)], ids, len(low))
-    return np.clip(low + (high - low) * uniform, low, high)
+    # Rounding may carry a number past an end.
+    return np.asarray(np.clip(low + (high - low) * uniform, low, high))
 
 
 def apply(op: Op, images: Images, draws: Draws) -> Images:
@@ -285,8 +285,9 @@ def apply(op: Op, images: Images, draws: Draws) -> Images:
 
 def _draw_uniform(key: list[str | int], ids: Sequence[str], count: int) -> Draws:
     """Return (N, count) numbers in [0, 1), read off the digests of key and id."""
-    blocks = range(-(-count // NUMBERS_PER_DIGEST))
+    blocks = range(-(-count // _NUMBERS_PER_DIGEST))
     words = [_hash_ids([*key, block], ids) for block in blocks]
+    # The upper 53 bits of 64, all that a float64 holds, as a fraction of 1.
     uniform = np.hstack([np.empty((len(ids), 0)), *((word >> 11) * 2.0**-53 for word in words)])
     return uniform[:, :count]
 
@@ -300,7 +301,7 @@ def _hash_ids(key: list[str | int], ids: Sequence[str]) -> npt.NDArray[np.uint64
         digest = start.copy()
         digest.update(identifier.encode())
         digests += digest.digest()
-    return np.frombuffer(digests, "<u8").reshape(len(ids), NUMBERS_PER_DIGEST)
+    return np.frombuffer(digests, "<u8").reshape(len(ids), _NUMBERS_PER_DIGEST)
 
 
 def _label_steps(steps: Sequence[Step]) -> list[str]:
@@ -318,7 +319,7 @@ def _label_steps(steps: Sequence[Step]) -> list[str]:
 
 
 @lru_cache
-def _albumentations() -> dict[str, type[Any]]:
+def load_albumentations() -> dict[str, type[Any]]:
     """Return albumentations' transforms of flat images, by class name.
 
     The import takes most of a second, so only an op that asks for it pays.

@@ -1,1 +1,1 @@
-"""The parts of `prep check files`: what is recorded, what each file says, whether all agree."""
+"""Is the project what it says it is: what leaks, which labels mislead, which files are wrong."""

@@ -20,9 +20,9 @@ from pipeline.errors import DataError
 
 Judge = Callable[[Row], str]  # returns what is wrong with a row, '' if nothing is
 
-PARTS = ("train", "val", "test")
-STATUSES = ("ok", "duplicate", "quarantined")
-DIGEST = re.compile("[0-9a-f]{64}")
+_PARTS = ("train", "val", "test")
+_STATUSES = ("ok", "duplicate", "quarantined")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 PLAN_KEYS = (
     "experiment", "classes", "variants_are", "balance", "model", "tiles", "split", "variants",
@@ -46,7 +46,8 @@ def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]
             found = next(reader, [])
             missing = [name for name in columns if name not in found]
             if missing:
-                raise DataError(f"it lacks the column{'s'[: len(missing) > 1]} {_name(missing)}")
+                noun = "column" if len(missing) == 1 else "columns"
+                raise DataError(f"it lacks the {noun} {_name(missing)}")
             for cells in reader:
                 line = reader.line_num
                 if len(cells) != len(found):
@@ -72,15 +73,15 @@ def judge_lines(
 
 def judge_scan(row: Row, classes: Sequence[str]) -> str:
     """Return what is wrong with a row of catalogue.csv."""
-    if row["status"] not in STATUSES:
-        return f"status '{row['status']}' is none of {_name(STATUSES)}"
+    if row["status"] not in _STATUSES:
+        return f"status '{row['status']}' is none of {_name(_STATUSES)}"
     if row["label"] and row["label"] not in classes and row["status"] == "ok":
         return _tell_label(row["label"])
     if row["split"] not in ("", "train", "test"):
         return f"split '{row['split']}' is neither train nor test"
     if not _is_number(row["page"]):
         return f"page '{row['page']}' is no number"
-    if row["status"] == "ok" and not DIGEST.fullmatch(row["sha256"]):
+    if row["status"] == "ok" and not _DIGEST.fullmatch(row["sha256"]):
         return f"'{row['sha256']}' is no SHA-256"
     if row["status"] == "ok" and not (_is_count(row["width"]) and _is_count(row["height"])):
         return f"{row['width']} x {row['height']} is no size in pixels"
@@ -109,8 +110,8 @@ def judge_balanced(row: Row, classes: Sequence[str]) -> str:
 
 def judge_split(row: Row) -> str:
     """Return what is wrong with a row of split.csv."""
-    if row["split"] not in PARTS:
-        return f"split '{row['split']}' is none of {_name(PARTS)}"
+    if row["split"] not in _PARTS:
+        return f"split '{row['split']}' is none of {_name(_PARTS)}"
     return "" if _is_number(row["fold"]) else f"fold '{row['fold']}' is no number"
 
 

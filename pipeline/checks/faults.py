@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.project import MADE_BY
 
-MOST_FILES = 20  # that are told one by one
-MOST_OF_A_FILE = 3
-FOREACH = {"augment", "train", "evaluate"}  # DVC has one of these stages for each op or experiment
+_MOST_FILES = 20  # that are told one by one
+_MOST_OF_A_FILE = 3
+_FOREACH = {"augment", "train", "evaluate"}  # DVC has one of these stages for each op or experiment
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ def stage_of(file: str) -> str:
     """Return the DVC stage that makes a file or folder under processed/, '' if none does."""
     parts = PurePosixPath(file).parts[1:]
     stage = MADE_BY.get(parts[0], "") if parts else ""
-    return f"{stage}@{parts[1]}" if stage in FOREACH and len(parts) > 1 else stage
+    return f"{stage}@{parts[1]}" if stage in _FOREACH and len(parts) > 1 else stage
 
 
 def _tell_remedy(root: Path, file: str) -> str:
@@ -46,13 +46,13 @@ def _tell_remedy(root: Path, file: str) -> str:
 
 
 def tell_faults(root: Path, faults: Iterable[Fault]) -> Iterator[str]:
-    """Yield a line for each faulty file, up to MOST_FILES, and one for how many more there are."""
+    """Yield a line for each faulty file, up to _MOST_FILES, and one for how many more there are."""
     by_file: dict[str, list[str]] = defaultdict(list)
     for fault in faults:
         by_file[fault.file].append(fault.what)
-    for file, found in [*by_file.items()][:MOST_FILES]:
-        more = f"; and {len(found) - MOST_OF_A_FILE} more" if len(found) > MOST_OF_A_FILE else ""
-        said = "; ".join(found[:MOST_OF_A_FILE])
+    for file, found in [*by_file.items()][:_MOST_FILES]:
+        more = f"; and {len(found) - _MOST_OF_A_FILE} more" if len(found) > _MOST_OF_A_FILE else ""
+        said = "; ".join(found[:_MOST_OF_A_FILE])
         yield f"{file}: {said}{more}. {_tell_remedy(root, file)}"
-    if len(by_file) > MOST_FILES:
-        yield f"and {len(by_file) - MOST_FILES:,} more files"
+    if len(by_file) > _MOST_FILES:
+        yield f"and {len(by_file) - _MOST_FILES:,} more files"

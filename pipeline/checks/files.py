@@ -1,9 +1,11 @@
-"""TODO pipeline/checks/files.py."""
+"""prep check files: is every file under processed/ as it was made, and do all of them agree?
+
+`files` are the MD5s of what is there now, by path from the project's root, with '/'. What a file
+says is examined without dvc.lock too; its bytes can only be compared with what that recorded.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-
-import yaml
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import Fault, stage_of, tell_faults
@@ -14,16 +16,18 @@ from pipeline.checks.records import (
     find_changed,
     find_new_sources,
     find_stale,
+    is_at,
     list_files,
     read_lock,
+    read_yaml,
 )
 from pipeline.checks.road import tell_differences
 from pipeline.console import track, warn
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
 
-LAST_STEP = "Then bring all that follows up to date with: dvc repro"
+_LAST_STEP = "Then bring all that follows up to date with: dvc repro"
 
 
 def check_files(project: Project, params: Params) -> str:
@@ -37,7 +41,7 @@ def check_files(project: Project, params: Params) -> str:
     stale: set[str] = set()
     if lock and files:
         lock = _forget_dropped(lock, params, files)
-        settings = yaml.safe_load(project.params_file.read_text(encoding="utf-8"))
+        settings = read_yaml(project.params_file)
         stale = find_stale(lock, files, settings)
         # A training that goes on has new runs already; what they are is told by their own digests.
         trained = {name for name in stale if name.startswith("train@")}
@@ -54,10 +58,10 @@ def check_files(project: Project, params: Params) -> str:
     if faults:
         lines = tell_faults(project.root, dict.fromkeys(faults))
         raise DataError(
-            "\n".join(["not everything under processed/ is as it should be:", *lines, LAST_STEP])
+            "\n".join(["not everything under processed/ is as it should be:", *lines, _LAST_STEP])
         )
-    checked = sum(any(_is_at(name, path) for path in recorded) for name in files)
-    whole = f"{len(files):,} file{'s' * (len(files) != 1)}" if files else "no file"
+    checked = sum(any(is_at(name, path) for path in recorded) for name in files)
+    whole = count_things(len(files), "file") if files else "no file"
     return (
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
         f"{sources}"
@@ -96,7 +100,7 @@ def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Loc
     }
 
     def counts(stage: str, path: str) -> bool:
-        there = any(_is_at(name, path) for name in files)
+        there = any(is_at(name, path) for name in files)
         return stage in known or "@" not in stage or there
 
     outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
@@ -104,11 +108,6 @@ def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Loc
     inputs = [record for record in lock.inputs if record.stage in stages]
     params_then = {s: values for s, values in lock.params.items() if s in stages}
     return Lock(outputs, inputs, params_then, lock.sources)
-
-
-def _is_at(name: str, path: str) -> bool:
-    """Return whether a file is the path itself or lies under it."""
-    return f"{name}/".startswith(f"{path}/")
 
 
 def _list_outputs(params: Params) -> Iterator[str]:

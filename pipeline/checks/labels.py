@@ -1,4 +1,8 @@
-"""TODO pipeline/checks/labels.py."""
+"""prep check labels: does an op turn one class into another? The originals beside their variants.
+
+`found` holds for each op the pairs of classes that it brings nearer to each other, worst first,
+each with the ids of some variants that show it. What a likeness is, `pipeline.tiles.likeness` says.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +26,8 @@ from pipeline.tiles.likeness import (
 )
 
 # How many tiles are compared, so that an op takes seconds with any number of classes.
-MOST_OF_A_CLASS = 300
-MOST_OF_ALL = 3000
+_MOST_OF_A_CLASS = 300
+_MOST_OF_ALL = 3000
 SHOWN = 3  # examples in a row of the table, pairs in a warning
 
 
@@ -34,7 +38,7 @@ def check_labels(project: Project, params: Params, only: str | None = None) -> s
             f"there is no op '{only}' in params.yaml.{nearest(only, params.augment)} "
             f"Known (augment): {', '.join(params.augment)}"
         )
-    most = min(MOST_OF_A_CLASS, MOST_OF_ALL // len(params.classes))
+    most = min(_MOST_OF_A_CLASS, _MOST_OF_ALL // len(params.classes))
     originals, classes = _read_originals(project, most)
     space = map_originals(originals.images, originals.labels, len(classes))
     names = list(params.augment) if only is None else [only]

@@ -15,18 +15,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.checks.faults import Fault
 from pipeline.errors import DataError
 
 Files = Mapping[str, str]
 
-FOLDER = ".dir"
+_FOLDER = ".dir"
 SOURCES = ("raw", "models")  # what a project starts from
-UNREADABLE = (
-    yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OSError, RecursionError,
-)  # fmt: skip
-CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by hand since"
+_CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by hand since"
 
 
 @dataclass(frozen=True)
@@ -48,37 +46,107 @@ class Lock:
     sources: list[_Record]  # inputs that lie in raw/ or models/
 
 
+# --- What DVC writes ---------------------------------------------------------------------------
+
+
+class _Entry(BaseModel):
+    """An input or output of a stage in dvc.lock."""
+
+    path: str
+    # Of an entry without "md5" here, DVC 2 has taken the digest of text in another way.
+    hash: str = ""
+    md5: str = ""
+
+    @model_validator(mode="after")
+    def _check_digest(self) -> "_Entry":
+        if self.hash == "md5" and not self.md5:
+            raise ValueError("an entry lacks its md5")
+        return self
+
+
+class _Watched(BaseModel):
+    """The settings that a stage watches, by file; dvc.yaml's stages watch params.yaml only."""
+
+    settings: dict[str, Any] = Field({}, alias="params.yaml")
+
+
+class _StageLock(BaseModel):
+    """A stage in dvc.lock."""
+
+    outs: list[_Entry] = []
+    deps: list[_Entry] = []
+    params: _Watched = _Watched()
+
+
+class _LockFile(BaseModel):
+    """The whole of dvc.lock."""
+
+    stages: dict[str, _StageLock]
+
+
+class _Listed(BaseModel):
+    """A file in the listing of a folder, as DVC's cache holds it."""
+
+    relpath: str
+    md5: str
+
+
+_LISTING = TypeAdapter(list[_Listed])
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file says; ValueError if it can't be read."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    # PyYAML turns text into dates and numbers without looking first, and recurses into what is
+    # deep: besides its own errors, any of these is the file's fault.
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OSError,
+            RecursionError) as error:  # fmt: skip
+        raise ValueError(str(error)) from error
+
+
 def read_lock(root: Path) -> Lock | None:
     """Return what dvc.lock says of the project, None where there is none; DataError if damaged."""
     path = root / "dvc.lock"
     if not path.exists():
         return None
     try:
-        stages = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
-        return Lock(
-            list(_list_records(stages, "outs", {"processed"})),
-            list(_list_records(stages, "deps", {"processed"})),
-            {name: dict(stage.get("params", {}).get("params.yaml", {})) for name, stage in
-             stages.items()},
-            list(_list_records(stages, "deps", SOURCES)),
-        )  # fmt: skip
-    except UNREADABLE as error:
+        stages = _LockFile.model_validate(read_yaml(path)).stages
+    except ValueError as error:
         raise DataError(
-            f"dvc.lock can't be read ({error}). Take it back from git (git checkout dvc.lock), or "
-            "delete it and run: dvc repro"
+            f"dvc.lock can't be read ({_word(error)}). Take it back from git (git checkout "
+            "dvc.lock), or delete it and run: dvc repro"
         ) from error
+    inputs = {name: stage.deps for name, stage in stages.items()}
+    return Lock(
+        list(_list_records({name: stage.outs for name, stage in stages.items()}, {"processed"})),
+        list(_list_records(inputs, {"processed"})),
+        {name: stage.params.settings for name, stage in stages.items()},
+        list(_list_records(inputs, SOURCES)),
+    )
+
+
+def _word(error: ValueError) -> str:
+    """Return what is wrong with a file, pydantic's complaints without its advice to programmers."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
 
 
 def _list_records(
-    stages: Mapping[str, Any], kind: str, folders: Collection[str]
+    entries: Mapping[str, list[_Entry]], folders: Collection[str]
 ) -> Iterator[_Record]:
-    """Yield what is recorded at and under some of the project's folders."""
-    for stage, content in stages.items():
-        for entry in content.get(kind, ()):
-            parts = PurePosixPath(entry["path"]).parts
-            # Of an entry without this, DVC 2 has taken the digest of text in another way.
-            if parts[0] in folders and ".." not in parts and entry.get("hash") == "md5":
-                yield _Record(stage, entry["path"], entry["md5"])
+    """Yield what is recorded at and under some of the project's folders, given each stage's."""
+    for stage, found in entries.items():
+        for entry in found:
+            parts = PurePosixPath(entry.path).parts
+            inside = parts[:1] and parts[0] in folders and ".." not in parts
+            if inside and entry.hash == "md5":
+                yield _Record(stage, entry.path, entry.md5)
+
+
+# --- What there is now -------------------------------------------------------------------------
 
 
 def list_files(root: Path, paths: Iterable[str]) -> list[str]:
@@ -105,7 +173,7 @@ def digest_listing(listing: Mapping[str, str]) -> str:
     """Return DVC's digest of a folder, given the MD5 of each file by its path from there."""
     entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing)]
     text = json.dumps(entries, sort_keys=True)
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + FOLDER
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + _FOLDER
 
 
 def _list_folder(files: Files, folder: str) -> dict[str, str]:
@@ -119,11 +187,11 @@ def _list_folder(files: Files, folder: str) -> dict[str, str]:
 def find_changed(root: Path, records: Iterable[_Record], files: Files) -> Iterator[Fault]:
     """Yield what is not as DVC recorded it: changed, gone or added."""
     for record in records:
-        if not record.md5.endswith(FOLDER):
+        if not record.md5.endswith(_FOLDER):
             if record.path not in files:
                 yield Fault(record.path, "it is gone")
             elif files[record.path] != record.md5:
-                yield Fault(record.path, CHANGED)
+                yield Fault(record.path, _CHANGED)
         else:
             yield from _compare_folder(root, record, _list_folder(files, record.path))
 
@@ -142,18 +210,17 @@ def _compare_folder(root: Path, record: _Record, found: dict[str, str]) -> Itera
         elif name not in listing and not PurePosixPath(name).name.startswith("."):  # unfinished
             yield Fault(file, "it was not there when dvc.lock was written")
         elif found[name] != listing.get(name, found[name]):
-            yield Fault(file, CHANGED)
+            yield Fault(file, _CHANGED)
 
 
 def read_listing(root: Path, md5: str) -> dict[str, str] | None:
     """Return the MD5s of a recorded folder's files, None when DVC's cache has no such listing."""
-    place = Path("files", "md5", md5[:2], md5[2:])
-    path = root / ".dvc" / "cache" / place
+    path = root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        listing = {entry["relpath"]: entry["md5"] for entry in entries}
-    except (OSError, ValueError, LookupError, TypeError):
+        entries = _LISTING.validate_json(path.read_bytes())
+    except (OSError, ValidationError):
         return None
+    listing = {entry.relpath: entry.md5 for entry in entries}
     return listing if digest_listing(listing) == md5 else None
 
 
@@ -198,8 +265,13 @@ def _digest_now(files: Files, path: str) -> str:
     return files.get(path) or digest_listing(_list_folder(files, path))
 
 
+def is_at(name: str, path: str) -> bool:
+    """Return whether a file is the path itself or lies under it."""
+    return f"{name}/".startswith(f"{path}/")
+
+
 def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+    return is_at(one, other) or is_at(other, one)
 
 
 def _read_numbers(value: Any) -> Any:
@@ -211,8 +283,9 @@ def _read_numbers(value: Any) -> Any:
         return {key: _read_numbers(one) for key, one in value.items()}
     if isinstance(value, list):
         return [_read_numbers(one) for one in value]
-    with suppress(ValueError):
-        return float(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
     return value
 
 

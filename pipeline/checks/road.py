@@ -9,30 +9,31 @@ from typing import Any
 
 import yaml
 
-from pipeline.checks.records import UNREADABLE
+from pipeline.checks.records import read_yaml
 from pipeline.errors import DataError
 
-RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
-MOST_SHOWN = 20  # stages
-LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
+_RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
+_MOST_SHOWN = 20  # stages
+_LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
 
-BRIEF = reprlib.Repr()
-BRIEF.maxstring = BRIEF.maxother = 200
-BRIEF.maxdict, BRIEF.maxlevel = 10, 3
+_BRIEF = reprlib.Repr()
+_BRIEF.maxstring = _BRIEF.maxother = 200
+_BRIEF.maxdict, _BRIEF.maxlevel = 10, 3
 
 
 def tell_differences(root: Path) -> Iterator[str]:
     """Yield a sentence for each way in which dvc.yaml and params.yaml are not up to this prep."""
     path = root / "dvc.yaml"
-    wanted = _read_stages((files("pipeline") / "presets" / "road.yaml").read_text("utf-8"))
+    road = (files("pipeline") / "presets" / "road.yaml").read_text("utf-8")
+    wanted = _take_map(yaml.safe_load(road), "stages")
     if not path.exists():
         yield "there is no dvc.yaml: dvc repro can't run. Make it with: prep init ."
     else:
         try:
-            found = _read_stages(path.read_text(encoding="utf-8"))
-        except UNREADABLE as error:
+            content = read_yaml(path)
+        except ValueError as error:
             raise DataError(f"dvc.yaml can't be read: {error}") from error
-        yield from _compare_road(root, found, wanted)
+        yield from _compare_road(root, _take_map(content, "stages"), wanted)
     yield from _tell_strangers(root, wanted)
 
 
@@ -45,16 +46,15 @@ def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
             "one made it, or you changed it. To take the new road delete dvc.yaml and run prep "
             "init . (which keeps everything else); dvc repro then runs the changed stages again"
         )
-    settings = _read_stages((root / "params.yaml").read_text(encoding="utf-8"), "")
+    settings = _take_map(read_yaml(root / "params.yaml"))
     missing = sorted(_list_sections(wanted) - settings.keys())
     if missing:
         lines = ", ".join(f"`{name}: {{}}`" for name in missing)
         yield f"params.yaml lacks what the road of this prep watches: add {lines}"
 
 
-def _read_stages(text: str, section: str = "stages") -> dict[str, Any]:
-    """Return the stages of a dvc.yaml, or the whole of a YAML file; empty where there are none."""
-    content = yaml.safe_load(text)
+def _take_map(content: Any, section: str = "") -> dict[str, Any]:
+    """Return what a YAML file says, or a section of it; empty where that is no map."""
     if section and isinstance(content, dict):
         content = content.get(section)
     return content if isinstance(content, dict) else {}
@@ -76,8 +76,8 @@ def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
         for what in _list_strangers(path, road if path == root / "dvc.yaml" else {})
     ]
     if lines:
-        more = len(lines) - MOST_SHOWN
-        shown = [*lines[:MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
+        more = len(lines) - _MOST_SHOWN
+        shown = [*lines[:_MOST_SHOWN], *([f"and {more:,} more"] if more > 0 else [])]
         heading = "dvc repro may run what is not of prep's road. If it isn't yours, read it first:"
         yield "\n  ".join([heading, *shown])
 
@@ -85,7 +85,7 @@ def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
 def _find_stage_files(root: Path) -> Iterator[Path]:
     """Yield the files that DVC may take stages from: dvc repro follows inputs into all of them."""
     for folder, below, names in os.walk(root):
-        below[:] = sorted(set(below) - LEFT_TO_DVC)
+        below[:] = sorted(set(below) - _LEFT_TO_DVC)
         for name in sorted(names):
             if name == "dvc.yaml" or name.endswith(".dvc"):
                 yield Path(folder, name)
@@ -94,22 +94,21 @@ def _find_stage_files(root: Path) -> Iterator[Path]:
 def _list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
     """Yield what a file has DVC run or fetch, other than the road does."""
     try:
-        content = _read_stages(path.read_text(encoding="utf-8"), "")
-    except UNREADABLE as error:
-        yield f"it can't be read ({BRIEF.repr(str(error))})"
+        content = _take_map(read_yaml(path))
+    except ValueError as error:
+        yield f"it can't be read ({_BRIEF.repr(str(error))})"
         return
     if path.name != "dvc.yaml":
         if content.get("deps") and content.get("frozen") is not True:
-            yield f"fetches {BRIEF.repr(content['deps'])}"
+            yield f"fetches {_BRIEF.repr(content['deps'])}"
         return
     if "vars" in content:  # what they add to `augment` becomes a part of commands
-        yield f"vars, which may go into any command: {BRIEF.repr(content['vars'])}"
-    stages = content.get("stages")
-    for name, stage in stages.items() if isinstance(stages, dict) else ():
+        yield f"vars, which may go into any command: {_BRIEF.repr(content['vars'])}"
+    for name, stage in _take_map(content, "stages").items():
         runs = _list_runs(stage)
         if runs != _list_runs(road.get(name)):
-            told = ", ".join(f"{key}: {BRIEF.repr(value)}" for key, value in runs.items())
-            yield f"stage {BRIEF.repr(name)}: {told}"
+            told = ", ".join(f"{key}: {_BRIEF.repr(value)}" for key, value in runs.items())
+            yield f"stage {_BRIEF.repr(name)}: {told}"
 
 
 def _list_runs(stage: Any) -> dict[str, Any]:
@@ -117,7 +116,7 @@ def _list_runs(stage: Any) -> dict[str, Any]:
     parts = [stage, stage.get("do")] if isinstance(stage, dict) else []
     return {
         key: part[key]
-        for key in RUNNING
+        for key in _RUNNING
         for part in parts
         if isinstance(part, dict) and key in part
     }

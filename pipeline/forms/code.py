@@ -1,4 +1,14 @@
-"""TODO pipeline/forms/code.py."""
+"""What a form's page says of itself: its description as text, as a QR code, and its markers.
+
+The text is four lines, and the last proves the others (CRC-32 in base64):
+
+    prep1 a4 10x8 row 1/1 k3f9d2        layout's version, paper, grid, order, page, set of pages
+    Ada Lovelace                        the writer, '' where the name is left to fill in
+    0<US>9                              the page's classes, runs of characters shortened
+    5sCN7w
+
+Modules of a code or marker are bool (N, N), True where black, without the white around them.
+"""
 
 import base64
 import zlib
@@ -131,4 +141,4 @@ def _encode(text: str, level: int) -> npt.NDArray[np.bool_] | None:
 def draw_marker(number: int) -> npt.NDArray[np.bool_]:
     """Return a marker's modules, (8, 8), True where black."""
     dictionary = cv2.aruco.getPredefinedDictionary(MARKER_DICTIONARY)
-    return np.asarray(cv2.aruco.generateImageMarker(dictionary, number, 8)) == 0
+    return np.asarray(cv2.aruco.generateImageMarker(dictionary, number, 8) == 0)

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Outline
 
-POINTS_A_MM = 72 / 25.4
+_POINTS_A_MM = 72 / 25.4
 # Pale enough to vanish on reading, dark enough to write by.
-BOX_COLOUR = "#b9cfe2"
-LABEL_COLOUR = "#8a949e"
-TEXT_COLOUR = "#4a535c"
-EXAMPLE_COLOUR = "#2f3d73"
+_BOX_COLOUR = "#b9cfe2"
+_LABEL_COLOUR = "#8a949e"
+_TEXT_COLOUR = "#4a535c"
+_EXAMPLE_COLOUR = "#2f3d73"
 
 _MANY_SCRIPTS = {"HIRAGANA", "KATAKANA", "CJK", "HANGUL"}
 
@@ -109,20 +109,20 @@ def _label_beside(axes: "Axes", box: FormBox) -> None:
     x0, y0, _, y1 = box.square
     size = min(6.5, (y1 - y0) * 0.5)
     x, y = x0 - LABEL_COLUMN / 2 - 0.6, (y0 + y1) / 2
-    _write(axes, box.label, x, y, size, LABEL_COLUMN - 1.5, LABEL_COLOUR, "center", "middle")
+    _write(axes, box.label, x, y, size, LABEL_COLUMN - 1.5, _LABEL_COLOUR, "center", "middle")
 
 
 def _label_above(axes: "Axes", box: FormBox, room: float) -> None:
     x0, y0, _, _ = box.square
-    _write(axes, box.label, x0 + 0.6, y0 - 1.0, 2.9, room, LABEL_COLOUR)
+    _write(axes, box.label, x0 + 0.6, y0 - 1.0, 2.9, room, _LABEL_COLOUR)
 
 
 def _draw_header(axes: "Axes", form: Form) -> None:
     left, top = 22.0, 8.0
-    _write(axes, "Writer", left, top + 2.6, 2.8, 40, LABEL_COLOUR)
+    _write(axes, "Writer", left, top + 2.6, 2.8, 40, _LABEL_COLOUR)
     if form.writer:
-        _write(axes, form.writer, left, top + 8.6, 5.0, 74, TEXT_COLOUR)
-    axes.plot([left, 96.5], [top + 10.4] * 2, color=LABEL_COLOUR, linewidth=0.25 * POINTS_A_MM)
+        _write(axes, form.writer, left, top + 8.6, 5.0, 74, _TEXT_COLOUR)
+    axes.plot([left, 96.5], [top + 10.4] * 2, color=_LABEL_COLOUR, linewidth=0.25 * _POINTS_A_MM)
     where = "of its row" if form.order == "row" else "below it"
     which = "in every box" if form.order == "row" else "in the box"
     what = "character" if max(map(len, form.classes)) <= 2 else "word"
@@ -132,7 +132,7 @@ def _draw_header(axes: "Axes", form: Form) -> None:
         "Spoilt? Cross it out from corner to corner, past the line.",
     )
     for number, line in enumerate(lines):
-        _write(axes, line, left, top + 16.0 + 3.9 * number, 2.8, 92, TEXT_COLOUR)
+        _write(axes, line, left, top + 16.0 + 3.9 * number, 2.8, 92, _TEXT_COLOUR)
     examples = PAPERS[form.paper][0] / 2 + 16.0
     for number, caption in enumerate(("written", "empty", "crossed out")):
         _draw_example(axes, examples + 12.0 * number, top + 13.0, caption)
@@ -141,14 +141,14 @@ def _draw_header(axes: "Axes", form: Form) -> None:
 def _draw_example(axes: "Axes", x: float, y: float, caption: str) -> None:
     side = 7.0
     _outline_box(axes, (x, y, x + side, y + side))
-    _write(axes, caption, x + side / 2, y + side + 3.0, 2.0, 11.5, LABEL_COLOUR, "center")
+    _write(axes, caption, x + side / 2, y + side + 3.0, 2.0, 11.5, _LABEL_COLOUR, "center")
     if caption == "empty":
         return
     turns = np.linspace(0, 2 * np.pi, 40)
     ring = (x + side * (0.5 + 0.2 * np.cos(turns)), y + side * (0.5 + 0.28 * np.sin(turns)))
     pen: dict[str, Any] = {
-        "color": EXAMPLE_COLOUR,
-        "linewidth": 0.5 * POINTS_A_MM,
+        "color": _EXAMPLE_COLOUR,
+        "linewidth": 0.5 * _POINTS_A_MM,
         "solid_capstyle": "round",
     }
     axes.plot(*ring, **pen)
@@ -166,9 +166,9 @@ def _draw_footer(axes: "Axes", form: Form) -> None:
         "with all eight black markers in the picture.",
     )
     for number, line in enumerate(lines):
-        _write(axes, line, right, bottom - 7.2 + 3.9 * number, 2.8, 72, TEXT_COLOUR, "right")
+        _write(axes, line, right, bottom - 7.2 + 3.9 * number, 2.8, 72, _TEXT_COLOUR, "right")
     number_of = f"page {form.page} of {form.pages}  ·  {form.identity}"
-    _write(axes, number_of, 54.0, bottom - 3.3, 2.8, 44, LABEL_COLOUR)
+    _write(axes, number_of, 54.0, bottom - 3.3, 2.8, 44, _LABEL_COLOUR)
 
 
 # --- strokes, squares and letters ---------------------------------------------------------------
@@ -178,9 +178,9 @@ def _outline_box(axes: "Axes", square: Square) -> None:
     from matplotlib.patches import Rectangle
 
     x0, y0, x1, y1 = square
-    width = LINE_WIDTH * POINTS_A_MM
+    width = LINE_WIDTH * _POINTS_A_MM
     axes.add_patch(
-        Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=BOX_COLOUR, linewidth=width)
+        Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_BOX_COLOUR, linewidth=width)
     )
 
 

@@ -34,15 +34,17 @@ Points = npt.NDArray[np.float64]
 # 200 dpi: a pen's stroke is four pixels wide.
 PIXELS_A_MM = 8
 # A page cut off at one side loses three markers, two thumbs hide two.
-FEWEST_MARKERS = 6
+_FEWEST_MARKERS = 6
 _GLANCE = 2000  # pixels: the longest side at which a form is told by its markers
 _PALE = 0.7  # of the light of bare paper: rules are seldom darker, markers always
-_FLAT_FIT, _WORST_FIT = 0.12, 0.8  # mm, root mean square
+# Root mean squares in mm: up to the one a page passes for flat, beyond the other for folded. (The
+# boxes are looked for within 1.5 mm of their place.)
+_FLAT_FIT, _WORST_FIT = 0.12, 0.8
 
-_BEND_TERMS = 10
+_BEND_TERMS = 10  # of a polynomial of third degree in two variables
 _BLOCK = 32  # the flat page's map is computed once a block and interpolated between
-_CODE_SEARCH = 2.0  # mm
-_SHARPEN = 0.55
+_CODE_SEARCH = 2.0  # mm to either side of where the code is expected
+_SHARPEN = 0.55  # of what the four neighbours of a module show
 _NEIGHBOURS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
 _PLACES = ("top left", "top", "top right", "right", "bottom right", "bottom", "bottom left", "left")
 
@@ -121,7 +123,7 @@ def find_markers(grey: Grey) -> list[tuple[int, Points]]:
     more than the one under a thumb are missing there.
     """
     found: list[tuple[int, Points]] = []
-    for longest in (1600, 3200):
+    for longest in (1600, 3200):  # pixels: five and eleven to the millimetre where A4 fills them
         shrink = max(1.0, max(grey.shape) / longest)
         seen = _detect(_shrink(grey, shrink), shrink)
         found = max(found, seen, key=len)
@@ -136,6 +138,7 @@ def shows_form(picture: Grey) -> bool:
     Rules are whitened first: each of the thousand squares on squared paper might be a marker, and
     to try them all takes long.
     """
+    # One marker alone may be chance. At _GLANCE a form that fills half of the picture is told.
     step = math.ceil(max(picture.shape[:2]) / _GLANCE)
     glance = to_grey(picture)[::step, ::step].copy()
     paper = cv2.dilate(glance, np.ones((15, 15), np.uint8))
@@ -190,11 +193,11 @@ def _identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, P
 
 
 def _check_enough(positions: list[int]) -> None:
-    if len(positions) >= FEWEST_MARKERS:
+    if len(positions) >= _FEWEST_MARKERS:
         return
     missing = [_PLACES[position] for position in range(MARKERS) if position not in positions]
     raise FormError(
-        f"The form is not wholly in view: expected at least {FEWEST_MARKERS} of its {MARKERS} "
+        f"The form is not wholly in view: expected at least {_FEWEST_MARKERS} of its {MARKERS} "
         f"markers, found {len(positions)}; missing: {', '.join(missing)}. "
         "Is the page cut off, covered or blurred?"
     )
@@ -206,6 +209,7 @@ def _refine_corners(grey: Grey, corners: dict[int, Points]) -> dict[int, Points]
     refined = {}
     for position, points in corners.items():
         module = float(np.linalg.norm(points[1] - points[0])) / 8
+        # Within a module of the corner there is no other edge.
         window = int(np.clip(round(0.6 * module), 2, 20))
         start = points.astype(np.float32).reshape(-1, 1, 2)
         moved = cv2.cornerSubPix(grey, start, (window, window), (-1, -1), stop)
@@ -348,7 +352,7 @@ def _sample_code(flat: Grey, square: Square) -> npt.NDArray[np.float64]:
     window = flat[top - reach : bottom + reach, left - reach : right + reach]
     dark = 255.0 - _even_light(window)
     best = (-np.inf, 0, 0, 0)
-    for size in range(21, LARGEST_CODE + 1, 4):
+    for size in range(21, LARGEST_CODE + 1, 4):  # versions of QR codes, from the smallest
         pattern = _enlarge(_shared_patterns(size), right - left)
         scores = cv2.matchTemplate(dark.astype(np.float32), pattern, cv2.TM_CCORR)
         _, score, _, (x, y) = cv2.minMaxLoc(scores / np.abs(pattern).sum())
@@ -371,6 +375,7 @@ def _sample_modules(code: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.
 
 def _even_light(window: Grey) -> npt.NDArray[np.float64]:
     """Return the window with its paper at 255, whatever shade falls on it."""
+    # 5 mm: more than the core of a finder pattern, the largest black, which is 4 mm at most.
     paper = cv2.morphologyEx(window, cv2.MORPH_CLOSE, np.ones((41, 41), np.uint8))
     paper = cv2.blur(paper, (21, 21))
     return np.asarray(np.minimum(255.0, window * (255.0 / np.maximum(paper, 1))))
@@ -381,7 +386,7 @@ def _shared_patterns(size: int) -> npt.NDArray[np.float64]:
     patterns = np.zeros((size, size))
     line = 1.0 - 2.0 * (np.arange(size) % 2)
     patterns[6], patterns[:, 6] = line, line
-    finder = -np.ones((8, 8))
+    finder = -np.ones((8, 8))  # 7 x 7 modules and the white that parts it from the rest
     finder[:7, :7] = 1
     finder[1:6, 1:6] = -1
     finder[2:5, 2:5] = 1

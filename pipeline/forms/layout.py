@@ -1,4 +1,4 @@
-"""The printable form: one description of the page from which it is both drawn and read.
+"""The printable form: the one description of its page from which it is both drawn and read.
 
 Lengths are millimetres from the page's top left corner, x to the right and y down. A square or
 box is `x0, y0, x1, y1`. Nothing here knows about pixels or PDF.
@@ -11,7 +11,8 @@ box is `x0, y0, x1, y1`. Nothing here knows about pixels or PDF.
     marker  code      marker              marker       the same QR code twice
 
 A marker's number tells the version of this layout, the paper and the marker's place; the code
-tells the rest as a few lines of text, closed by a checksum. Both are all that a reader needs.
+(`pipeline.forms.code`) tells the rest. Whoever changes a length here raises VERSION, since forms
+that are printed already are read by it.
 """
 
 from dataclasses import dataclass
@@ -26,17 +27,17 @@ VERSION = 1
 PAPERS: dict[str, tuple[float, float]] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 
 # Office printers leave 4 to 6 mm unprinted.
-PAGE_MARGIN = 8.0
-MARKER_SIDE = 10.0
+_PAGE_MARGIN = 8.0
+_MARKER_SIDE = 10.0
 MARKERS = 8
-_IDS_A_VERSION = 16
-CODE_SIDE = 28.0
+_IDS_A_VERSION = 16  # the eight markers of two papers
+CODE_SIDE = 28.0  # LARGEST_CODE modules of half a millimetre
 LINE_WIDTH = 0.35
 SMALLEST_BOX = 6.0
-LARGEST_BOX = 40.0
-BOX_GAP = 3.2
+_LARGEST_BOX = 40.0
+_BOX_GAP = 3.2
 LABEL_COLUMN = 8.0
-LABEL_HEIGHT = 3.2
+_LABEL_HEIGHT = 3.2
 _GRID_TOP = 40.0
 _GRID_SIDE = 20.0
 
@@ -75,16 +76,16 @@ class FormBox:
 def marker_squares(paper: str) -> npt.NDArray[np.float64]:
     """Return the markers' squares, (8, 4) mm, clockwise from the top left corner."""
     width, height = PAPERS[paper]
-    left, top = PAGE_MARGIN, PAGE_MARGIN
-    right, bottom = width - PAGE_MARGIN - MARKER_SIDE, height - PAGE_MARGIN - MARKER_SIDE
-    middle, centre = (width - MARKER_SIDE) / 2, (height - MARKER_SIDE) / 2
+    left, top = _PAGE_MARGIN, _PAGE_MARGIN
+    right, bottom = width - _PAGE_MARGIN - _MARKER_SIDE, height - _PAGE_MARGIN - _MARKER_SIDE
+    middle, centre = (width - _MARKER_SIDE) / 2, (height - _MARKER_SIDE) / 2
     corners = np.array(
         [
             (left, top), (middle, top), (right, top), (right, centre),
             (right, bottom), (middle, bottom), (left, bottom), (left, centre),
         ]
     )  # fmt: skip
-    return np.hstack([corners, corners + MARKER_SIDE])
+    return np.hstack([corners, corners + _MARKER_SIDE])
 
 
 def square_corners(squares: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -107,10 +108,10 @@ def place_of_marker(number: int) -> tuple[int, str, int]:
 def code_squares(paper: str) -> tuple[Square, Square]:
     """Return where the code stands: beside the top right and the bottom left corner marker."""
     width, height = PAPERS[paper]
-    beside = PAGE_MARGIN + MARKER_SIDE + 4.0
-    right, low = width - beside, height - PAGE_MARGIN
+    beside = _PAGE_MARGIN + _MARKER_SIDE + 4.0
+    right, low = width - beside, height - _PAGE_MARGIN
     return (
-        (right - CODE_SIDE, PAGE_MARGIN, right, PAGE_MARGIN + CODE_SIDE),
+        (right - CODE_SIDE, _PAGE_MARGIN, right, _PAGE_MARGIN + CODE_SIDE),
         (beside, low - CODE_SIDE, beside + CODE_SIDE, low),
     )
 
@@ -122,13 +123,13 @@ def has_label_column(form: Form) -> bool:
 
 def box_gap(form: Form) -> tuple[float, float]:
     """Return the white between two boxes, across and down, in mm."""
-    return BOX_GAP, (BOX_GAP if has_label_column(form) else LABEL_HEIGHT + 2.4)
+    return _BOX_GAP, (_BOX_GAP if has_label_column(form) else _LABEL_HEIGHT + 2.4)
 
 
 def _grid_area(form: Form) -> Square:
     """Return the part of the page that the boxes may fill, without their labels."""
     width, height = PAPERS[form.paper]
-    beside, above = (LABEL_COLUMN, 0.0) if has_label_column(form) else (0.0, LABEL_HEIGHT)
+    beside, above = (LABEL_COLUMN, 0.0) if has_label_column(form) else (0.0, _LABEL_HEIGHT)
     return _GRID_SIDE + beside, _GRID_TOP + above, width - _GRID_SIDE, height - _GRID_TOP
 
 
@@ -138,7 +139,7 @@ def box_side(form: Form) -> float:
     across, down = box_gap(form)
     wide = (x1 - x0 + across) / form.columns - across
     high = (y1 - y0 + down) / form.rows - down
-    return min(wide, high, LARGEST_BOX)
+    return min(wide, high, _LARGEST_BOX)
 
 
 def box_squares(form: Form) -> npt.NDArray[np.float64]:

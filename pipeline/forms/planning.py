@@ -1,4 +1,8 @@
-"""TODO pipeline/forms/planning.py."""
+"""Planning forms: the pages that one writer fills in, from the classes that a user names.
+
+Classes are spread over as few pages as have boxes for all of them and codes that hold their names.
+What can't be printed, written in or read back is a DataError in the user's words.
+"""
 
 import math
 import unicodedata

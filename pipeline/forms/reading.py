@@ -1,7 +1,7 @@
-"""Read a filled-in form: from a picture to labelled cells with their ink.
+"""Read a filled-in form: from a picture to its boxes, each with its label and its ink.
 
-A picture is uint8, `(H, W)` or `(H, W, 3)` RGB, upright. A cell's `pixels` are ink coverage,
-uint8 `(h, w)`, 0 paper to 255 full ink, at `formpage.PIXELS_A_MM`, padded so that no grey edge
+A picture is uint8, `(H, W)` or `(H, W, 3)` RGB, upright. A box's `pixels` are ink coverage,
+uint8 `(h, w)`, 0 paper to 255 full ink, at `finding.PIXELS_A_MM`, padded so that no grey edge
 is cut. Darkness means how much less light than the bare paper around it: 0 to 255.
 
 The printed boxes are pale lines whose place is known to a millimetre. They are searched there,
@@ -34,8 +34,9 @@ State = Literal["written", "empty", "crossed", "unclear"]
 
 # A brush wider than this is taken for a shadow's edge rather than a stroke.
 _WIDEST_STROKE = 8.0  # mm
+_GRAIN = 0.8  # pixels: the blur that takes the camera's grain off, less than a stroke's half width
 _SEARCH = 1.5  # mm to either side of a line's expected place: less than half the gap
-_LINE_PART = 36  # pixels
+_LINE_PART = 36  # pixels (4.5 mm): along so much a line that bends is still straight
 _LINE_REACH = 6  # pixels to either side of a line that its own darkness reaches
 _FAINTEST_LINE = 7.0  # darkness; below it the boxes were lost, as in a black-and-white scan
 _FAINTEST_INK = 38.0  # darkness; a hard pencil in a blurred photo reaches about 60
@@ -52,13 +53,13 @@ _MOST_STRANGE = 0.25  # of the ink in a box that may belong to its neighbours, o
 _FEW_PIXELS = 150  # a short thin stroke has more
 _INSET = 1  # pixel from a box's line to what counts as inside
 _MOST_UNCLEAR = 0.2  # of the page's boxes
-_FULL_INK = 80.0  # percentile of a glyph's darkness
-_PAPER_GRAIN = 10.0  # darkness
-_PADDING = 4  # pixels
+_FULL_INK = 80.0  # percentile of a glyph's darkness: well above its strokes' soft edges
+_PAPER_GRAIN = 10.0  # darkness: what is left of bare paper once its mean is taken off
+_PADDING = 4  # pixels: a stroke's soft edge and the blur beside it
 
 
 @dataclass(frozen=True)
-class _FormCell:
+class FilledBox:
     """One box of a form as it was found.
 
     `state` is `written`, `empty`, `crossed` (crossed out by the writer) or `unclear` (covered,
@@ -78,11 +79,11 @@ class _FormCell:
 
 
 @dataclass(frozen=True)
-class FormPage:
+class ReadForm:
     """A form that was read: what was printed, each of its boxes, and the page laid flat."""
 
     form: Form
-    cells: tuple[_FormCell, ...]
+    boxes: tuple[FilledBox, ...]
     flat: Grey
 
     @property
@@ -116,11 +117,11 @@ class _Ink:
     @cached_property
     def owner(self) -> npt.NDArray[np.intp]:
         """The box that holds most of each piece."""
-        return self.shares.argmax(axis=1)
+        return np.asarray(self.shares.argmax(axis=1))
 
 
-def read_form(picture: Grey) -> FormPage:
-    """Return the form that the picture shows, cell by cell.
+def read_form(picture: Grey) -> ReadForm:
+    """Return the form that the picture shows, box by box.
 
     Raises FormError (a DataError) with what was found and what was expected when the picture
     does not show one whole, readable form; nothing is ever guessed.
@@ -129,17 +130,17 @@ def read_form(picture: Grey) -> FormPage:
     dark = measure_darkness(found.flat)
     places, line = _locate_boxes(dark, form_boxes(found.form))
     _remove_lines(dark, places, line)
-    cells = _read_cells(found, dark, places)
-    _check_clear(cells)
-    return FormPage(found.form, cells, found.flat)
+    boxes = _read_boxes(found, dark, places)
+    _check_clear(boxes)
+    return ReadForm(found.form, boxes, found.flat)
 
 
-def _check_clear(cells: tuple[_FormCell, ...]) -> None:
+def _check_clear(boxes: tuple[FilledBox, ...]) -> None:
     """Raise FormError when so much of the page is unclear that the rest can't be trusted."""
-    unclear = sum(cell.state == "unclear" for cell in cells)
-    if unclear > _MOST_UNCLEAR * len(cells):
+    unclear = sum(box.state == "unclear" for box in boxes)
+    if unclear > _MOST_UNCLEAR * len(boxes):
         raise FormError(
-            f"The form's boxes are not to be seen: {unclear} of {len(cells)} are covered, blurred "
+            f"The form's boxes are not to be seen: {unclear} of {len(boxes)} are covered, blurred "
             "or too dark. Photograph it again, flat, in even light."
         )
 
@@ -154,10 +155,11 @@ def measure_darkness(flat: Grey) -> Reals:
     it follows even a hard shadow's edge.
     """
     width = round(_WIDEST_STROKE * PIXELS_A_MM) | 1
-    calm = cv2.GaussianBlur(flat, (0, 0), 0.8)
+    calm = cv2.GaussianBlur(flat, (0, 0), _GRAIN)
     paper = cv2.morphologyEx(calm, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
     ratio: Reals = np.asarray(cv2.divide(calm, np.maximum(paper, 1), dtype=cv2.CV_32F))
-    # Closing keeps the brightest grains: on average bare paper lies a little below.
+    # Closing keeps the brightest grains: on average bare paper lies a little below. Every fourth
+    # pixel is enough for a mean over many.
     few = np.ascontiguousarray(ratio[::4, ::4])
     bare = _enlarge_mean(few, few > 0.85, ratio.shape)
     return np.asarray(np.clip(255 - 255 * ratio / bare, 0, 255), np.float32)
@@ -173,7 +175,8 @@ def _locate_boxes(dark: Reals, boxes: list[FormBox]) -> tuple[list[_Place], floa
     if line < _FAINTEST_LINE:
         line = 0.0
     else:
-        # A stroke near one side must not be taken for it: opposite sides move as one.
+        # A stroke near one side must not be taken for it: opposite sides move as one, and neither
+        # counts for much more than a line.
         pairs = np.minimum(whole, 1.2 * line).reshape(-1, 2, 2, whole.shape[-1]).sum(axis=1)
         shifts = _find_peaks(pairs)
         seen = _part_seen(profiles, np.tile(shifts, 2), line)
@@ -190,7 +193,7 @@ def _line_profiles(dark: Reals, box: FormBox) -> Reals:
     """
     reach = round(_SEARCH * PIXELS_A_MM)
     x0, y0, x1, y1 = (round(edge * PIXELS_A_MM) for edge in box.square)
-    inset = max(3, (x1 - x0) // 10)
+    inset = max(3, (x1 - x0) // 10)  # near the corners the other sides would be seen
     length = (x1 - x0 - 2 * inset) // 4 * 4
     along_x = slice(x0 + inset, x0 + inset + length)
     along_y = slice(y0 + inset, y0 + inset + length)
@@ -220,7 +223,10 @@ def _find_peaks(profiles: Reals) -> npt.NDArray[np.float64]:
 
 
 def _part_seen(profiles: Reals, offsets: npt.NDArray[np.float64], line: float) -> Reals:
-    """Return which part of each box's line is seen where it should be, 0 to 1, (N,)."""
+    """Return which part of each box's line is seen where it should be, 0 to 1, (N,).
+
+    A part is seen from a third of the darkness that the page's lines have.
+    """
     middle = profiles.shape[-1] // 2
     place = np.abs(np.arange(profiles.shape[-1]) - middle - offsets[..., None]) <= 3
     there = np.where(place[:, :, None], profiles, 0).max(axis=-1)
@@ -248,22 +254,23 @@ def _remove_line(strip: Reals, line: float) -> None:
     follows a line stays.
     """
     for part in np.array_split(strip, max(1, len(strip) // _LINE_PART)):
+        # Above the median, by which more of the line's own grain would stay.
         rank = len(part) * 6 // 10
         own = np.minimum(np.partition(part, rank, axis=0)[rank], 1.6 * line)
         part[:] = np.maximum(part - own, 0) * (255 / (255 - own))
 
 
-# --- ink and cells ------------------------------------------------------------------------------
+# --- ink and boxes ------------------------------------------------------------------------------
 
 
-def _read_cells(found: FoundForm, dark: Reals, places: list[_Place]) -> tuple[_FormCell, ...]:
+def _read_boxes(found: FoundForm, dark: Reals, places: list[_Place]) -> tuple[FilledBox, ...]:
     """Return every box's state and, where it is written in, its ink."""
     zones = _find_zones(found.form, places)
     ink = _find_ink(dark, places, zones)
     corners = square_corners([place.square / PIXELS_A_MM for place in places])
     quads = found.mapping.to_picture(corners.reshape(-1, 2)).reshape(-1, 4, 2)
     return tuple(
-        _read_cell(found.mapping, ink, number, place, zone, quad)
+        _read_box(found.mapping, ink, number, place, zone, quad)
         for number, (place, zone, quad) in enumerate(zip(places, zones, quads, strict=True), 1)
     )
 
@@ -274,9 +281,9 @@ def _find_zones(form: Form, places: list[_Place]) -> npt.NDArray[np.int64]:
     It takes half the gap to the next box, but upwards only as far as no printed label stands.
     """
     across, down = (gap / 2 * PIXELS_A_MM for gap in box_gap(form))
-    above = down if has_label_column(form) else 0.9 * PIXELS_A_MM
+    above = down if has_label_column(form) else 0.9 * PIXELS_A_MM  # a label stands 1 mm above
     squares = np.array([place.square for place in places])
-    return np.round(squares + np.array([-across, -above, across, down])).astype(np.int64)
+    return np.asarray(np.round(squares + np.array([-across, -above, across, down])), np.int64)
 
 
 def _find_ink(dark: Reals, places: list[_Place], zones: npt.NDArray[np.int64]) -> _Ink:
@@ -323,15 +330,15 @@ def _paint(shape: tuple[int, ...], squares: npt.NDArray[np.int64]) -> npt.NDArra
     return painted
 
 
-def _read_cell(
+def _read_box(
     mapping: PageMapping,
     ink: _Ink,
     number: int,
     place: _Place,
     zone: npt.NDArray[np.int64],
     quad: npt.NDArray[np.float64],
-) -> _FormCell:
-    """Return the cell of the box with a number (from 1)."""
+) -> FilledBox:
+    """Return what was found in the box with a number (from 1)."""
     state, score = _judge(ink, number, place, zone)
     pixels, box = np.zeros((0, 0), np.uint8), _bounds(quad)
     if state == "written":
@@ -339,7 +346,7 @@ def _read_cell(
         square = _grow(np.append(corner, corner + pixels.shape[::-1]), -_PADDING)
         box = _bounds(mapping.to_picture(square_corners([square / PIXELS_A_MM])[0]))
     printed = place.printed
-    return _FormCell(
+    return FilledBox(
         printed.label, printed.row, printed.column, state, round(score, 3), quad, box, pixels
     )
 
@@ -362,6 +369,7 @@ def _judge(
     """Return a box's state and how sure it is."""
     x0, y0, x1, y1 = zone
     shares, mine = ink.shares.sum(axis=1), ink.shares[:, number]
+    # A cross through this box may lie largely in the next ones.
     mask = np.isin(ink.pieces[y0:y1, x0:x1], np.flatnonzero(mine > 0.2 * shares))
     square = place.square - (x0, y0, x0, y0)
     if _is_crossed_out(mask, square):

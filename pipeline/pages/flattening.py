@@ -17,10 +17,14 @@ Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
 WORKING_PIXELS = 2_500_000  # A4 at 160 dpi: fine for any pen, and a 12-megapixel photo stays quick
-GLANCE = 480  # longest side at which the outline of the paper is looked for
-STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
-SURE_BORDER = 0.58  # mean contrast along a border, of at most 1, from which it is believed
-LIKELY_BORDER = 0.42  # the same where the table shows on two sides already
+_GLANCE = 480  # longest side at which the outline of the paper is looked for
+_STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
+# Mean contrast along a border, of at most 1, from which it is believed. Paper of grey level 220 has
+# the first against a table of 190, the second against one of 204; a drawn frame has 0.
+_SURE_BORDER = 0.58
+_LIKELY_BORDER = 0.42  # where the table shows on two sides already
+_BORDER_KEPT_OFF = 150  # part of a picture's longer side, 2 mm on A4: a border is no sharp line
+_SKEW_SIDE = 800  # pixels: the longest side at which the skew is measured; three to the mm of A4
 
 
 class _Border(NamedTuple):
@@ -74,7 +78,7 @@ def _warp_sheet(
     )
     inside = np.zeros(color.shape[:2], np.uint8)
     cv2.fillConvexPoly(inside, np.round(intersect_borders(borders)).astype(np.int32), 1)
-    reach = max(color.shape) // 150  # a border is no sharp line: keep off it
+    reach = max(color.shape) // _BORDER_KEPT_OFF
     inside[[0, -1]] = inside[:, [0, -1]] = 0  # what touches the frame of the photo is cut off
     if any(border.found for border in borders):
         inside = cv2.erode(inside, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
@@ -87,7 +91,7 @@ def _resize(picture: Picture, scale: float) -> Picture:
     """Shrink a picture by area averaging; a scale of 1 returns it as it is."""
     if scale >= 1:
         return picture
-    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
 def find_borders(color: Picture) -> list[_Border]:
@@ -95,12 +99,12 @@ def find_borders(color: Picture) -> list[_Border]:
 
     A table that shows on two sides is likely to show on the others: they need less proof.
     """
-    scale = min(1.0, GLANCE / max(color.shape))
+    scale = min(1.0, _GLANCE / max(color.shape))
     glance = cv2.cvtColor(_resize(color, scale), cv2.COLOR_RGB2GRAY)
     sides = ((False, False), (True, False), (False, True), (True, True))
     views = [_turn_to_left(glance, *side) for side in sides]
     lines, proofs = zip(*(_find_left_border(view) for view in views), strict=True)
-    needed = LIKELY_BORDER if sum(proof > SURE_BORDER for proof in proofs) >= 2 else SURE_BORDER
+    needed = _LIKELY_BORDER if sum(proof > _SURE_BORDER for proof in proofs) >= 2 else _SURE_BORDER
     borders = []
     for (turned, flipped), view, line, proof in zip(sides, views, lines, proofs, strict=True):
         found = proof > needed
@@ -125,8 +129,10 @@ def _find_left_border(gray: Picture) -> tuple[Points, float]:
     contrast along it, at most 1.
     """
     height, width = gray.shape
+    # Less than half, so that opposite sides can't take the same line for theirs.
     strip = _contrast_across(gray)[:, : max(1, int(0.4 * width))]
-    slopes = np.linspace(-STEEPEST, STEEPEST, 81)
+    # A step of 0.005 moves the ends of a line by about a pixel of the glance.
+    slopes = np.linspace(-_STEEPEST, _STEEPEST, 81)
     profiles = np.stack([_average_along(strip, slope) for slope in slopes])
     best, x = np.unravel_index(np.argmax(profiles), profiles.shape)
     lean = slopes[best] * height / 2
@@ -146,9 +152,9 @@ def _contrast_across(gray: Picture, reach: int = 5, half: float = 0.05) -> npt.N
     right = np.roll(light, -away, axis=1)
     left = cv2.dilate(light, np.ones((1, 5 * reach)), anchor=(5 * reach - 1, 0))
     left = np.roll(left, away, axis=1)
-    contrast = (right - left) / (right + left + 20)
+    contrast = (right - left) / (right + left + 20)  # in the dark a few grey levels are noise
     contrast[:, :away] = 0
-    return contrast / (np.abs(contrast) + half)
+    return np.asarray(contrast / (np.abs(contrast) + half))
 
 
 def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[np.float32]:
@@ -156,7 +162,7 @@ def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[
     height, width = strip.shape
     shear = np.array([[1, slope, -slope * height / 2], [0, 1, 0]])
     flags = cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0)
+    return np.asarray(cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0))
 
 
 def intersect_borders(borders: list[_Border]) -> Points:
@@ -192,10 +198,13 @@ def estimate_skew(color: Picture, most: float = 6.0) -> float:
     Postl's projection profile: at the right angle the profile of dark strokes over the rows
     changes most from row to row. Pages whose profile says little are left as they are.
     """
-    gray = cv2.cvtColor(_resize(color, min(1.0, 800 / max(color.shape))), cv2.COLOR_RGB2GRAY)
+    small = _resize(color, min(1.0, _SKEW_SIDE / max(color.shape)))
+    gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    # What is narrower than 15 pixels, 5 mm of A4: strokes and rules, and no shadow.
     dark = cv2.morphologyEx(gray, cv2.MORPH_BLACKHAT, np.ones((15, 15), np.uint8))
+    # No black line or blot outvotes the writing.
     strokes = np.minimum(dark.astype(np.float32), max(4 * float(dark.mean()), 1.0))
-    angles = np.arange(-most, most + 0.01, 0.125)
+    angles = np.arange(-most, most + 0.01, 0.125)  # a step moves a row's end by two pixels
     columns = cv2.transpose(strokes)
     energy = np.array([_profile_energy(columns, angle) for angle in angles])
     best = int(np.argmax(energy))

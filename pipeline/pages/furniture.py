@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.pages.pieces import Box, Boxes, Flags, size_of
+
 Density = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Flags = npt.NDArray[np.bool_]  # (n,): one for each box
-Box = npt.NDArray[np.int64]  # (4,): x0, y0, x1, y1 in pixels, x1 and y1 exclusive
-Boxes = npt.NDArray[np.int64]  # (n, 4)
 
 
 @dataclass(frozen=True)
@@ -38,19 +37,21 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
     flat = cv2.morphologyEx(density, cv2.MORPH_TOPHAT, upright)
     votes = (flat > faintest).astype(np.uint8)
     wide = cv2.dilate(votes, np.ones((3, 1), np.uint8)).astype(np.float32)
+    # A third of the length, so that most of the way a line has its neighbourhood to itself.
     share = cv2.blur(wide, (length // 3, 1), borderType=cv2.BORDER_REPLICATE)
     likely = ((share > 0.6) & (wide > 0)).astype(np.uint8)
     if not likely.any():
-        return likely > 0
+        return np.asarray(likely > 0)
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     width = stats[:, cv2.CC_STAT_WIDTH]
+    # The row of slope that is allowed for makes a line two rows thicker.
     long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
     long[0] = False
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
     line = cv2.dilate(long.take(labels).astype(np.uint8), ends) & votes
     across = np.ones((1, length // 3), np.uint8)  # beside ink a line wins no votes
-    return cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0
+    return np.asarray(cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0)
 
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
@@ -80,8 +81,8 @@ def remove_rules(
 def _turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Swap the rows and the columns of a picture or a mask."""
     if picture.dtype == bool:
-        return cv2.transpose(picture.view(np.uint8)).view(bool)
-    return cv2.transpose(picture)
+        return np.asarray(cv2.transpose(picture.view(np.uint8)).view(bool))
+    return np.asarray(cv2.transpose(picture))
 
 
 def _remove_level_rules(
@@ -92,7 +93,7 @@ def _remove_level_rules(
     A pale rule is treated as paper of its own shade, so ink on it keeps its full coverage; under
     one as dark as ink nothing can be read, and the strokes that cross it are bridged.
     """
-    smooth = cv2.blur(density, (9, 1))
+    smooth = cv2.blur(density, (9, 1))  # along a rule its grain goes, across it nothing changes
     rules = _find_rules(smooth, length, thickness, faintest)
     if full == 0 or not rules.any():
         return density, rules, rules
@@ -101,6 +102,7 @@ def _remove_level_rules(
     # Two rows either way: a line may slope within the length that tells it from a stroke.
     reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))[rows]
     shade = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
+    # What ink adds to a rule's shade is stretched to full ink, twofold at most, as its grain is.
     lifted = np.maximum(density[rows] - shade, 0) * full / np.maximum(full - shade, full / 2)
     rest, dark = density.copy(), rules.copy()
     rest[rows] = np.where(rules[rows], lifted, density[rows])
@@ -118,11 +120,13 @@ def find_print(
     `stroke` the width of its strokes.
     """
     turned = boxes[:, [1, 0, 3, 2]]
+    # A tick is a line of print: no wider than two strokes, and filled (a written 1 may be either,
+    # but does not end at both lines of a frame).
     narrow, reach = 2 * stroke, max(2, round(height / 7))
     ticks = _find_ticks(boxes, rules.dark, narrow, reach)
     ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
-    straight = areas > 0.6 * (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return (ticks & straight) | _find_captions(boxes, rules, height)
+    straight = areas > 0.6 * size_of(boxes).prod(axis=1)
+    return np.asarray((ticks & straight) | _find_captions(boxes, rules, height))
 
 
 def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
@@ -131,7 +135,7 @@ def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
     An end may lie up to `reach` pixels from the line.
     """
     ticks = np.zeros(len(boxes), bool)
-    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    width, height = size_of(boxes).T
     for index in np.flatnonzero((width <= narrow) & (height > 2 * narrow)):
         x0, y0, x1, y1 = boxes[index]
         lines = np.asarray(frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))
@@ -143,11 +147,12 @@ def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
 def _find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
     """Tell which boxes are print around a table: outside its lines and lower than writing."""
     table = find_table(rules)
+    # A frame of less than three glyphs a side is no table.
     if table is None or min(table[2:] - table[:2]) < 3 * height:
         return np.zeros(len(boxes), bool)
     x0, y0, x1, y1 = table
     outside = (boxes[:, 2] <= x0) | (boxes[:, 0] >= x1) | (boxes[:, 3] <= y0) | (boxes[:, 1] >= y1)
-    return outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height)
+    return np.asarray(outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height))
 
 
 def find_table(rules: Rules) -> Box | None:

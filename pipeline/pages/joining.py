@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.pages.pieces import (
+    WIDE,
     Box,
     Boxes,
     Flags,
@@ -21,7 +22,7 @@ from pipeline.pages.pieces import (
     size_of,
     weighted_median,
 )
-from pipeline.pages.rows import find_rows
+from pipeline.pages.rows import centres_of, find_rows
 
 
 def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
@@ -42,7 +43,7 @@ def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
 def _usual_extent(pieces: Pieces, groups: Groups) -> float:
     """Return the longer side of a usual group: half of all ink belongs to larger ones."""
     boxes = boxes_of(pieces, groups)
-    extent = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    extent = size_of(boxes).max(axis=1)
     return weighted_median(extent, np.array([pieces.areas[group].sum() for group in groups]))
 
 
@@ -53,6 +54,7 @@ def _join_by_rhythm(pieces: Pieces, groups: Groups, height: float) -> Groups:
     the page does it again and again, as kana do.
     """
     order, close = _find_close_neighbours(boxes_of(pieces, groups), height)
+    # Again and again is in one of ten steps; a 1 before a 3 comes now and then.
     divided = np.mean(close) > 0.1 if len(close) else False
     joined = [groups[order[0]]]
     for index, is_close in zip(order[1:], close, strict=True):
@@ -72,7 +74,7 @@ def _find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.
     that it holds when each glyph of a page falls into two parts.
     """
     rows = find_rows(boxes, height)
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     order = np.lexsort((centres, rows))
     follows = np.diff(rows[order]) == 0
     steps = np.diff(centres[order])
@@ -84,7 +86,7 @@ def _find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.
 def _fits_one_glyph(boxes: Boxes, height: float) -> bool:
     """Tell whether boxes together are no larger than a glyph."""
     width_and_height = size_of(enclose(boxes))
-    return bool((width_and_height < 1.15 * height).all())
+    return bool((width_and_height < WIDE * height).all())
 
 
 def _join_near(pieces: Pieces, writing: Flags, height: float) -> Groups:
@@ -112,7 +114,7 @@ def _find_neighbours(
     found = []
     for part in candidates:
         if pieces.sizes[part, 1] > 0.75 * height:
-            continue
+            continue  # it is a glyph of its own; as `other` its dot still finds it
         x0, y0, x1, y1 = pieces.boxes[part]
         window = pieces.labels[max(y0 - reach, 0) : y1 + reach, max(x0 - reach, 0) : x1 + reach]
         away = cv2.distanceTransform((window != part + 1).astype(np.uint8), cv2.DIST_L2, 3)
@@ -126,10 +128,12 @@ def _belong_together(first: Box, second: Box, height: float, width: float) -> bo
     """Tell whether two boxes can make one glyph: one stands above the other, or hugs it."""
     whole = enclose(np.stack([first, second]))
     sizes = np.array([size_of(first), size_of(second)])
-    tallest = 1.4 if sizes[:, 1].min() < 0.6 * height else 1.15
+    # A dot or an accent stands above what is as tall as a glyph already.
+    tallest = 1.4 if sizes[:, 1].min() < 0.6 * height else WIDE
     if size_of(whole)[1] > tallest * height:
         return False
     gap_x, gap_y = np.maximum(first[:2], second[:2]) - np.minimum(first[2:], second[2:])
+    # Gaps are negative where the boxes overlap.
     stacked = -gap_x >= 0.5 * sizes[:, 0].min() and gap_y < 0.45 * height
     small = bool((sizes.prod(axis=1) < 0.25 * height**2).any())
     hugs = small and max(gap_x, gap_y) < 0.15 * height and size_of(whole)[0] <= 1.2 * width

@@ -8,15 +8,15 @@ the usual width of its strokes.
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import HALF, Flags, Pieces
+from pipeline.pages.pieces import HALF, WIDE, Flags, Pieces
+from pipeline.pages.rows import centres_of
 
 Coverage = npt.NDArray[np.uint8]
 Window = npt.NDArray[np.float32]  # (h, w): coverage 0..1 of one piece alone
 Seam = npt.NDArray[np.int64]  # (h,)
 
-WIDE = 1.15  # heights of a glyph from which a piece may be two that touch
-SURELY_WIDE = 1.35  # and from which it almost certainly is
-EASIEST, HARDEST = 0.9, 5.0  # strokes of effort allowed for a piece that is wide, and surely so
+_SURELY_WIDE = 1.35  # heights of a glyph from which a piece is almost certainly two that touch
+_EASIEST, _HARDEST = 0.9, 5.0  # strokes of effort allowed for a piece that is wide, and surely so
 STROKE_COST = 4.0  # strokes of effort for each stroke cut beyond the first
 
 
@@ -28,14 +28,15 @@ def find_crowded(pieces: Pieces, writing: Flags, height: float) -> npt.NDArray[n
     """
     whole = np.flatnonzero(writing & (pieces.sizes[:, 1] > 0.6 * height))
     boxes = pieces.boxes[whole]
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     low = np.maximum(boxes[:, None, 1], boxes[None, :, 1])
     high = np.minimum(boxes[:, None, 3], boxes[None, :, 3])
     away = np.abs(centres[:, None] - centres[None, :])
+    # Neighbours are those of the same row: they share half a glyph's height.
     away[(high - low < 0.5 * height) | np.eye(len(whole), dtype=bool)] = np.inf
     widths = boxes[:, 2] - boxes[:, 0]
     near = away.min(axis=1, initial=np.inf)
-    return whole[(widths > WIDE * height) & (widths > 0.85 * near)]
+    return np.asarray(whole[(widths > WIDE * height) & (widths > 0.85 * near)])
 
 
 def part_touching(
@@ -63,7 +64,7 @@ def _part_window(window: Coverage, height: float, stroke: float) -> Coverage:
     columns = np.arange(window.shape[1])
     left = np.where(columns < seam[:, None], window, 0).astype(np.uint8)
     right = np.where(columns > seam[:, None] + 1, window, 0).astype(np.uint8)
-    hardest = HARDEST if window.shape[1] > SURELY_WIDE * height else EASIEST
+    hardest = _HARDEST if window.shape[1] > _SURELY_WIDE * height else _EASIEST
     whole = _is_glyph_sized(left, height) and _is_glyph_sized(right, height)
     if effort > hardest * stroke or not whole:
         return window
@@ -94,7 +95,7 @@ def find_seam(window: Window, stroke: float) -> tuple[Seam, float]:
     in one place, so each further stroke to be cut counts as STROKE_COST more.
     """
     rows, columns = window.shape
-    margin = columns // 6
+    margin = columns // 6  # nearer to the side a half would be no glyph
     total = STROKE_COST * stroke * window[0] + window[0]
     total[:margin] = total[columns - margin :] = np.inf
     moves = np.zeros((rows, columns), np.int64)

@@ -1,4 +1,4 @@
-"""Glyphs: the pieces of ink on a straight page, and the cutting of glyphs made of them.
+"""Pieces: the connected ink of a straight page, and the cutting of glyphs made of it.
 
 Coverage is uint8 (h, w), 0 paper, 255 full ink. Pieces are the connected components of what is
 at least half covered: labels int32 (h, w), 0 for none, piece k has label k + 1; boxes int (n, 4)
@@ -23,6 +23,8 @@ Numbers = npt.NDArray[np.integer[Any]]  # (n,): one for each pixel
 Groups = list[list[int]]
 
 HALF = 128  # coverage from which a pixel belongs to a stroke
+# Heights of a usual glyph: as large is one, with what hands vary by; from here it may be two.
+WIDE = 1.15
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Pieces:
     @property
     def sizes(self) -> Boxes:
         """Width and height of each piece, (n, 2)."""
-        return self.boxes[:, 2:] - self.boxes[:, :2]
+        return size_of(self.boxes)
 
 
 @dataclass(frozen=True)
@@ -113,24 +115,27 @@ def find_writing(pieces: Pieces, height: float, stroke: float) -> Flags:
     What a removed rule leaves is thin, noise is thin and pale, and the edge of a shadow is broad
     without being dark right through, as a blot of ink is.
     """
+    # Both limits leave room for a dot and for two glyphs that touch.
     extent = pieces.sizes.max(axis=1)
     sized = (extent > 0.1 * height) & (extent < 4 * height)
     width = pieces.strokes / max(stroke, 1e-9)
+    # Width times darkness: how wide a stroke would be, were all of its ink solid.
     solid = (width * pieces.darkness > 0.35) & (width * pieces.darkness < 2.6)
-    return sized & solid & ((width < 2) | (pieces.darkness > 0.9))
+    return np.asarray(sized & solid & ((width < 2) | (pieces.darkness > 0.9)))
 
 
 def find_touching(pieces: Pieces, area: npt.NDArray[np.bool_]) -> Flags:
     """Tell which pieces touch an area (h, w), such as the table around the paper."""
+    # Two pixels: a stroke at the border may have lost its soft edge there.
     near = cv2.dilate(area.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     touching = np.zeros(len(pieces.areas) + 1, bool)
     touching[pieces.labels[near]] = True
     return touching[1:]
 
 
-def size_of(box: Box) -> Box:
-    """Return the width and height of a box."""
-    return box[2:] - box[:2]
+def size_of(box: Boxes) -> Boxes:
+    """Return the width and height (2,) of a box, or those (n, 2) of boxes (n, 4)."""
+    return box[..., 2:] - box[..., :2]
 
 
 def enclose(boxes: Boxes) -> Box:
@@ -177,6 +182,7 @@ def score_groups(
         mass = pieces.areas[group]
         substance = np.average(pieces.strokes[group] * pieces.darkness[group], weights=mass)
         extent = max(size_of(enclose(pieces.boxes[group])))
+        # 1 for all that is at least 0.6 of the usual, and no larger than 1.8 times.
         solid = min(1.0, float(substance) / (0.6 * stroke))
         sized = min(1.0, extent / (0.6 * height), (1.8 * height / extent) ** 2)
         scores.append(solid * sized)

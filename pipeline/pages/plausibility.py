@@ -18,36 +18,36 @@ from pipeline.pages.pieces import Labels, Writing
 Mask = npt.NDArray[np.bool_]
 Depths = npt.NDArray[np.float32]
 
-LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
-DARK = 64  # coverage from which a pixel is not paper
-CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
-EVEN, UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
-CROWD = 60  # with fewer letters to compare, doubles may be chance
-MOST = 400  # letters compared
-TILE = 24  # pixels: the side at which they are compared
+_LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
+_DARK = 64  # coverage from which a pixel is not paper
+_CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
+_EVEN, _UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
+_CROWD = 60  # with fewer letters to compare, doubles may be chance
+_MOST = 400  # letters compared, each with each: the work grows with the square
+_TILE = 24  # pixels: the side at which they are compared
 # In simulation a hand that repeats one glyph 150 times to 3 % of its height and 5 % of its slant
 # gives 4 % of letters with two doubles; the hands that we have vary two to three times as much.
-ALIKE = 0.97  # correlation from which two letters are the same print
-DOUBLES = 0.1  # share of letters with two doubles or more
+_ALIKE = 0.97  # correlation from which two letters are the same print
+_DOUBLES = 0.1  # share of letters with two doubles or more
 
 
 def doubt_writing(writing: Writing, paper: Mask) -> str:
     """Return why this is no page of handwriting, with what was found; '' where it may be one."""
     if not writing.groups:
         return ""
-    if writing.height < LEGIBLE:
+    if writing.height < _LEGIBLE:
         return f"what was found is about {writing.height:.0f} pixels high, too small to be read"
     inked = mark_writing(writing)
     clutter = measure_clutter(writing, inked, paper)
     widths, spread = measure_widths(writing.pieces.labels, inked)
-    if clutter / CLUTTER + max(0.0, spread - EVEN) / (UNEVEN - EVEN) > 1:
+    if clutter / _CLUTTER + max(0.0, spread - _EVEN) / (_UNEVEN - _EVEN) > 1:
         thin, broad = np.percentile(widths, (10, 90))
         return (
             f"this looks like a photo, not like writing on paper: {clutter:.0%} of it is dark "
             f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide"
         )
     doubles = _measure_doubles(writing)
-    if doubles > DOUBLES:
+    if doubles > _DOUBLES:
         return (
             f"this looks like print, not like handwriting: {doubles:.0%} of its letters are found "
             "at least three times, exactly alike"
@@ -64,9 +64,9 @@ def mark_writing(writing: Writing) -> Mask:
 
 def measure_clutter(writing: Writing, inked: Mask, paper: Mask) -> float:
     """Measure the share of the paper that is dark though no glyph is near."""
-    reach = 2 * int(writing.stroke / 2 + 3) + 1
+    reach = 2 * int(writing.stroke / 2 + 3) + 1  # half a stroke, and three of soft edge
     near = cv2.dilate(inked.astype(np.uint8), np.ones((reach, reach), np.uint8)) > 0
-    clutter = paper & (writing.coverage >= DARK) & ~near
+    clutter = paper & (writing.coverage >= _DARK) & ~near
     return np.count_nonzero(clutter) / np.count_nonzero(paper)
 
 
@@ -88,17 +88,18 @@ def _measure_doubles(writing: Writing) -> float:
     Plain strokes, such as a 1, tell nothing; 0 where too few letters are left.
     """
     boxes = pieces.boxes_of(writing.pieces, writing.groups)
-    sizes = boxes[:, 2:] - boxes[:, :2]
-    shaped = np.flatnonzero(sizes.max(axis=1) < 2.2 * sizes.min(axis=1))
-    if len(shaped) < CROWD:
+    sizes = pieces.size_of(boxes)
+    shaped = np.flatnonzero(sizes.max(axis=1) < 2.2 * sizes.min(axis=1))  # not slim as a stroke
+    if len(shaped) < _CROWD:
         return 0.0
-    chosen = shaped[np.linspace(0, len(shaped) - 1, min(MOST, len(shaped))).astype(int)]
+    chosen = shaped[np.linspace(0, len(shaped) - 1, min(_MOST, len(shaped))).astype(int)]
     labels = writing.pieces.labels
     tiles = [
         pieces.cut_glyph(writing.coverage, labels, boxes[index], writing.groups[index], pad=0)
         for index in chosen
     ]
-    alike = correlate(tiles) > ALIKE
+    alike = correlate(tiles) > _ALIKE
+    # Stretched to one size all is alike that differs in size only: a print is of one size.
     apart = np.abs(sizes[chosen, None] - sizes[chosen])
     alike &= (apart <= np.maximum(1, 0.05 * sizes[chosen])).all(axis=2)
     return float(np.mean(alike.sum(axis=1) >= 3))  # each is alike itself
@@ -106,7 +107,7 @@ def _measure_doubles(writing: Writing) -> float:
 
 def correlate(tiles: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
     """Correlate tiles of any size, each with each (n, n), stretched to one size."""
-    size = (TILE, TILE)
+    size = (_TILE, _TILE)
     stretched = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA).ravel() for tile in tiles]
     even = np.array(stretched, np.float32)
     even -= even.mean(axis=1, keepdims=True)

@@ -28,12 +28,12 @@ from pipeline.pages.pieces import (
     usual_size,
 )
 
-Page = npt.NDArray[np.uint8]
+Picture = npt.NDArray[np.uint8]
 Flow = Literal["rows", "sequence", "free"]
 
-SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
-PAD = 4  # pixels of room around a glyph, at working size
-UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
+_SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
+_PAD = 4  # pixels of room around a glyph, at working size
+_UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
 
 
 @dataclass(frozen=True)
@@ -52,34 +52,29 @@ class Glyph:
 
 
 @dataclass(frozen=True)
-class _Reading:
+class ReadPage:
     """A page's glyphs in reading order, and why they can't be handwriting ('' when they may be)."""
 
     glyphs: list[Glyph]
     doubt: str = ""
 
 
-def find_glyphs(page: Page, flow: Flow, row_length: int | None = None) -> list[Glyph]:
-    """Find the glyphs of a page in reading order, whatever it shows; see `read_page`."""
-    return read_page(page, flow, row_length).glyphs
-
-
-def read_page(page: Page, flow: Flow, row_length: int | None = None) -> _Reading:
+def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
     """Find the glyphs of a page and judge whether they are handwriting; there may be none.
 
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
-    if min(page.shape[:2]) < SMALLEST:
-        return _Reading([])
+    if min(page.shape[:2]) < _SMALLEST:
+        return ReadPage([])
     sheet = flattening.lay_flat(page)
-    if min(sheet.picture.shape[:2]) < SMALLEST:
-        return _Reading([])
+    if min(sheet.picture.shape[:2]) < _SMALLEST:
+        return ReadPage([])
     writing = read_writing(sheet)
     if not writing.groups:
-        return _Reading([])
+        return ReadPage([])
     doubt = plausibility.doubt_writing(writing, sheet.paper)
-    return _Reading(_order_glyphs(sheet, writing, flow, row_length), doubt)
+    return ReadPage(_order_glyphs(sheet, writing, flow, row_length), doubt)
 
 
 def _order_glyphs(
@@ -93,7 +88,7 @@ def _order_glyphs(
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
     if flow == "sequence" and row_length is not None:
-        scores[rows.count_mates(row) != row_length] *= UNPLACED
+        scores[rows.count_mates(row) != row_length] *= _UNPLACED
         column = rows.align_columns(boxes, row, row_length)
     cut = _cut_groups(writing, boxes)
     return [
@@ -122,9 +117,10 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
 
 def _cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     """Cut each group of a sheet's pieces out of its ink."""
+    # So far from a stroke its soft edge goes.
     owner = assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
     return [
-        cut_glyph(writing.coverage, owner, box, group, PAD)
+        cut_glyph(writing.coverage, owner, box, group, _PAD)
         for box, group in zip(boxes, writing.groups, strict=True)
     ]
 
@@ -134,6 +130,8 @@ def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
     picture = ink.darken_writing(sheet.picture)
     density = ink.measure_density(picture, ink.estimate_paper(picture))
     density[~sheet.paper] = 0
+    # Of the longer side, which is 297 mm on A4: a rule goes on for 50 mm and is up to 2.5 mm thick,
+    # a stroke is about 1 mm.
     side = max(density.shape)
     faintest = max(0.03, 2 * ink.estimate_noise(density))
     full = ink.estimate_full_ink(density)
@@ -163,7 +161,7 @@ def _find_parted_pieces(
     return parted, pieces, ~find_touching(pieces, ~paper)
 
 
-def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:
+def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
     """Cut a page into equal cells; each cell with ink gives a glyph, row and column its cell."""
     ys = np.linspace(0, page.shape[0], row_count + 1).round().astype(int)
     xs = np.linspace(0, page.shape[1], column_count + 1).round().astype(int)
@@ -179,18 +177,19 @@ def cut_cells(page: Page, row_count: int, column_count: int) -> list[Glyph]:
     return found
 
 
-def cut_whole(picture: Page) -> Glyph | None:
+def cut_whole(picture: Picture) -> Glyph | None:
     """Take all writing of a picture, dark or light, as one glyph; None when there is none.
 
     Paper is what the picture's rim shows, so the light must not change much across it.
     """
     coverage = ink.cover_close_up(picture)
     pieces = find_pieces(coverage)
+    # What is smaller than a twentieth of the picture is a speck.
     big = np.flatnonzero(pieces.sizes.max(axis=1) > 0.05 * max(picture.shape[:2]))
     if len(big) == 0:
         return None
     box = enclose(pieces.boxes[big])
-    owner = assign_pixels(pieces, reach=PAD)
-    pixels = cut_glyph(coverage, owner, box, list(big), PAD)
+    owner = assign_pixels(pieces, reach=_PAD)
+    pixels = cut_glyph(coverage, owner, box, list(big), _PAD)
     x0, y0, x1, y1 = (int(edge) for edge in box)
     return Glyph((x0, y0, x1, y1), pixels, 0, 0, 1.0)

@@ -17,17 +17,17 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-SHEET = (148.0, 105.0)  # height and width: A6, a postcard
-FIRST_ROW, ROW_PITCH = 12.0, 13.7
-BLOCKS = 8  # along a digit's side
-MARGIN = 1  # blocks of paper around a digit, so that a stroke may end at its edge
-FINE = 4  # bitmap pixels along a block's side
-STEEPNESS = 20.0  # how fast paper turns into ink where a stroke's surface crosses one half
-VISIBLE = 0.1  # coverage from which ink counts as seen
+_SHEET = (148.0, 105.0)  # height and width: A6, a postcard
+_FIRST_ROW, _ROW_PITCH = 12.0, 13.7  # mm to a row's middle: ten rows and 12.7 mm below the last
+_BLOCKS = 8  # along a digit's side
+_MARGIN = 1  # blocks of paper around a digit, so that a stroke may end at its edge
+_FINE = 4  # bitmap pixels along a block's side
+_STEEPNESS = 20.0  # how fast paper turns into ink where a stroke's surface crosses one half
+_VISIBLE = 0.1  # coverage from which ink counts as seen
 
 
 @dataclass(frozen=True)
-class _Page:
+class _RenderedPage:
     """A rendered page and the truth about it.
 
     pixels: uint8 (H, W, 3) RGB. boxes: (n, 4) x0, y0, x1, y1 in pixels, x1 and y1 exclusive,
@@ -72,7 +72,9 @@ def deal_pages(labels: npt.ArrayLike, seed: int) -> list[list[list[int]]]:
     ]
 
 
-def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200) -> _Page:
+def render_page(
+    rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200
+) -> _RenderedPage:
     """Write rows of digits on a sheet, by one hand with one pen, and scan it a little askew.
 
     rows: for each row its digits, (8, 8) of 0 to 16 each; up to ten rows of up to two. dpi:
@@ -85,13 +87,15 @@ def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 2
     surfaces = trace_strokes(np.array([digit for row in rows for digit in row], np.float64))
     placements = _place_digits([len(row) for row in rows], rng)
     skew = rng.uniform(-1.5, 1.5)
-    height, width = (round(side * dpi / 25.4) for side in SHEET)
+    height, width = (round(side * dpi / 25.4) for side in _SHEET)
     coverage = np.zeros((height, width))
     boxes = [
         _draw_digit(coverage, surface, placement, skew, dpi)
         for surface, placement in zip(surfaces, placements, strict=True)
     ]
-    return _Page(_colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels)
+    return _RenderedPage(
+        _colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels
+    )
 
 
 def trace_strokes(digits: Floats) -> Floats:
@@ -102,15 +106,16 @@ def trace_strokes(digits: Floats) -> Floats:
     contour shifts and stays smooth; the cut steepens as it settles. (Enlarging the counts would
     draw grey blocks instead of a pen's strokes.)
     """
-    wanted = np.pad(digits / FINE**2, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
+    wanted = np.pad(digits / _FINE**2, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
     blocks = wanted.shape[-1]
-    enlarge = _spline_weights(blocks * FINE, blocks)
-    blur = np.linalg.matrix_power(_spline_weights(blocks * FINE, blocks * FINE), 4)
+    enlarge = _spline_weights(blocks * _FINE, blocks)
+    blur = np.linalg.matrix_power(_spline_weights(blocks * _FINE, blocks * _FINE), 4)
     surfaces = enlarge @ wanted @ enlarge.T
-    for steepness in np.linspace(2, STEEPNESS, 40):
+    # Soft at first, or a surface that lies wholly on one side of the cut would hardly move.
+    for steepness in np.linspace(2, _STEEPNESS, 40):
         ink = cut_surface(surfaces, steepness)
-        counted = ink.reshape(-1, blocks, FINE, blocks, FINE).mean(axis=(2, 4))
-        missing = (wanted - counted).repeat(FINE, axis=1).repeat(FINE, axis=2)
+        counted = ink.reshape(-1, blocks, _FINE, blocks, _FINE).mean(axis=(2, 4))
+        missing = (wanted - counted).repeat(_FINE, axis=1).repeat(_FINE, axis=2)
         nearness = 1 / (1 + (steepness * (surfaces - 0.5)) ** 2)
         surfaces += 2 / steepness * (blur @ (missing * nearness) @ blur.T)
     return np.round(surfaces, 6)
@@ -128,7 +133,7 @@ def _spline_weights(points: int, knots: int) -> Floats:
     near = 2 / 3 - distance**2 + distance**3 / 2
     far = np.maximum(2 - distance, 0) ** 3 / 6
     weights = np.where(distance < 1, near, far)
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Placement]:
@@ -139,11 +144,11 @@ def _place_digits(lengths: Sequence[int], rng: np.random.Generator) -> list[_Pla
     for row, length in enumerate(lengths):
         x = 0.0
         for _ in range(length):
-            x += rng.uniform(17, 44)
+            x += rng.uniform(17, 44)  # at most two a row: within 88 of the sheet's 105 mm
             placements.append(
                 _Placement(
                     x=x,
-                    y=FIRST_ROW + row * ROW_PITCH + rng.uniform(-0.6, 0.6),
+                    y=_FIRST_ROW + row * _ROW_PITCH + rng.uniform(-0.6, 0.6),
                     height=usual_height * rng.uniform(0.95, 1.05),
                     degrees=usual_tilt + rng.uniform(-2, 2),
                 )
@@ -161,9 +166,9 @@ def _draw_digit(
     from scipy.ndimage import affine_transform
 
     pixels_per_mm = dpi / 25.4
-    off_middle = np.array([placement.y - SHEET[0] / 2, placement.x - SHEET[1] / 2])
+    off_middle = np.array([placement.y - _SHEET[0] / 2, placement.x - _SHEET[1] / 2])
     centre = _turn(skew) @ off_middle * pixels_per_mm + np.array(coverage.shape) / 2
-    scale = placement.height * pixels_per_mm / (BLOCKS * FINE)
+    scale = placement.height * pixels_per_mm / (_BLOCKS * _FINE)
     reach = int(scale * surface.shape[0] / 2)
     top, left = (int(middle) - reach for middle in centre)
     # From a pixel of the window back to the surface: about the digit's centre, which lies
@@ -171,10 +176,10 @@ def _draw_digit(
     back = _turn(-skew - placement.degrees) / scale
     offset = back @ ([top + 0.5, left + 0.5] - centre) + (surface.shape[0] - 1) / 2
     strokes = affine_transform(surface, back, offset, (2 * reach, 2 * reach), mode="nearest")
-    ink = np.round(cut_surface(strokes, STEEPNESS * dpi / 200), 6)
+    ink = np.round(cut_surface(strokes, _STEEPNESS * dpi / 200), 6)
     window = coverage[top : top + 2 * reach, left : left + 2 * reach]
     np.maximum(window, ink, out=window)
-    rows, columns = np.nonzero(ink >= VISIBLE)
+    rows, columns = np.nonzero(ink >= _VISIBLE)
     return (
         left + int(columns.min()),
         top + int(rows.min()),

@@ -25,9 +25,11 @@ def find_rows(boxes: Boxes, height: float) -> Numbers:
     levels: list[float] = []
     for index in np.argsort(boxes[:, 0]):
         away = np.abs(np.array(levels) - middles[index])
+        # Half a glyph's height is free between the rows (docs/pages.md): the next one is 1.5 away.
         if len(rows) and away.min() < 0.6 * height:
             nearest = int(np.argmin(away))
             rows[nearest].append(int(index))
+            # Of three, so that one that hangs below its line (a g, a p) does not bend the row much.
             levels[nearest] = float(middles[rows[nearest][-3:]].mean())
         else:
             rows.append([int(index)])
@@ -39,10 +41,15 @@ def find_rows(boxes: Boxes, height: float) -> Numbers:
     return numbers
 
 
+def centres_of(boxes: Boxes) -> npt.NDArray[np.float64]:
+    """Return x of the middle of each box, (n,)."""
+    return np.asarray((boxes[:, 0] + boxes[:, 2]) / 2)
+
+
 def number_columns(boxes: Boxes, rows: Numbers) -> Numbers:
     """Number the boxes of each row from the left."""
     columns = np.zeros(len(boxes), np.int64)
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     for row in np.unique(rows):
         members = np.flatnonzero(rows == row)
         columns[members[np.argsort(centres[members])]] = np.arange(len(members))
@@ -79,7 +86,7 @@ def align_columns(boxes: Boxes, rows: Numbers, row_length: int) -> Numbers:
     complete = mates == row_length
     if not complete.any():
         return columns
-    centres = (boxes[:, 0] + boxes[:, 2]) / 2
+    centres = centres_of(boxes)
     places = np.array(
         [np.median(centres[complete & (columns == column)]) for column in range(row_length)]
     )

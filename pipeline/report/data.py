@@ -21,9 +21,9 @@ from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of
 from pipeline.tiles import contact
 
-PAGE_SIDE = 1000  # pixels of an overlay's longer side
-THUMBNAIL_SIDE = 120
-LISTED = 200  # unused files that are named; more are counted
+_PAGE_SIDE = 1000  # pixels of an overlay's longer side
+_THUMBNAIL_SIDE = 120
+_LISTED = 200  # unused files that are named; more are counted
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def show_data(project: Project, params: Params, tiles: DatasetFile) -> dict[str,
         "unused_total": len(unused),
         "unused": [
             _Unused(name_of(row), what, row["reason"], _look_at(project.root, row, number, params))
-            for number, (row, what) in enumerate(unused[:LISTED])
+            for number, (row, what) in enumerate(unused[:_LISTED])
         ],
         "pages": _show_pages(project, params, catalogue, boxes),
         "tiles": [
@@ -133,7 +133,7 @@ def _look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None
         picture = _read_picture(root, row)
     except DataError:
         return None
-    return embed(shrink(picture, THUMBNAIL_SIDE), f"thumbnail of {name_of(row)}")
+    return embed(shrink(picture, _THUMBNAIL_SIDE), f"thumbnail of {name_of(row)}")
 
 
 def _read_picture(root: Path, row: Row) -> Pixels:
@@ -141,8 +141,8 @@ def _read_picture(root: Path, row: Row) -> Pixels:
     data = PictureFile(row["source"], row["member"]).read(root)
     page = int(row["page"])
     if row.get("layout") == "idx":
-        return read_idx(data)[page]
-    return images.decode_page(data, page, at_least=THUMBNAIL_SIDE)
+        return np.asarray(read_idx(data)[page])
+    return images.decode_page(data, page, at_least=_THUMBNAIL_SIDE)
 
 
 def _show_pages(
@@ -167,7 +167,7 @@ def _show_pages(
 
 def _show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
     """Return one overlay, scaled down."""
-    picture = shrink(images.decode_page(overlay.read_bytes(), at_least=PAGE_SIDE), PAGE_SIDE)
+    picture = shrink(images.decode_page(overlay.read_bytes(), at_least=_PAGE_SIDE), _PAGE_SIDE)
     caption = f"{name}: {len(scores)} found, lowest score {min(scores):.2f}"
     return embed(picture, f"page with its boxes drawn, {caption}", caption)
 
@@ -175,8 +175,12 @@ def _show_page(overlay: Path, name: str, scores: list[float]) -> Figure:
 def _show_tiles(tiles: DatasetFile, class_name: str, most: int) -> Figure:
     """Return a grid of a class's tiles, evenly picked from all of them."""
     rows = np.flatnonzero(tiles.labels == tiles.classes.index(class_name))
-    picked = contact.pick_evenly(rows, most)
-    sheet = contact.lay_out(tiles.read(picked).images, columns=min(10, max(1, len(picked))))
-    caption = f"{class_name}: {len(picked)} of {len(rows):,}"
-    scale = scale_of(tiles.tile_shape[0])
-    return embed(sheet, f"tiles of class {caption}", caption, scale=scale)
+    shown = tiles.read(contact.pick_evenly(rows, most)).images
+    return show_grid(shown, len(rows), class_name, "tiles of class")
+
+
+def show_grid(shown: Pixels, total: int, class_name: str, what: str) -> Figure:
+    """Return a grid of some tiles (n, S, S, C) of a class that has `total`, ten a row."""
+    sheet = contact.lay_out(shown, columns=min(10, max(1, len(shown))))
+    caption = f"{class_name}: {len(shown)} of {total:,}"
+    return embed(sheet, f"{what} {caption}", caption, scale=scale_of(shown.shape[1]))

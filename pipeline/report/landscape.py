@@ -16,9 +16,9 @@ from pipeline.report.projection import FEWEST, embed_neighbours, find_principal
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
 
-WIDTH, HEIGHT, EDGE = 560, 460, 14  # of a scatter plot
-SPRITE_SIDE = 32  # pixels of a tile that is shown on hover
-SPRITE_COLUMNS = 40
+_WIDTH, _HEIGHT, _EDGE = 560, 460, 14  # of a scatter plot
+_SPRITE_SIDE = 32  # pixels of a tile that is shown on hover
+_SPRITE_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Scatter:
     title: str
     note: str
     points: list[tuple[float, float]]
-    width: int = WIDTH
-    height: int = HEIGHT
+    width: int = _WIDTH
+    height: int = _HEIGHT
 
 
 def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict[str, object]:
@@ -58,8 +58,8 @@ def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict
         "ops": sample.ops,
         "parents": sample.parents,
         "sprite": _draw_sprite(sample.images),
-        "sprite_side": SPRITE_SIDE,
-        "sprite_columns": SPRITE_COLUMNS,
+        "sprite_side": _SPRITE_SIDE,
+        "sprite_columns": _SPRITE_COLUMNS,
     }
 
 
@@ -143,13 +143,13 @@ def _join(parts: list[_Part], tiles: DatasetFile) -> _Sample:
 
 def _scatter(title: str, note: str, points: npt.NDArray[np.float64]) -> Scatter:
     """Return a scatter plot with its points placed."""
-    placed = place_points(points, WIDTH, HEIGHT, EDGE)
+    placed = place_points(points, _WIDTH, _HEIGHT, _EDGE)
     return Scatter(title, note, [(float(x), float(y)) for x, y in placed])
 
 
 def _draw_sprite(tiles: Pixels) -> Figure:
-    """Return all tiles in one small picture, SPRITE_COLUMNS a row."""
-    size = (SPRITE_SIDE, SPRITE_SIDE)
+    """Return all tiles in one small picture, _SPRITE_COLUMNS a row."""
+    size = (_SPRITE_SIDE, _SPRITE_SIDE)
     small = [cv2.resize(tile, size, interpolation=cv2.INTER_AREA) for tile in tiles]
     shaped = np.stack(small).reshape(-1, *size, tiles.shape[3])
-    return embed(contact.lay_out(shaped, SPRITE_COLUMNS, gap=0), "")
+    return embed(contact.lay_out(shaped, _SPRITE_COLUMNS, gap=0), "")

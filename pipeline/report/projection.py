@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-COMPONENTS = 50  # that t-SNE starts from (van der Maaten and Hinton 2008 take 30)
-PERPLEXITY = 30.0
+_COMPONENTS = 50  # that t-SNE starts from (van der Maaten and Hinton 2008 take 30)
+_PERPLEXITY = 30.0
 FEWEST = 5  # tiles: below it there is nothing to see
 
 
@@ -25,11 +25,11 @@ class _Principal:
 
 
 def find_principal(tiles: npt.NDArray[np.uint8], seed: int = 0) -> _Principal:
-    """Return the first principal components of the tiles' pixels, at most COMPONENTS."""
+    """Return the first principal components of the tiles' pixels, at most _COMPONENTS."""
     from sklearn.decomposition import PCA
 
     pixels = tiles.reshape(len(tiles), -1).astype(np.float32) / 255
-    count = min(COMPONENTS, *pixels.shape)
+    count = min(_COMPONENTS, *pixels.shape)
     if not pixels.std(axis=0).any():  # all tiles are alike
         return _Principal(np.zeros((len(tiles), count)), np.zeros(count))
     model = PCA(count, svd_solver="randomized", random_state=seed)
@@ -40,16 +40,16 @@ def find_principal(tiles: npt.NDArray[np.uint8], seed: int = 0) -> _Principal:
 def embed_neighbours(scores: Floats, seed: int = 0) -> Floats:
     """Return the t-SNE of principal components (N, k): near ones stay near, distances mean little.
 
-    The perplexity is PERPLEXITY, less where there are few points.
+    The perplexity is _PERPLEXITY, less where there are few points.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     if not scores.any():
         return np.zeros((len(scores), 2))
-    perplexity = min(PERPLEXITY, (len(scores) - 1) / 3)
+    perplexity = min(_PERPLEXITY, (len(scores) - 1) / 3)
     model = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     # With several threads the points depend on how many there are, and where processors are busy
     # it takes a hundred times as long.
     with threadpool_limits(1):
-        return model.fit_transform(scores.astype(np.float32)).astype(np.float64)
+        return np.asarray(model.fit_transform(scores.astype(np.float32)), np.float64)

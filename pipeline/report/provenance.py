@@ -13,11 +13,11 @@ from pipeline.settings.params import Params
 from pipeline.training.plans import digest_file
 from pipeline.verdicts.ablation import Arm
 
-PACKAGES = (
+_PACKAGES = (
     "numpy", "scipy", "scikit-learn", "pandas", "pillow", "opencv-python-headless",
     "albumentations", "h5py", "statsmodels",
 )  # fmt: skip
-DIGESTED = ("catalogue.csv", "boxes.csv", "tiles.h5", "balanced.csv", "split.csv")
+_DIGESTED = ("catalogue.csv", "boxes.csv", "tiles.h5", "balanced.csv", "split.csv")
 
 
 def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[str, object]:
@@ -31,7 +31,7 @@ def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[s
         "versions": _list_versions(arms),
         "digests": {
             name: digest_file(project.output(name))
-            for name in DIGESTED
+            for name in _DIGESTED
             if project.output(name).exists()
         },
         "durations": [
@@ -82,5 +82,5 @@ def _list_versions(arms: list[Arm]) -> dict[str, str]:
         for name, version in versions.items()
         if name != "backend"
     }
-    here = {name: importlib.metadata.version(name) for name in PACKAGES}
+    here = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {"prep": __version__, "Python": platform.python_version()} | network | here

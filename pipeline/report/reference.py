@@ -8,13 +8,14 @@ import numpy as np
 from pipeline.dataset.store import DatasetFile
 from pipeline.intake.outside import Outside, read_outside
 from pipeline.project import Project
+from pipeline.report.data import show_grid
 from pipeline.report.figures import Figure, Pixels, embed, scale_of
 from pipeline.report.landscape import Scatter, place_sample
 from pipeline.report.tile_statistics import average_tiles, measure_spread, measure_strokes
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
 
-MEASURED = 1000  # tiles of a class at most
+_MEASURED = 1000  # tiles of a class at most
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def show_reference(
     for number, name in enumerate(other.classes):
         rows = np.flatnonzero(other.labels == number)
         if len(rows):
-            sheets.append(_draw_grid(other, rows, name, params.report.tiles_per_class))
+            shown = other.images[contact.pick_evenly(rows, params.report.tiles_per_class)]
+            sheets.append(show_grid(shown, len(rows), name, "tiles of the reference's class"))
             chosen = other.images[contact.pick_evenly(rows, each)]
             images.append(chosen)
             labels += [number] * len(chosen)
@@ -56,15 +58,6 @@ def show_reference(
     }
 
 
-def _draw_grid(other: Outside, rows: np.ndarray, name: str, most: int) -> Figure:
-    """Return a grid of a class's tiles, evenly picked."""
-    shown = other.images[contact.pick_evenly(rows, most)]
-    caption = f"{name}: {len(shown)} of {len(rows):,}"
-    scale = scale_of(shown.shape[1])
-    sheet = contact.lay_out(shown, columns=min(10, len(shown)))
-    return embed(sheet, f"tiles of the reference's class {caption}", caption, scale=scale)
-
-
 def _compare_sets(
     classes: Sequence[str], tiles: DatasetFile, other: Outside
 ) -> list[tuple[str, _Measured, _Measured]]:
@@ -73,8 +66,8 @@ def _compare_sets(
     for name in dict.fromkeys([*classes, *other.classes]):
         ours = np.flatnonzero(tiles.labels == _find(name, tiles.classes))
         theirs = np.flatnonzero(other.labels == _find(name, other.classes))
-        own_tiles = tiles.read(contact.pick_evenly(ours, MEASURED)).images
-        other_tiles = other.images[contact.pick_evenly(theirs, MEASURED)]
+        own_tiles = tiles.read(contact.pick_evenly(ours, _MEASURED)).images
+        other_tiles = other.images[contact.pick_evenly(theirs, _MEASURED)]
         lines.append(
             (
                 name,

@@ -9,13 +9,13 @@ import numpy.typing as npt
 
 Tiles = npt.NDArray[np.uint8]
 
-FINER = 4  # times, so that a stroke's width is no matter of whole pixels
-INK = 128  # grey level from which a pixel is ink
+_FINER = 4  # times, so that a stroke's width is no matter of whole pixels
+_INK = 128  # grey level from which a pixel is ink
 
 
 def average_tiles(tiles: Tiles) -> npt.NDArray[np.uint8]:
     """Return the mean tile, (S, S, C)."""
-    return np.round(tiles.mean(axis=0)).astype(np.uint8)
+    return np.asarray(np.round(tiles.mean(axis=0)), np.uint8)
 
 
 def measure_spread(tiles: Tiles) -> float:
@@ -33,8 +33,8 @@ def measure_strokes(tiles: Tiles) -> float | None:
 
 
 def _measure_stroke(tile: npt.NDArray[np.uint8]) -> float:
-    large = cv2.resize(tile, None, fx=FINER, fy=FINER, interpolation=cv2.INTER_LINEAR)
+    large = cv2.resize(tile, None, fx=_FINER, fy=_FINER, interpolation=cv2.INTER_LINEAR)
     # Beyond the tile's border there is paper.
-    ink = np.pad((large >= INK).astype(np.uint8), 1)
+    ink = np.pad((large >= _INK).astype(np.uint8), 1)
     distances = cv2.distanceTransform(ink, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[ink > 0] - 0.5
-    return float(4 * distances.mean() / FINER) if distances.size else 0.0
+    return float(4 * distances.mean() / _FINER) if distances.size else 0.0

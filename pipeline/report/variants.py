@@ -14,7 +14,7 @@ from pipeline.settings.params import Params
 from pipeline.tiles import contact
 
 SHOWN = 6  # originals of each op and class
-COPIES = 3  # variants of one original
+_COPIES = 3  # variants of one original
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _show_class(
         parents = variants.parents
         names = variants.draw_names
         chosen = contact.pick_evenly(np.unique(parents), SHOWN)
-        families = [variants.read(np.flatnonzero(parents == parent)[:COPIES]) for parent in chosen]
+        families = [variants.read(np.flatnonzero(parents == parent)[:_COPIES]) for parent in chosen]
     originals = tiles.read(np.array([place[parent] for parent in chosen], int)).images
     figures = [
         _show_family(original, family, names, op, class_name)

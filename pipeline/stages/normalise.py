@@ -53,7 +53,8 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
             out.append(_to_rows(window, index))
     _write_contact_sheets(project, params)
     labelled = sum(row["label"] != "" for row in boxes)
-    unlabelled = f", {len(boxes) - labelled:,} of them unlabelled" * (labelled < len(boxes))
+    rest = len(boxes) - labelled
+    unlabelled = f", {rest:,} of them unlabelled" if rest else ""
     return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{unlabelled}"
 
 

@@ -113,7 +113,7 @@ def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
     except finding.FormError as error:
         return Searched(reason=str(error), overlay=_draw_markers(scan))
     unknown = [name for name in page.form.classes if classes is not None and name not in classes]
-    shown = [cell for cell in page.cells if cell.state != "empty"]
+    shown = [cell for cell in page.boxes if cell.state != "empty"]
     overlay = overlays.draw_overlay(
         scan,
         [cell.box for cell in shown],
@@ -126,7 +126,7 @@ def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
         return Searched(reason=reason, overlay=overlay)
     subjects = tuple(
         Subject(c.box, c.label, page.group, c.row, c.column, c.score, c.pixels)
-        for c in page.cells
+        for c in page.boxes
         if c.state == "written"
     )
     return Searched(subjects, "" if subjects else "no box of the form is filled in", overlay)

@@ -15,11 +15,11 @@ def lay_out(tiles: Tiles, columns: int, gap: int = 2) -> npt.NDArray[np.uint8]:
     """Return the tiles in rows of `columns`, row after row, with grey gaps of `gap` pixels."""
     count, height, width, channels = tiles.shape
     rows = max(1, -(-count // columns))
-    cell = (height + gap, width + gap)
-    sheet = np.full((rows * cell[0] + gap, columns * cell[1] + gap, channels), 128, np.uint8)
+    down, across = height + gap, width + gap  # from one tile to the next
+    sheet = np.full((rows * down + gap, columns * across + gap, channels), 128, np.uint8)
     for number, tile in enumerate(tiles):
-        top = gap + number // columns * cell[0]
-        left = gap + number % columns * cell[1]
+        top = gap + number // columns * down
+        left = gap + number % columns * across
         sheet[top : top + height, left : left + width] = tile
     return sheet[..., 0] if channels == 1 else sheet
 

@@ -22,19 +22,19 @@ Tiles = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.integer]
 
-CELLS = 14  # a side of the small picture
-BLUR = 0.5  # cells, standard deviation
-REACH = 2
-BLOCK = 512  # tiles whose distances are in memory at once
+_CELLS = 14  # a side of the small picture: half of MNIST's 28 pixels
+_BLUR = 0.5  # cells, standard deviation
+_REACH = 2  # cells: a shift by a seventh of the side is no other look
+_BLOCK = 512  # tiles whose distances are in memory at once
 
 # As near as nine in ten of a class's own tiles are. Without such a limit half of MNIST's mirrored
 # 3s look like an 8; with 0.95 twice as many of its 7s, turned by 15 degrees, look like a 9.
-TYPICAL = 0.9
+_TYPICAL = 0.9
 # So alike (correlation 0.9) is near in any class, also in one whose tiles are all but equal.
-ALIKE = 0.1
+_ALIKE = 0.1
 
-MATERIAL = 0.05  # of a class's variants; less is left to the ablation to weigh
-SIGNIFICANCE = 0.05
+_MATERIAL = 0.05  # of a class's variants; less is left to the ablation to weigh
+_SIGNIFICANCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Resemblance:
     @property
     def warns(self) -> bool:
         """Whether the excess is both material and no matter of chance."""
-        return self.excess >= MATERIAL and self.p < SIGNIFICANCE
+        return self.excess >= _MATERIAL and self.p < _SIGNIFICANCE
 
 
 def map_originals(originals: Tiles, labels: Integers, class_count: int) -> TileSpace:
@@ -139,15 +139,17 @@ def count_needed(class_count: int) -> int:
 
     Even if all of n variants turned, p is 2^-n, and Holm multiplies the smallest by the pairs.
     """
-    return int(np.ceil(np.log2(max(class_count * (class_count - 1), 1) / SIGNIFICANCE)))
+    return int(np.ceil(np.log2(max(class_count * (class_count - 1), 1) / _SIGNIFICANCE)))
 
 
 def shrink(tiles: Tiles) -> npt.NDArray[np.float32]:
-    """Return the tiles as small blurred pictures (N, CELLS, CELLS, C)."""
-    small = np.empty((len(tiles), CELLS, CELLS, tiles.shape[3]), np.float32)
+    """Return the tiles as small blurred pictures (N, _CELLS, _CELLS, C)."""
+    small = np.empty((len(tiles), _CELLS, _CELLS, tiles.shape[3]), np.float32)
     for tile, cells in zip(tiles, small, strict=True):
-        resized = cv2.resize(tile.astype(np.float32), (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-        cells[...] = cv2.GaussianBlur(resized, (0, 0), BLUR).reshape(cells.shape)
+        resized = cv2.resize(
+            tile.astype(np.float32), (_CELLS, _CELLS), interpolation=cv2.INTER_AREA
+        )
+        cells[...] = cv2.GaussianBlur(resized, (0, 0), _BLUR).reshape(cells.shape)
     return small
 
 
@@ -160,7 +162,7 @@ def standardise(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     vectors = vectors - vectors.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     even = lengths < 1  # of 255 grey levels: rounding, not content
-    return np.divide(vectors, lengths, out=np.zeros_like(vectors), where=~even)
+    return np.asarray(np.divide(vectors, lengths, out=np.zeros_like(vectors), where=~even))
 
 
 def measure_distances(
@@ -175,8 +177,8 @@ def measure_distances(
     0 is the same look, 1 none in common, 2 the negative; infinite where a class has no tile.
     """
     nearest = np.full((len(tiles), class_count), np.inf, np.float32)
-    for start in range(0, len(tiles), BLOCK):
-        block = slice(start, start + BLOCK)
+    for start in range(0, len(tiles), _BLOCK):
+        block = slice(start, start + _BLOCK)
         likeness = _correlate(shrink(tiles[block]), features)
         likeness[np.arange(len(likeness)), parents[block]] = -np.inf
         for label in range(class_count):
@@ -214,7 +216,7 @@ def bound_excess(gained: int, lost: int, size: int) -> tuple[float, float]:
 def _find_limit(own: Floats) -> float:
     """Return how near a class's tiles lie to each other; nothing looks like a class of one."""
     known = own[np.isfinite(own)]
-    return max(float(np.quantile(known, TYPICAL)), ALIKE) if len(known) else -np.inf
+    return max(float(np.quantile(known, _TYPICAL)), _ALIKE) if len(known) else -np.inf
 
 
 def _correlate(
@@ -228,12 +230,12 @@ def _correlate(
 
 
 def _move(pictures: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the pictures moved by up to REACH cells each way; what comes in is the edge."""
-    reach = (REACH, REACH)
+    """Yield the pictures moved by up to _REACH cells each way; what comes in is the edge."""
+    reach = (_REACH, _REACH)
     padded = np.pad(pictures, ((0, 0), reach, reach, (0, 0)), mode="edge")
-    for top in range(2 * REACH + 1):
-        for left in range(2 * REACH + 1):
-            yield padded[:, top : top + CELLS, left : left + CELLS]
+    for top in range(2 * _REACH + 1):
+        for left in range(2 * _REACH + 1):
+            yield padded[:, top : top + _CELLS, left : left + _CELLS]
 
 
 def _test_pairs(gained: Integers, lost: Integers, sizes: Integers) -> Floats:

@@ -18,11 +18,14 @@ Weights = npt.NDArray[np.float64]
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, x1 and y1 exclusive
 Fit = Literal["crop", "pad", "stretch"]
 
-SMALLEST_SIDE = 10  # source pixels: a smaller glyph is scaled as if it were this, and stays small
-SPREAD = 0.99  # of a pixel's width; MNIST's own aliasing comes from its not being 1
-OVERSAMPLING = 2  # pixels of a reduced photo to a tile's, each way: see benchmarks/photos.py
-LARGEST_SIDE = 2000  # source pixels: EMNIST's blur of a larger glyph would take for ever
-NIST_HEIGHT = 48  # pixels: about 4 mm at 300 dpi, a usual character in NIST's 128x128 frames
+_SMALLEST_SIDE = 10  # source pixels: a smaller glyph is scaled as if it were this, and stays small
+_SPREAD = 0.99  # of a pixel's width; MNIST's own aliasing comes from its not being 1
+# Pixels of a reduced photo to a tile's, each way. The tile differs from one of the full photo by
+# 0.41 grey levels on average and 2.75 at worst; for none above 2 it would have to be 2.75, where
+# reducing gains no time (benchmarks/README.md).
+_OVERSAMPLING = 2
+_LARGEST_SIDE = 2000  # source pixels: EMNIST's blur of a larger glyph would take for ever
+_NIST_HEIGHT = 48  # pixels: about 4 mm at 300 dpi, a usual character in NIST's 128x128 frames
 
 
 def normalise(
@@ -57,7 +60,7 @@ def normalise_mnist(glyph: Picture, size: int = 28) -> Picture:
     Rule: Yadav and Bottou, arXiv 1905.10498 (facebookresearch/qmnist, making_qmnist/xnist.lsh).
     """
     top, left, height, width = _find_ink(glyph)
-    side = max(height, width, SMALLEST_SIDE)
+    side = max(height, width, _SMALLEST_SIDE)
     weights = _spread_weights(side, round(size * 20 / 28))
     rows, row_weights = _lay_over(weights, top - (side - height) // 2, glyph.shape[0])
     columns, column_weights = _lay_over(weights, left - (side - width) // 2, glyph.shape[1])
@@ -75,18 +78,18 @@ def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
 
     glyph: uint8 (h, w) ink coverage. size: side of the tile in pixels. Returns uint8
     (size, size). EMNIST's lengths (blur of sigma 1, border of 2) are pixels of NIST's scans;
-    here they grow with the glyph, as if its longest side were NIST_HEIGHT pixels. With the
+    here they grow with the glyph, as if its longest side were _NIST_HEIGHT pixels. With the
     blur's own 2 pixels, this leaves 2 pixels about the ink in a tile of 28. Raises ValueError
     for a glyph without ink.
 
     Rule: Cohen, Afshar, Tapson and van Schaik, arXiv 1702.05373, figure 1.
     """
-    if max(glyph.shape) > LARGEST_SIDE:
-        share = LARGEST_SIDE / max(glyph.shape)
+    if max(glyph.shape) > _LARGEST_SIDE:
+        share = _LARGEST_SIDE / max(glyph.shape)
         height, width = (max(1, round(side * share)) for side in glyph.shape)
         glyph = _resize_photo(glyph, height, width)
     top, left, height, width = _find_ink(glyph)
-    unit = max(height, width) / NIST_HEIGHT
+    unit = max(height, width) / _NIST_HEIGHT
     side = max(height, width) + 2 * (2 + 2) * unit
     # The square's edges fall between pixels; the window is the whole pixels that hold it and
     # whatever the cubic reaches outside of it.
@@ -100,7 +103,7 @@ def normalise_emnist(glyph: Picture, size: int = 28) -> Picture:
     rows = _cubic_weights(window_side, top + (height - side) / 2 - window_top, side, size)
     columns = _cubic_weights(window_side, left + (width - side) / 2 - window_left, side, size)
     ink = np.maximum(rows @ blurred @ columns.T, 0)
-    return np.rint(255 * ink / ink.max()).astype(np.uint8)
+    return np.asarray(np.rint(255 * ink / ink.max()), np.uint8)
 
 
 def normalise_photo(
@@ -174,10 +177,10 @@ def _fit_box(box: Box, size: int, fit: Fit) -> tuple[Box, tuple[int, int]]:
 def share_needed(box: Box, size: int, fit: Fit) -> float:
     """Return the share of a photo's resolution that suffices for the tile of a box.
 
-    It leaves OVERSAMPLING pixels each way to average; more than 1 means that there are fewer.
+    It leaves _OVERSAMPLING pixels each way to average; more than 1 means that there are fewer.
     """
     (left, top, right, bottom), (height, width) = _fit_box(box, size, fit)
-    return OVERSAMPLING * max(height / (bottom - top), width / (right - left))
+    return _OVERSAMPLING * max(height / (bottom - top), width / (right - left))
 
 
 def _find_ink(glyph: Picture) -> tuple[int, int, int, int]:
@@ -231,7 +234,7 @@ def _cut_window(picture: Picture, top: int, left: int, height: int, width: int) 
 def _spread_weights(pixels: int, cells: int) -> Weights:
     """Return the (cells, pixels) weights of MNIST's area accumulation along one axis.
 
-    Each pixel is spread over the cells that it covers, its far edge drawn in by SPREAD. Pixels
+    Each pixel is spread over the cells that it covers, its far edge drawn in by _SPREAD. Pixels
     fewer than cells are first doubled by repetition, as often as it takes, so that a pixel never
     covers more than one cell and falls on two at most.
     """
@@ -241,7 +244,8 @@ def _spread_weights(pixels: int, cells: int) -> Weights:
     fine = pixels * repeats
     scale = cells / fine
     near = cells / 2 + scale * (np.arange(fine) - fine / 2)
-    far = near + SPREAD * scale
+    far = near + _SPREAD * scale
+    # 1e-11: what lies on a border between cells but for rounding lies on it.
     first = np.floor(near + 1e-11)
     last = np.ceil(far - 1e-11) - 1
     cell = np.arange(cells)[:, None]
@@ -250,7 +254,7 @@ def _spread_weights(pixels: int, cells: int) -> Weights:
     weights = np.where(first == last, whole, np.clip(split, 0, 1))
     weights = weights.reshape(cells, pixels, repeats).sum(axis=2)
     weights.setflags(write=False)  # the cache hands the same array to every caller
-    return weights
+    return np.asarray(weights)
 
 
 def _cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weights:
@@ -265,7 +269,7 @@ def _cubic_weights(pixels: int, start: float, length: float, cells: int) -> Weig
     near = (1.5 * distance - 2.5) * distance**2 + 1
     far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
     weights = np.where(distance < 1, near, np.where(distance < 2, far, 0))
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 def _resize_photo(photo: Picture, height: int, width: int) -> Picture:

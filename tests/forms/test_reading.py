@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from pipeline.forms.finding import PIXELS_A_MM
 from pipeline.forms.layout import Form, form_boxes
 from pipeline.forms.planning import plan_forms
-from pipeline.forms.reading import FormPage, measure_darkness, read_form
+from pipeline.forms.reading import ReadForm, measure_darkness, read_form
 
 (DIGITS,) = plan_forms("0123456789", "k3f9d2", writer="Ada Lovelace")
 (WORDS,) = plan_forms(["x", "×", "l", "yes"], "q1w2e3", rows=8, columns=5, paper="letter")
@@ -48,8 +48,8 @@ def shape_of(ink: np.ndarray) -> np.ndarray:
     return small.ravel() / np.linalg.norm(small)
 
 
-def states_of(result: FormPage) -> list[str]:
-    return [cell.state for cell in result.cells]
+def states_of(result: ReadForm) -> list[str]:
+    return [cell.state for cell in result.boxes]
 
 
 PHOTOS = {
@@ -70,7 +70,7 @@ def test_a_photographed_form_gives_every_glyph_its_label(name):
 
     assert (result.form, result.group) == (DIGITS, "Ada Lovelace")
     assert states_of(result) == [state for state, _ in truth]
-    for cell, box, (state, ink) in zip(result.cells, form_boxes(DIGITS), truth, strict=True):
+    for cell, box, (state, ink) in zip(result.boxes, form_boxes(DIGITS), truth, strict=True):
         assert (cell.label, cell.row, cell.column) == (box.label, box.row, box.column)
         middle = to_photo(np.array(box.square).reshape(2, 2).mean(axis=0))[0]
         assert np.linalg.norm(cell.quad.mean(axis=0) - middle) < 1.0 * np.sqrt(shot.megapixels)
@@ -110,7 +110,7 @@ def test_the_letter_x_is_writing_and_a_cross_past_the_corners_is_not():
     draw_x(page, box_of(WORDS, 0, 3), -0.04, 1.04)
     draw_in(page, box_of(WORDS, 0, 4), [(-0.05, 1.05), (1.05, -0.05)])  # one stroke through
     result = read_form(page)
-    assert [cell.label for cell in result.cells[:5]] == ["x"] * 5
+    assert [cell.label for cell in result.boxes[:5]] == ["x"] * 5
     assert states_of(result)[:5] == ["written"] * 3 + ["crossed"] * 2
     assert set(states_of(result)[5:]) == {"empty"}
 
@@ -137,7 +137,7 @@ def test_a_tail_across_the_line_stays_whole_and_the_line_goes():
     page = print_form(WORDS).copy()
     square = box_of(WORDS, 3, 1)
     draw_in(page, square, [(0.5, 0.3), (0.5, 1.08)], width=0.7)  # out through the lower line
-    cell = read_form(page).cells[16]
+    cell = read_form(page).boxes[16]
     assert cell.state == "written"
     side = (square[2] - square[0]) * PIXELS_A_MM
     height, width = cell.pixels.shape
@@ -150,7 +150,7 @@ def test_a_tail_across_the_line_stays_whole_and_the_line_goes():
 def test_a_stroke_along_the_line_is_not_taken_for_the_line():
     page = print_form(WORDS).copy()
     draw_in(page, box_of(WORDS, 1, 2), [(0.02, 0.2), (0.02, 0.8)], width=0.7)
-    cell = read_form(page).cells[7]
+    cell = read_form(page).boxes[7]
     assert cell.state == "written"
     assert cell.pixels.shape[0] > 0.5 * (box_of(WORDS, 1, 2) @ [-1, 0, 1, 0]) * PIXELS_A_MM
 
@@ -168,7 +168,7 @@ def test_a_covered_box_and_ink_that_joins_two_boxes_are_unclear():
 def test_coverage_is_full_in_the_stroke_soft_at_its_edge_and_zero_beside_it():
     page = print_form(WORDS).copy()
     draw_in(page, box_of(WORDS, 0, 0), [(0.3, 0.3), (0.7, 0.7)], width=1.0, pen="pencil")
-    pixels = read_form(page).cells[0].pixels
+    pixels = read_form(page).boxes[0].pixels
     assert pixels.dtype == np.uint8
     assert pixels.max() == 255
     assert 0.1 < np.mean((pixels > 20) & (pixels < 235)) / np.mean(pixels >= 235) < 1.5

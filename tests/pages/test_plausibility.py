@@ -68,7 +68,7 @@ def find_writing(picture: Picture) -> tuple[Writing, npt.NDArray[np.bool_]]:
 @pytest.mark.parametrize("thickness", [2, 4, 9])
 def test_handwriting_is_not_doubted(letters: str, thickness: int) -> None:
     page = write_page(letters, hand=5, thickness=thickness)
-    assert len(reading.find_glyphs(page, "free")) >= len(letters) * 0.9
+    assert len(reading.read_page(page, "free").glyphs) >= len(letters) * 0.9
     assert doubt(page) == ""
     assert doubt(255 - page) == ""
 

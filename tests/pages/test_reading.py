@@ -99,7 +99,7 @@ def test_every_glyph_is_found_in_reading_order_whatever_the_paper(
 ) -> None:
     words = ["0123", "456789", "", "27"]
     ink, truth = write(words)
-    found = reading.find_glyphs(paper(ink), "rows")
+    found = reading.read_page(paper(ink), "rows").glyphs
     assert [(g.row, g.column) for g in found] == (
         [(0, k) for k in range(4)] + [(1, k) for k in range(6)] + [(2, k) for k in range(2)]
     )
@@ -113,7 +113,9 @@ def test_a_glyph_is_its_own_ink_coverage(
     paper: Callable[[npt.NDArray[np.float64]], Picture],
 ) -> None:
     ink, truth = write(["380", "695"])
-    for glyph, (x0, y0, x1, y1) in zip(reading.find_glyphs(paper(ink), "free"), truth, strict=True):
+    for glyph, (x0, y0, x1, y1) in zip(
+        reading.read_page(paper(ink), "free").glyphs, truth, strict=True
+    ):
         ys, xs = np.nonzero(glyph.pixels >= 128)
         mine = glyph.pixels[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1] / 255
         mine = cv2.resize(mine, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
@@ -131,7 +133,7 @@ def test_a_photo_on_a_table_gives_boxes_in_its_own_pixels() -> None:
     cv2.warpPerspective(
         plain(ink), there, (1000, 1290), dst=photo, borderMode=cv2.BORDER_TRANSPARENT
     )
-    found = reading.find_glyphs(photo, "free")
+    found = reading.read_page(photo, "free").glyphs
     for glyph, (x0, y0, x1, y1) in zip(found, truth, strict=True):
         outline = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
         moved = cv2.perspectiveTransform(outline, there)[0]
@@ -140,16 +142,21 @@ def test_a_photo_on_a_table_gives_boxes_in_its_own_pixels() -> None:
 
 def test_a_sequence_keeps_its_columns_where_a_glyph_is_missing() -> None:
     ink, _ = write(["01234", "01 34", "01234"])
-    found = reading.find_glyphs(plain(ink), "sequence", row_length=5)
+    found = reading.read_page(plain(ink), "sequence", row_length=5).glyphs
     assert [g.column for g in found if g.row == 1] == [0, 1, 3, 4]
     assert max(g.score for g in found if g.row == 1) < min(g.score for g in found if g.row != 1)
-    assert [g.column for g in reading.find_glyphs(plain(ink), "free") if g.row == 1] == [0, 1, 2, 3]
+    assert [g.column for g in reading.read_page(plain(ink), "free").glyphs if g.row == 1] == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 @pytest.mark.parametrize("level", [20, 128, 250])
 def test_a_blank_page_has_no_glyphs(level: int) -> None:
     noise = np.random.default_rng(5).normal(level, 2, (401, 303)).clip(0, 255).astype(np.uint8)
-    assert reading.find_glyphs(noise, "rows") == []
+    assert reading.read_page(noise, "rows").glyphs == []
 
 
 @settings(max_examples=25, deadline=None)
@@ -162,7 +169,7 @@ def test_a_blank_page_has_no_glyphs(level: int) -> None:
     )
 )
 def test_any_picture_gives_boxes_within_it_and_scores_within_bounds(page: Picture) -> None:
-    for glyph in reading.find_glyphs(page, "free"):
+    for glyph in reading.read_page(page, "free").glyphs:
         x0, y0, x1, y1 = glyph.box
         assert -2 <= x0 < x1 <= page.shape[1] + 2
         assert -2 <= y0 < y1 <= page.shape[0] + 2
@@ -196,7 +203,7 @@ def test_one_subject_keeps_its_strokes_in_either_polarity() -> None:
 @settings(max_examples=60, deadline=None)
 def test_no_small_picture_is_too_odd_to_be_searched(pixels):
     """Patches, frames and specks: however the paper is found, there is an answer."""
-    for glyph in reading.find_glyphs(pixels, "free"):
+    for glyph in reading.read_page(pixels, "free").glyphs:
         x0, y0, x1, y1 = glyph.box
         assert x0 < x1 and y0 < y1
         assert glyph.pixels.max() > 0
