@@ -87,7 +87,7 @@ def place_sample(tiles: Pixels) -> list[Scatter]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Picked:
     """Tiles of one class: originals (`op` -1) or their variants, with the original's row."""
 
     images: Pixels
@@ -96,7 +96,7 @@ class _Part:
     rows: list[int]  # of the originals in tiles.h5
 
 
-def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[_Part]:
+def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterator[_Picked]:
     """Yield evenly picked training tiles of each class, and the first variant of each op."""
     training = read_part(project.input("split.csv"), "train", FIRST_FOLD)
     trained = np.array([name in training for name in tiles.ids], bool)
@@ -106,7 +106,7 @@ def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterat
         rows = contact.pick_evenly(np.flatnonzero(trained & (labels == number)), each)
         if not len(rows):
             continue
-        yield _Part(tiles.read(rows).images, number, -1, rows.tolist())
+        yield _Picked(tiles.read(rows).images, number, -1, rows.tolist())
         place = {ids[row]: int(row) for row in rows}
         for op_number, op in enumerate(params.augment):
             yield from _read_variants(project, op, op_number, name, number, place)
@@ -114,17 +114,17 @@ def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterat
 
 def _read_variants(
     project: Project, op: str, op_number: int, class_name: str, label: int, place: dict[str, int]
-) -> Iterator[_Part]:
+) -> Iterator[_Picked]:
     """Yield the first variant that an op made of each of the originals in `place`."""
     path = project.variants_file(op, class_name)
     if not path.exists():
         return
     found = read_first_variants(path, place)
     if found.parents is not None and len(found):
-        yield _Part(found.images, label, op_number, [place[name] for name in found.parents])
+        yield _Picked(found.images, label, op_number, [place[name] for name in found.parents])
 
 
-def _join(parts: list[_Part], tiles: DatasetFile) -> _Sample:
+def _join(parts: list[_Picked], tiles: DatasetFile) -> _Sample:
     """Return the parts as one sample."""
     place: dict[int, int] = {}
     labels: list[int] = []
