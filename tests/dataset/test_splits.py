@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
 from pipeline.dataset.splits import (
     check_parts,
     choose_share,
-    find_near_duplicates,
     find_uneven,
-    merge_groups,
     split_folds,
     split_shares,
     undersample,
@@ -42,24 +41,34 @@ def make_pages(pages=60, seed=0):
 
 def test_undersampling_goes_to_the_smallest_class():
     labels = text("aaaaaabbbbccc")
-    assert Counter(labels[undersample(labels, None, seed=1)]) == {"a": 3, "b": 3, "c": 3}
+    kept = undersample(labels, text(range(13)), None, seed=1)
+    assert Counter(labels[kept]) == {
+        "a": 3,
+        "b": 3,
+        "c": 3,
+    }
 
 
 def test_undersampling_to_a_number_keeps_classes_that_are_smaller():
     labels = text("aaaaaabbbbcc")
-    assert Counter(labels[undersample(labels, 3, seed=1)]) == {"a": 3, "b": 3, "c": 2}
+    kept = undersample(labels, text(range(12)), 3, seed=1)
+    assert Counter(labels[kept]) == {
+        "a": 3,
+        "b": 3,
+        "c": 2,
+    }
 
 
 def test_undersampling_draws_by_the_seed_alone():
     labels = text("ab" * 50 + "a" * 50)
-    first, again, other = (undersample(labels, 20, seed) for seed in (1, 1, 2))
+    first, again, other = (undersample(labels, text(range(150)), 20, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_shares_are_met_in_every_class():
     labels = text(["cat"] * 120 + ["dog"] * 80)
-    parts = split_shares(labels, text(range(200)), test=0.25, val=0.1, seed=1)
+    [parts] = split_shares(labels, text(range(200)), test=0.25, val=0.1, seed=1).folds
     for name, total in (("cat", 120), ("dog", 80)):
         counts = Counter(parts[labels == name])
         assert counts == {"test": 0.25 * total, "val": 0.1 * total, "train": 0.65 * total}
@@ -69,7 +78,7 @@ def test_shares_are_met_in_every_class():
 @settings(max_examples=25, deadline=None)
 def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
     labels, groups = make_pages(seed=seed)
-    parts = split_shares(labels, groups, test=test, val=val, seed=seed)
+    [parts] = split_shares(labels, groups, test=test, val=val, seed=seed).folds
     for group in set(groups):
         assert len(set(parts[groups == group])) == 1
     check_parts(labels, parts, list("abcd"), ["train", "val", "test"])
@@ -80,7 +89,7 @@ def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
 def test_a_given_test_set_is_kept():
     labels, groups = make_pages()
     given_test = np.isin(groups, ["page 3", "page 17"])
-    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    [parts] = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test).folds
     np.testing.assert_array_equal(parts == "test", given_test)
 
 
@@ -88,7 +97,7 @@ def test_what_shares_a_group_with_a_given_test_set_is_left_out():
     labels, groups = make_pages()
     given_test = groups == "page 17"
     given_test[np.flatnonzero(given_test)[1:]] = False  # one tile of the page is tested
-    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    [parts] = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test).folds
     np.testing.assert_array_equal(parts == "test", given_test)
     np.testing.assert_array_equal(parts == "", (groups == "page 17") & ~given_test)
 
@@ -97,7 +106,7 @@ def test_a_page_that_is_trained_on_in_part_is_never_tested():
     labels, groups = make_pages()
     given_train = np.zeros(len(labels), bool)
     given_train[::9] = True  # a tile here and there
-    parts = split_shares(labels, groups, test=0.2, val=0.1, seed=1, given_train=given_train)
+    [parts] = split_shares(labels, groups, test=0.2, val=0.1, seed=1, given_train=given_train).folds
     assert (parts == "test").any()
     assert not set(groups[parts == "test"]) & set(groups[given_train])
 
@@ -105,14 +114,14 @@ def test_a_page_that_is_trained_on_in_part_is_never_tested():
 def test_given_training_tiles_are_never_tested():
     labels, groups = make_pages()
     given_train = np.isin(groups, [f"page {page}" for page in range(30)])
-    parts = split_shares(labels, groups, test=0.3, val=0.1, seed=1, given_train=given_train)
+    [parts] = split_shares(labels, groups, test=0.3, val=0.1, seed=1, given_train=given_train).folds
     assert not (parts[given_train] == "test").any()
     assert abs((parts == "test").mean() - 0.3) < 0.08
 
 
 def test_every_tile_is_tested_in_exactly_one_fold():
     labels, groups = make_pages()
-    folds = split_folds(labels, groups, folds=5, val=0.1, seed=1)
+    folds = split_folds(labels, groups, folds=5, val=0.1, seed=1).folds
     tested = np.sum([parts == "test" for parts in folds], axis=0)
     np.testing.assert_array_equal(tested, 1)
     for parts in folds:
@@ -162,7 +171,7 @@ def test_any_shares_give_a_split_or_a_sentence(counts, test, val, size):
     labels = text(np.repeat(list("abcd")[: len(counts)], counts))
     groups = text(np.arange(len(labels)) // size)
     try:
-        parts = split_shares(labels, groups, test=test, val=val, seed=1)
+        [parts] = split_shares(labels, groups, test=test, val=val, seed=1).folds
     except DataError:
         return
     assert {"train", "test"} <= set(parts)
@@ -290,7 +299,7 @@ def split_all(prep):
 def test_too_few_groups_for_a_verdict_are_told_before_anything_is_trained(project, prep):
     give_groups(project, [(2, 2)] * 10 + [(0, 2)])
     errors = split_all(prep)
-    assert "only 4 groups in the test set; from fewer than 20 prep compare gives no" in errors
+    assert "only 3 groups in the test set; from fewer than 20 prep compare gives no" in errors
     assert "a larger split.test, or split.folds" in errors
     assert "groups stay whole" not in errors
 
@@ -306,8 +315,9 @@ def test_enough_groups_over_all_folds_are_not_warned_of(project, prep):
 
 
 def test_classes_that_whole_groups_make_uneven_are_named(project, prep):
-    give_groups(project, [(16, 1), (1, 10), (3, 11)])
-    write_params(project, split={"test": 0.3, "val": 0.0, "folds": 1, "group": "page", "seed": 1})
+    give_groups(project, [(19, 1), (1, 10), (0, 11)])
+    split = {"test": 0.3, "val": 0.0, "folds": 1, "group": "page", "seed": 1}
+    write_params(project, split=split, balance={"method": "none"})
     errors = split_all(prep)
     assert "only 1 group in the test set" in errors
-    assert "of class 'square', but 42% of all tiles, because groups stay whole" in errors
+    assert "of class 'bar', but 26% of all tiles, because groups stay whole" in errors
