@@ -402,8 +402,8 @@ def test_too_few_variants_are_counted(bare):
 def test_plans_runs_and_metrics_belong_to_what_is_there(bare):
     processed = bare / "processed"
     plan = json.loads((processed / "experiments/flip.json").read_text())
-    plan["variants"][0]["sha256"] = "0" * 64
-    edit_json(processed / "experiments/flip.json", variants=plan["variants"])
+    plan["folds"][0]["variants"][0] = "0" * 64
+    edit_json(processed / "experiments/flip.json", folds=plan["folds"])
     edit_json(processed / "scores/flip/metrics.json", split="0" * 64)
     shutil.move(processed / "runs/none/fold-0/seed-0", processed / "runs/none/fold-0/seed-4")
     (processed / "runs/flip/fold-0/seed-0/history.csv").unlink()
