@@ -26,7 +26,7 @@ TOLERANCE = 0.035
 # A group is of a class that has so much of it. At a half, one tile more or less would decide of
 # every page that holds two classes alike.
 MAJORITY = 2 / 3
-MOST_SWAPPED = 400  # groups: among more of them moving single ones gets as far
+MOST_IN_PAIRS = 200  # groups: among more of them moving single ones gets as far
 CLASS_MISSING = 10.0  # as bad as so many classes that are all on the wrong side
 
 
@@ -153,8 +153,7 @@ def _even_out(
 ) -> tuple[Integers, int]:
     """Move the groups nearest to another part until classes are even, or as even as they get.
 
-    Returns the parts (G,), and how many groups were moved. Where no single one makes it better,
-    two change places.
+    Returns the parts (G,), and how many groups were moved.
     """
     part = part.copy()
     full = np.column_stack([counts, counts.sum(axis=1)])  # all classes together are the last
@@ -163,12 +162,9 @@ def _even_out(
     np.add.at(sums, part, full)
     moved: set[int] = set()
     for _ in range(2 * len(part)):
-        now = float(judge.weigh(sums[None])[0])
-        if now <= 0:
+        if judge.weigh(sums[None])[0] <= 0:
             break
-        step = _find_move(part, allowed, full, sums, gaps, judge, now)
-        if not step and len(part) <= MOST_SWAPPED:
-            step = _find_swap(part, allowed, full, sums, gaps, judge, now)
+        step = _find_step(part, allowed, full, sums, gaps, judge)
         if not step:
             break
         for group, new in step:
@@ -200,53 +196,40 @@ class _Judge:
 Step = list[tuple[int, int]]  # groups, and the parts that they go to
 
 
-def _find_move(
+def _find_step(
     part: Integers,
     allowed: npt.NDArray[np.bool_],
     full: Integers,
     sums: Floats,
     gaps: Floats,
     judge: _Judge,
-    now: float,
 ) -> Step:
-    """Return the move of one group, the nearest to its new part, that makes things better."""
+    """Return the move of one group, or else of two at once, that makes things better.
+
+    Of all such it is the one whose groups are nearest to their new parts.
+    """
     groups, parts = np.nonzero(allowed)
     other = parts != part[groups]
     groups, parts = groups[other], parts[other]
-    order = np.lexsort((groups, gaps[groups, parts]))
-    for chosen in np.array_split(order, max(1, len(order) // 4096)):
-        group, new, row = groups[chosen], parts[chosen], np.arange(len(chosen))
-        changed = np.repeat(sums[None], len(chosen), axis=0)
-        changed[row, part[group]] -= full[group]
-        changed[row, new] += full[group]
-        better = np.flatnonzero(judge.weigh(changed) < now)
-        if len(better):
-            return [(int(group[better[0]]), int(new[better[0]]))]
-    return []
+    distance = gaps[groups, parts]
+    now = judge.weigh(sums[None])[0]
 
+    def find(moves: Integers, order: Integers) -> Step:
+        """Return the first of the combined moves (M, n), in this order, that is better."""
+        for some in np.array_split(order, max(1, len(order) // 4096)):  # memory stays small
+            changed = np.repeat(sums[None], len(some), axis=0)
+            for column in moves[some].T:
+                row, group = np.arange(len(some)), groups[column]
+                changed[row, part[group]] -= full[group]
+                changed[row, parts[column]] += full[group]
+            better = np.flatnonzero(judge.weigh(changed) < now)
+            if len(better):
+                return [(int(groups[m]), int(parts[m])) for m in moves[some[better[0]]]]
+        return []
 
-def _find_swap(
-    part: Integers,
-    allowed: npt.NDArray[np.bool_],
-    full: Integers,
-    sums: Floats,
-    gaps: Floats,
-    judge: _Judge,
-    now: float,
-) -> Step:
-    """Return two groups that change places, the nearest to do so, where that makes it better."""
-    one, two = np.triu_indices(len(part), 1)
-    fits = (part[one] != part[two]) & allowed[one, part[two]] & allowed[two, part[one]]
-    one, two = one[fits], two[fits]
-    order = np.lexsort((two, one, gaps[one, part[two]] + gaps[two, part[one]]))
-    for chosen in np.array_split(order, max(1, len(order) // 4096)):
-        first, second, row = one[chosen], two[chosen], np.arange(len(chosen))
-        changed = np.repeat(sums[None], len(chosen), axis=0)
-        difference = full[first] - full[second]
-        changed[row, part[first]] -= difference
-        changed[row, part[second]] += difference
-        better = np.flatnonzero(judge.weigh(changed) < now)
-        if len(better):
-            pair = int(first[better[0]]), int(second[better[0]])
-            return [(pair[0], int(part[pair[1]])), (pair[1], int(part[pair[0]]))]
-    return []
+    step = find(np.arange(len(groups))[:, None], np.lexsort((groups, distance)))
+    if step or len(part) > MOST_IN_PAIRS:
+        return step
+    pairs = np.stack(np.triu_indices(len(groups), 1), axis=1)
+    pairs = pairs[groups[pairs[:, 0]] != groups[pairs[:, 1]]]
+    return find(pairs, np.lexsort((*pairs.T[::-1], distance[pairs].sum(axis=1))))

@@ -86,6 +86,110 @@ def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
     assert abs((parts == "val").mean() - val) < 0.08
 
 
+def make_writers(count, seed):
+    """Return labels and groups of writers who wrote 40 to 110 of ten digits."""
+    dice = np.random.default_rng(seed)
+    sizes = dice.integers(40, 110, count)
+    labels = np.concatenate([dice.permutation(np.resize(np.arange(10), size)) for size in sizes])
+    return text(labels), text(np.repeat([f"writer {number}" for number in range(count)], sizes))
+
+
+def make_class_pages(count, seed):
+    """Return labels and groups of pages full of one digit each, 10 to 40 of it."""
+    dice = np.random.default_rng(seed)
+    sizes = dice.integers(10, 40, count)
+    pages = np.arange(count)
+    return text(np.repeat(pages % 10, sizes)), text(np.repeat(pages, sizes))
+
+
+COLLECTIONS = {
+    "photos": lambda seed: (text(np.arange(900) % 3), text(range(900))),
+    "12 writers": lambda seed: make_writers(12, seed),
+    "87 pages": lambda seed: make_class_pages(87, seed),
+    "60 mixed pages": lambda seed: make_pages(60, seed),
+}
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_class_is_within_three_points_in_every_part(name, seed):
+    labels, groups = COLLECTIONS[name](seed)
+    split = split_shares(labels, groups, test=0.3, val=0.1, seed=seed)
+    [parts] = split.folds
+    for kind in set(labels):
+        shares = {part: (parts[labels == kind] == part).mean() for part in ("test", "val", "train")}
+        assert min(shares.values()) > 0
+        assert shares["test"] == pytest.approx(0.3, abs=0.0351)
+        assert shares["val"] == pytest.approx(0.1, abs=0.0351)
+
+
+@given(seed=st.integers(0, 10**6), kinds=st.lists(st.sampled_from("abc"), min_size=40, max_size=90))
+@settings(max_examples=30, deadline=None)
+def test_a_picture_more_or_less_moves_one_other_at_each_border_of_its_class(seed, kinds):
+    labels, groups = text(kinds), text(range(len(kinds)))
+    try:
+        [whole] = split_shares(labels, groups, test=0.25, val=0.15, seed=seed).folds
+        here = np.arange(len(labels)) != seed % len(labels)
+        [less] = split_shares(labels[here], groups[here], test=0.25, val=0.15, seed=seed).folds
+    except DataError:  # a class is too small
+        return
+    moved = np.flatnonzero(less != whole[here])
+    assert len(moved) <= 2  # one from each of the two borders
+    assert set(labels[here][moved]) <= {labels[seed % len(labels)]}
+
+
+def test_a_tile_more_or_less_of_a_page_moves_no_page():
+    labels, groups = make_pages(87)
+    [whole] = split_shares(labels, groups, test=0.3, val=0.1, seed=1).folds
+    moved = []
+    for dropped in range(0, len(labels), 7):
+        here = np.arange(len(labels)) != dropped
+        [less] = split_shares(labels[here], groups[here], test=0.3, val=0.1, seed=1).folds
+        moved.append((less != whole[here]).any())
+    assert np.mean(moved) < 0.05
+
+
+def test_another_seed_draws_anew_and_the_order_of_rows_means_nothing():
+    labels, groups = make_pages()
+    [first], [other] = (
+        split_shares(labels, groups, test=0.3, val=0.1, seed=seed).folds for seed in (1, 2)
+    )
+    order = np.random.default_rng(0).permutation(len(labels))
+    [again] = split_shares(labels[order], groups[order], test=0.3, val=0.1, seed=1).folds
+    assert (first != other).any()
+    np.testing.assert_array_equal(again, first[order])
+
+
+def test_tied_groups_that_would_lie_on_two_sides_train():
+    labels, groups = text("ab" * 100), text(range(200))
+    [apart] = split_shares(labels, groups, test=0.3, val=0.1, seed=1).folds
+    tested, trained = np.flatnonzero(apart == "test")[0], np.flatnonzero(apart == "train")[0]
+    merged = groups.copy()
+    merged[tested] = merged[trained]
+    split = split_shares(labels, groups, test=0.3, val=0.1, seed=1, merged=merged)
+    assert split.joined == 1
+    assert split.folds[0][tested] == split.folds[0][trained] == "train"
+    assert (split.folds[0] != apart).sum() == 1
+
+
+def test_a_class_that_one_part_would_miss_gets_a_group_there():
+    labels, groups = make_pages(20)
+    for page in ("page 3", "page 8", "page 12"):
+        labels[np.flatnonzero(groups == page)[0]] = "rare"
+    for seed in range(10):
+        [parts] = split_shares(labels, groups, test=0.3, val=0.2, seed=seed).folds
+        assert set(parts[labels == "rare"]) == {"train", "val", "test"}
+
+
+def test_balance_keeps_what_it_kept_when_other_tiles_come():
+    labels, ids = text("a" * 60 + "b" * 40), text(range(100))
+    kept = set(ids[undersample(labels, ids, None, seed=1)])
+    more = text("a" * 60 + "b" * 41), text(range(101))
+    again = set(more[1][undersample(*more, None, seed=1)])
+    assert kept < again
+    assert Counter(more[0][undersample(*more, None, seed=1)]) == {"a": 41, "b": 41}
+
+
 def test_a_given_test_set_is_kept():
     labels, groups = make_pages()
     given_test = np.isin(groups, ["page 3", "page 17"])
