@@ -33,7 +33,7 @@ import cv2
 import numpy as np
 
 from pipeline.dataset.schema import Rows
-from pipeline.dataset.streams import Part, open_images
+from pipeline.dataset.streams import FileRows, open_images
 from pipeline.dataset.writing import create_dataset
 from pipeline.intake.outside import Outside, read_outside
 from pipeline.network import asking, backend, building, fitting
@@ -72,10 +72,10 @@ def make_pictures(setting: Setting) -> Tiles:
     return Tiles(images, rng.integers(0, 2, count).astype(np.int16), names)
 
 
-def write_tiles(path: Path, tiles: Tiles, shape: tuple[int, int, int]) -> Part:
+def write_tiles(path: Path, tiles: Tiles, shape: tuple[int, int, int]) -> FileRows:
     with create_dataset(path, tile_shape=shape, classes=["a", "b"], made_by={}) as out:
         out.append(Rows(tiles.images[:], tiles.labels, tiles.ids, tiles.ids))
-    return Part(path, np.arange(len(tiles)))
+    return FileRows(path, np.arange(len(tiles)), shape)
 
 
 def train(model: Any, tiles: Tiles, setting: Setting) -> None:

@@ -18,6 +18,7 @@ MADE_BY = {
     "split.csv": "split",
     "augmented": "augment",
     "experiments": "plan",
+    "lineage.json": "plan",
     "runs": "train",
     "scores": "evaluate",
     "ablation.csv": "compare",

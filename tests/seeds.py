@@ -174,9 +174,9 @@ def copy_small(path: Path, to: Path, form: str) -> None:
     with h5py.File(path) as file, h5py.File(to, "w", libver=form) as copy:
         for name, column in file.items():
             packed = {"chunks": True, "compression": 1} if column.compression else {}
-            data = column.asstr()[:] if column.dtype == object else column[:]
-            copy.create_dataset(name, data=data, dtype=column.dtype, **packed)
-        copy.attrs.update(file.attrs)
+            copy.create_dataset(name, data=column[:], dtype=column.dtype, **packed)
+        for name in file.attrs:
+            copy.attrs.create(name, file.attrs[name], dtype=file.attrs.get_id(name).dtype)
 
 
 def make_tables() -> dict[str, bytes]:

@@ -4,7 +4,6 @@ The short form of benchmarks/fuzz.py: its corpus, some thousand files made of it
 each time), and what its runs found.
 """
 
-import contextlib
 import random
 import shutil
 import struct
@@ -19,8 +18,7 @@ import pytest
 from fuzzing import CORPUS, IDX_PAIR, INPUTS, TARGETS, mutate
 from seeds import SEEDS
 
-from pipeline.dataset.heaps import check_heaps
-from pipeline.dataset.schema import Rows
+from pipeline.dataset.schema import Rows, encode_texts
 from pipeline.dataset.store import open_dataset, read_glyph_ids, read_glyphs
 from pipeline.dataset.tables import read_table
 from pipeline.dataset.writing import create_dataset
@@ -177,7 +175,10 @@ def test_the_attributes_of_a_dataset_are_of_their_kind(tmp_path, attribute, valu
     path = shutil.copy(CORPUS / "datasets/old-variants.h5", tmp_path / "variants.h5")
     with h5py.File(path, "r+") as file:
         del file.attrs[attribute]
-        if value is not None:
+        if isinstance(value, str):
+            [text] = encode_texts([value])
+            file.attrs.create(attribute, text, dtype=encode_texts([value]).dtype)
+        elif value is not None:
             file.attrs[attribute] = value
     with pytest.raises(DataError, match="damaged or no file of prep's"), open_dataset(path):
         pass
@@ -211,7 +212,7 @@ LOSING = """
 import sys
 from pathlib import Path
 from pipeline.errors import DataError
-from pipeline.store import open_dataset
+from pipeline.dataset.store import open_dataset
 
 path, refused = Path(sys.argv[1]), 0
 data = path.read_bytes()
@@ -235,7 +236,7 @@ def write_tiles(path, images):
 
 
 def test_lost_sectors_are_refused_and_hang_nothing(tmp_path):
-    path = write_tiles(tmp_path / "tiles.h5", np.zeros((40, 6, 6, 1), np.uint8))
+    path = write_tiles(tmp_path / "tiles.h5", np.zeros((2000, 6, 6, 1), np.uint8))
     run = subprocess.run(
         [sys.executable, "-c", LOSING, path], capture_output=True, text=True, timeout=60,
         check=True, cwd=CORPUS.parents[1],
@@ -243,7 +244,7 @@ def test_lost_sectors_are_refused_and_hang_nothing(tmp_path):
     assert int(run.stdout) > 10
 
 
-def test_tiles_may_look_like_a_damaged_heap_of_texts(tmp_path):
+def test_tiles_may_look_like_any_part_of_a_file(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 25, 1), dtype=np.uint8)
     images[5].flat[:32] = np.frombuffer(b"GCOL\1\0\0\0\0\x10".ljust(32, b"\0"), np.uint8)
     with open_dataset(write_tiles(tmp_path / "tiles.h5", images)) as tiles:
@@ -251,23 +252,30 @@ def test_tiles_may_look_like_a_damaged_heap_of_texts(tmp_path):
         assert np.array_equal(tiles.read().images, images)
 
 
-@pytest.mark.parametrize(
-    ("item", "reason"),
-    [
-        (struct.pack("<H6xQ", 0, 0), "its texts are damaged"),
-        (struct.pack("<H6xQ", 1, 4097), "its texts are damaged"),
-        (struct.pack("<H6xQ", 1, 5) + b"text!", "its texts are damaged"),
-        (struct.pack("<H6xQ", 1, 5) + b"text!\0\0\0" + struct.pack("<H6xQ", 0, 4056), ""),
-    ],
-)
-def test_the_items_of_a_heap_fill_it(tmp_path, item, reason):
-    path = tmp_path / "heap"
-    path.write_bytes(
-        b"something" + (b"GCOL\1\0\0\0" + struct.pack("<Q", 4096) + item).ljust(4096, b"\0")
-    )
-    with pytest.raises(ValueError, match=reason) if reason else contextlib.nullcontext():
-        check_heaps(path, 0, 0, ())
-    check_heaps(path, 0, 0, ((9, 4105),))
+def test_texts_of_any_length_are_not_read_for_hdf5_may_never_come_back(tmp_path):
+    for name in ("ids", "parents"):
+        path = shutil.copy(CORPUS / "datasets/old-variants.h5", tmp_path / "variants.h5")
+        with h5py.File(path, "r+") as file:
+            del file[name]
+            file.create_dataset(name, data=["a", "b", "c"], dtype=h5py.string_dtype())
+        refused = pytest.raises(DataError, match=f"'{name}' holds values of any length")
+        with refused, open_dataset(path):
+            pass
+    path = shutil.copy(CORPUS / "datasets/old-variants.h5", tmp_path / "variants.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["made_by"] = "{}"
+    refused = pytest.raises(DataError, match="'made_by' is no text of a fixed length")
+    with refused, open_dataset(path):
+        pass
+
+
+def test_a_file_of_an_older_schema_names_the_command_that_makes_all_anew(tmp_path):
+    path = shutil.copy(CORPUS / "datasets/old-tiles.h5", tmp_path / "tiles.h5")
+    with h5py.File(path, "r+") as file:
+        file.attrs["schema_version"] = 1
+    refused = pytest.raises(DataError, match=r"older prep \(schema 1.*dvc repro --force")
+    with refused, open_dataset(path):
+        pass
 
 
 def test_labels_from_outside_are_among_their_classes(tmp_path):

@@ -24,15 +24,6 @@ _PARTS = ("train", "val", "test")
 _STATUSES = ("ok", "duplicate", "quarantined")
 _DIGEST = re.compile("[0-9a-f]{64}")
 
-PLAN_KEYS = (
-    "experiment", "classes", "variants_are", "balance", "model", "tiles", "split", "variants",
-)  # fmt: skip
-RUN_KEYS = (
-    "inputs", "fold", "seed", "steps", "budget", "originals", "variants", "repeats", "best_step",
-    "failed_step", "seconds", "parameters", "summary", "versions", "files",
-)  # fmt: skip
-METRICS_KEYS = ("experiment", "classes", "split", "budget", "runs")
-
 
 # --- Tables --------------------------------------------------------------------------------
 
@@ -181,20 +172,6 @@ def _name(words: Iterable[str]) -> str:
 
 
 # --- JSON and models -----------------------------------------------------------------------
-
-
-def read_object(path: Path, keys: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what a JSON file says; DataError unless it is an object that has the keys."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"it is no JSON ({error})") from error
-    if not isinstance(content, dict):
-        raise DataError("it is no JSON object")
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise DataError(f"it lacks {_name(missing)}: it is damaged, or an older prep wrote it")
-    return content
 
 
 def check_model(path: Path) -> None:

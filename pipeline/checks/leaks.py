@@ -3,7 +3,6 @@
 There may be millions of rows: what is kept of each is a few numbers and no text of its own.
 """
 
-import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.checks import crossings
+from pipeline.dataset.content import digest_pictures
 from pipeline.dataset.reading import scan_split
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import read_windows
@@ -39,10 +39,15 @@ class _Texts:
     parts: Sequence[str]
 
 
-def find_leaks(project: Project, params: Params) -> list[str]:
-    """Return a sentence for each leak of the split: ids, groups, same pictures, variants."""
+def find_leaks(
+    project: Project, params: Params, digests: Mapping[str, bytes] | None = None
+) -> list[str]:
+    """Return a sentence for each leak of the split: ids, groups, same pictures, variants.
+
+    digests: of each tile's pixels, by id; every tile is read for them unless they are given.
+    """
     split = project.input("split.csv")
-    digests = _digest_tiles(project)
+    digests = digests or _digest_tiles(project)
     folds, texts = _read_members(split, digests)
     leaks = [
         f"fold {number}: {leak}" if len(folds) > 1 else leak
@@ -106,9 +111,5 @@ def _find_stray_variants(project: Project, params: Params, trained: set[str]) ->
 def _digest_tiles(project: Project) -> dict[str, bytes]:
     """Return a digest of each tile's pixels, by id."""
     with open_dataset(project.input("tiles.h5")) as tiles:
-        windows = read_windows(tiles, np.arange(len(tiles)))
-        images = (image for window in windows for image in window)
-        return {
-            tile_id: hashlib.sha256(image).digest()
-            for tile_id, image in zip(tiles.scan("ids"), images, strict=True)
-        }
+        pictures = digest_pictures(read_windows(tiles, np.arange(len(tiles))))
+        return dict(zip(tiles.scan("ids"), map(bytes, pictures), strict=True))

@@ -1,4 +1,8 @@
-"""TODO pipeline/dataset/damage.py."""
+"""Files that are not as they were written: what is looked at before anything is believed.
+
+Any file may be put where the road expects its own. It must neither crash nor stop a command, nor
+fill its memory, nor show what lies in another file.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,12 +12,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.heaps import check_heaps
-from pipeline.dataset.schema import SCHEMA_VERSION
+from pipeline.dataset.schema import SCHEMA_VERSION, is_fixed_text
 from pipeline.errors import UnusableFileError
 
 MOST_EXPANSION = 1032  # gzip can't make more bytes out of one
 REMEDY = "Delete it and run: dvc repro"
+# Not by deleting it: DVC would take the old file back from its cache.
+REBUILD = "To make all files anew run: dvc repro --force"
 
 # What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
 _UNREADABLE = (
@@ -37,7 +42,13 @@ def _check_version(path: Path, version: int) -> None:
             f"{SCHEMA_VERSION})",
             "Update prep, or delete the file and run: dvc repro",
         )
-    if version < SCHEMA_VERSION:
+    if 1 <= version < SCHEMA_VERSION:
+        raise UnusableFileError(
+            path,
+            f"was written by an older prep (schema {version}; this one reads {SCHEMA_VERSION})",
+            REBUILD,
+        )
+    if version < 1:
         raise UnusableFileError(
             path,
             f"is no file of prep's, or one of an older prep (schema {version}; this one reads "
@@ -56,35 +67,18 @@ def _check_parts(file: h5py.File) -> None:
         column = file[name] if isinstance(link, h5py.HardLink) else None
         if not isinstance(column, h5py.Dataset) or column.is_virtual or column.external:
             raise ValueError(f"'{name}' is no column that lies in the file")
+        # HDF5 may never come back from reading these, once they are damaged.
+        if column.dtype.hasobject and not is_fixed_text(column.dtype):
+            raise ValueError(f"'{name}' holds values of any length")
         if column.nbytes > MOST_EXPANSION * column.id.get_storage_size():
             raise ValueError(f"'{name}' claims {column.nbytes:,} bytes and has no room for them")
-
-
-def _check_texts(path: Path, file: h5py.File) -> None:
-    """Raise ValueError when texts are damaged: HDF5 might never come back from reading them."""
-    pictures = [file[name] for name in ("images", "pixels") if name in file]
-    spans = sorted(span for column in pictures for span in _list_spans(column))
-    state = path.stat()
-    check_heaps(path, state.st_size, state.st_mtime_ns, tuple(spans))
-
-
-def _list_spans(column: h5py.Dataset) -> list[tuple[int, int]]:
-    """Return from where to where in the file the values of a column lie, in bytes."""
-    spans: list[tuple[int, int]] = []
-    if column.chunks is None:
-        start = column.id.get_offset()
-        return spans if start is None else [(start, start + column.id.get_storage_size())]
-    column.id.chunk_iter(
-        lambda stored: spans.append((stored.byte_offset, stored.byte_offset + stored.size))
-    )
-    return spans
 
 
 def _check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> None:
     """Raise ValueError unless the columns have these types and axes, and all as many rows."""
     for name, (wanted, axes) in columns.items():
         column = file[name]
-        found = "text" if h5py.check_string_dtype(column.dtype) else str(column.dtype)
+        found = "text" if is_fixed_text(column.dtype) else str(column.dtype)
         if (found, column.ndim) != (wanted, axes):
             raise ValueError(f"'{name}' is {found} with {column.ndim} axes, not {wanted}")
         if name != "pixels" and len(column) != len(file["ids"]):
@@ -102,3 +96,10 @@ def _read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
 
 def _damaged(path: Path, error: Exception) -> UnusableFileError:
     return UnusableFileError(path, f"is damaged or no file of prep's ({error})", REMEDY)
+
+
+def _read_text(file: h5py.File, attribute: str) -> str:
+    """Return an attribute that is a text; ValueError for one of another kind."""
+    if not is_fixed_text(file.attrs.get_id(attribute).dtype):
+        raise ValueError(f"its attribute '{attribute}' is no text of a fixed length")
+    return bytes(file.attrs[attribute]).decode()

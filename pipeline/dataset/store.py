@@ -1,25 +1,4 @@
-"""Datasets in HDF5: the only module that knows the schema.
-
-A *dataset file* holds
-
-    images   uint8   (N, S, S, C)   writing: ink bright on 0; photos: RGB
-    labels   int16   (N,)           index into the attribute `classes`; -1 = unlabelled
-    ids      text    (N,)           unique
-    groups   text    (N,)           what a split must not tear apart; '' = on its own
-
-and a file of variants also
-
-    parents  text    (N,)           the id of the tile that each variant was made from
-    draws    float64 (N, k)         the exact numbers that made it, named in the attribute `draws`
-
-The file's attributes say the schema version, the class names and what made it. A *glyph file*
-holds pictures of any size: `pixels` end to end, `shapes` (N, 2) height and width, `ids` (N,).
-
-Same content gives the same bytes: no times are stored and the rows are appended in order.
-
-Images that come in order are appended window by window. Where several processes make them, the
-file is written but for its images, and each process fills in some (`Room`).
-"""
+"""Datasets in HDF5, read: a window at a time, and nothing believed before it was checked."""
 
 import itertools
 import json
@@ -37,24 +16,23 @@ from pipeline.dataset.damage import (
     _UNREADABLE,
     _check_columns,
     _check_parts,
-    _check_texts,
     _check_version,
     _damaged,
     _read_shapes,
+    _read_text,
     _telling_damage,
 )
 from pipeline.dataset.schema import (
     CHUNK_BYTES,
     DATASET_COLUMNS,
     GLYPH_COLUMNS,
-    TEXT,
     TEXT_COLUMNS,
     VARIANT_COLUMNS,
     Pixels,
     Rows,
     rows_per_chunk,
 )
-from pipeline.dataset.writing import _append, _create, _create_column
+from pipeline.dataset.writing import _append, _create, _create_column, create_texts
 
 READ_CHUNKS = 8  # that are read at once
 TEXTS = 1 << 14  # that are read at once
@@ -149,7 +127,9 @@ class DatasetFile:
     def _read_column(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
         stored = self._file[name]
         column = stored.asstr() if name in TEXT_COLUMNS else stored
-        found = np.empty((len(rows), *stored.shape[1:]), stored.dtype)
+        found = np.empty(
+            (len(rows), *stored.shape[1:]), object if column is not stored else stored.dtype
+        )
         order = np.argsort(rows, kind="stable")
         # HDF5 reads single rows slowly, and a chunk only as a whole: all between is read too, a few
         # chunks at a time.
@@ -180,19 +160,18 @@ def open_dataset(path: Path) -> Iterator[DatasetFile]:
 
 def write_glyphs(path: Path, glyphs: Iterable[tuple[str, Pixels]]) -> int:
     """Write (id, pixels (h, w)) pairs to a glyph file and return how many there were."""
-    count = 0
     with _create(path) as (file, disk):
         _create_column(file, "pixels", (), np.uint8, chunk_rows=CHUNK_BYTES, compress=True)
         _create_column(file, "shapes", (2,), np.int32, chunk_rows=1024)
-        _create_column(file, "ids", (), TEXT, chunk_rows=1024)
+        names: list[str] = []
         for window in in_windows(glyphs, 256):
             ids, pictures = zip(*window, strict=True)
             _append(file["pixels"], np.concatenate([picture.ravel() for picture in pictures]))
             _append(file["shapes"], np.array([picture.shape for picture in pictures], np.int32))
-            _append(file["ids"], np.array(ids, object))
+            names += ids
             disk.check()
-            count += len(window)
-    return count
+        create_texts(file, "ids", names)
+    return len(names)
 
 
 def read_glyphs(path: Path) -> Iterator[tuple[str, Pixels]]:
@@ -233,7 +212,6 @@ def _open(path: Path) -> Iterator[h5py.File]:
         try:
             _check_version(path, int(file.attrs.get("schema_version", 0)))
             _check_parts(file)
-            _check_texts(path, file)
         except _UNREADABLE as error:
             raise _damaged(path, error) from error
         yield file
@@ -249,14 +227,14 @@ def _check_widths(file: h5py.File, dataset: DatasetFile) -> None:
 
 
 def _read_names(file: h5py.File, attribute: str) -> list[str]:
-    names = json.loads(file.attrs[attribute])
+    names = json.loads(_read_text(file, attribute))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"its attribute '{attribute}' is no list of names")
     return names
 
 
 def _read_maker(file: h5py.File) -> dict[str, object]:
-    maker = json.loads(file.attrs["made_by"])
+    maker = json.loads(_read_text(file, "made_by"))
     if not isinstance(maker, dict):
         raise ValueError("its attribute 'made_by' is no JSON object")
     return maker

@@ -25,11 +25,12 @@ MOST_OPEN_FILES = 200  # that are held open: systems allow a process 256 or more
 
 
 @dataclass(frozen=True)
-class Part:
+class FileRows:
     """Some images of a dataset file; the rows are increasing."""
 
     path: Path
     rows: Numbers
+    tile_shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,21 @@ class StoredImages:
 ImageSource = Pixels | StoredImages
 
 
-def count_bytes(parts: Sequence[Part]) -> int:
+def count_bytes(parts: Sequence[FileRows]) -> int:
     """Return how much memory the images of some files take."""
-    return sum(len(part.rows) for part in parts) * int(np.prod(_read_shape(parts)))
+    return sum(len(part.rows) * int(np.prod(part.tile_shape)) for part in parts)
 
 
 @contextmanager
-def open_images(parts: Sequence[Part], *, in_memory: bool, scratch: Path) -> Iterator[ImageSource]:
+def open_images(
+    parts: Sequence[FileRows], *, in_memory: bool, scratch: Path
+) -> Iterator[ImageSource]:
     """Yield the images of some files, part after part: an array, or read from the disk.
 
     Files that are not compressed are read where they are; the images of the others are unpacked
     into a file without a name in the folder `scratch`, which is gone with the block.
     """
-    shape = _read_shape(parts)
+    shape = parts[0].tile_shape
     if in_memory:
         yield _read_whole(parts, shape)
         return
@@ -99,12 +102,7 @@ def open_images(parts: Sequence[Part], *, in_memory: bool, scratch: Path) -> Ite
         yield StoredImages(shape, places)
 
 
-def _read_shape(parts: Sequence[Part]) -> tuple[int, int, int]:
-    with open_dataset(parts[0].path) as dataset:
-        return dataset.tile_shape
-
-
-def _read_whole(parts: Sequence[Part], shape: tuple[int, int, int]) -> Pixels:
+def _read_whole(parts: Sequence[FileRows], shape: tuple[int, int, int]) -> Pixels:
     images = np.empty((sum(len(part.rows) for part in parts), *shape), np.uint8)
     filled = 0
     for part in parts:

@@ -1,4 +1,9 @@
-"""TODO pipeline/dataset/writing.py."""
+"""Datasets in HDF5, written: whole or not at all, the same bytes for the same content.
+
+No times are stored and the rows are appended in order. Images that come in order are appended
+window by window. Where several processes make them, the file is written but for its images, and
+each process fills in some (`Room`).
+"""
 
 import io
 import json
@@ -14,7 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.atomic import whole_file
-from pipeline.dataset.schema import SCHEMA_VERSION, TEXT, Pixels, Rows, rows_per_chunk
+from pipeline.dataset.schema import (
+    SCHEMA_VERSION,
+    Pixels,
+    Rows,
+    encode_texts,
+    rows_per_chunk,
+)
+
+TEXTS_A_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -87,21 +100,19 @@ class DatasetWriter:
         self._disk = disk
         self._tile_shape = tile_shape
         self._packed = 0  # chunks that have been appended
-        self._columns: dict[str, tuple[tuple[int, ...], object]] = {
-            "labels": ((), np.int16),
-            "ids": ((), TEXT),
-            "groups": ((), TEXT),
-        }
+        # Texts wait for the end, when it is known how long the longest is.
+        self._texts: dict[str, list[str]] = {"ids": [], "groups": []}
+        self._columns: dict[str, tuple[tuple[int, ...], object]] = {"labels": ((), np.int16)}
         if draw_count is not None:
-            self._columns |= {"parents": ((), TEXT), "draws": ((draw_count,), np.float64)}
+            self._texts["parents"] = []
+            self._columns["draws"] = ((draw_count,), np.float64)
 
     def append(self, rows: Rows) -> None:
         """Append rows; the first window decides whether the images are compressed."""
         if "images" not in self._file:
             self._create(compress=_worth_compressing(rows.images))
-        for name in ("images", *self._columns):
-            _append(self._file[name], getattr(rows, name))
-        self._disk.check()
+        _append(self._file["images"], rows.images)
+        self.append_columns(vars(rows))
 
     def reserve(self, count: int, compress: bool) -> Room:
         """Make room for the images of a file of `count` rows, and return it."""
@@ -120,6 +131,8 @@ class DatasetWriter:
         """Append to all columns but the images."""
         for name in self._columns:
             _append(self._file[name], columns[name])
+        for name, texts in self._texts.items():
+            texts += columns[name].tolist()
         self._disk.check()
 
     def append_chunks(self, chunks: Iterable[bytes]) -> None:
@@ -134,6 +147,8 @@ class DatasetWriter:
         """Complete the file; a file without rows still has every column."""
         if "images" not in self._file:
             self._create(compress=False)
+        for name, texts in self._texts.items():
+            create_texts(self._file, name, texts)
 
     def _create(self, *, compress: bool) -> None:
         chunk_rows = rows_per_chunk(self._tile_shape)
@@ -163,10 +178,10 @@ def create_dataset(
 ) -> Iterator[DatasetWriter]:
     """Write a dataset file at `path`, whole or not at all; with `draw_names` one of variants."""
     with _create(path) as (file, disk):
-        file.attrs["classes"] = json.dumps(list(classes), ensure_ascii=False)
-        file.attrs["made_by"] = json.dumps(dict(made_by), sort_keys=True, ensure_ascii=False)
+        _set_text(file, "classes", json.dumps(list(classes), ensure_ascii=False))
+        _set_text(file, "made_by", json.dumps(dict(made_by), sort_keys=True, ensure_ascii=False))
         if draw_names is not None:
-            file.attrs["draws"] = json.dumps(list(draw_names))
+            _set_text(file, "draws", json.dumps(list(draw_names)))
         draw_count = None if draw_names is None else len(draw_names)
         writer = DatasetWriter(file, disk, tile_shape, draw_count)
         yield writer
@@ -204,6 +219,21 @@ def _create_column(
         compression=1 if compress else None,  # gzip level 1
         track_times=False,
     )
+
+
+def create_texts(file: h5py.File, name: str, texts: Sequence[str]) -> None:
+    """Write a whole column of texts (N,)."""
+    column = encode_texts(texts)
+    chunks = (min(len(texts), TEXTS_A_CHUNK),) if texts else None
+    compression = 1 if texts else None  # ids differ in a few digits: a tenth is left of them
+    file.create_dataset(
+        name, data=column, chunks=chunks, compression=compression, track_times=False
+    )
+
+
+def _set_text(file: h5py.File, attribute: str, text: str) -> None:
+    [value] = encode_texts([text])
+    file.attrs.create(attribute, value, dtype=encode_texts([text]).dtype)
 
 
 def _create_plain(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:

@@ -5,18 +5,15 @@ Tiles are uint8 (N, S, S, C); labels int64 (N,) are indices into the classes' na
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.reading import FIRST_FOLD, read_part
+from pipeline.dataset.reading import FIRST_FOLD, Part, read_part
 from pipeline.dataset.store import open_dataset
 from pipeline.errors import DataError, nearest
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import IdxPair, pair_files
-
-Part = Literal["train", "test"]
 
 MOST_LABEL = 32_767  # that a dataset has room for
 

@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 from pipeline import __version__
+from pipeline.dataset.content import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.plans import digest_file
 from pipeline.verdicts.ablation import Arm
 
 _PACKAGES = (

@@ -45,7 +45,7 @@ class _Parents:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _Work:
     """Some parents of one class, what was drawn for their variants, and where these go."""
 
     rows: npt.NDArray[np.int64]
@@ -111,7 +111,7 @@ def _write_variants(
             for file, some in zip(files, parents, strict=True)
         ]
         wholes = [
-            _Part(some.rows, _draw(op, some), room, 0)
+            _Work(some.rows, _draw(op, some), room, 0)
             for some, room in zip(parents, rooms, strict=True)
         ]
         windows = list(_divide(wholes, op.copies))
@@ -153,17 +153,17 @@ def _describe(op: Op, parents: _Parents) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _divide(wholes: Sequence[_Part], copies: int) -> Iterator[list[_Part]]:
+def _divide(wholes: Sequence[_Work], copies: int) -> Iterator[list[_Work]]:
     """Yield windows: of each class as many parents as make whole chunks of variants."""
     step = wholes[0].room.chunk_rows * max(1, WINDOW // (copies * len(wholes)))
     for start in range(0, max(len(whole.rows) for whole in wholes), step):
         taken, made = slice(start, start + step), slice(start * copies, (start + step) * copies)
         yield [
-            _Part(whole.rows[taken], whole.draws[made], whole.room, made.start) for whole in wholes
+            _Work(whole.rows[taken], whole.draws[made], whole.room, made.start) for whole in wholes
         ]
 
 
-def _make_images(op: Op, tiles_path: Path, parts: Sequence[_Part]) -> list[list[bytes]]:
+def _make_images(op: Op, tiles_path: Path, parts: Sequence[_Work]) -> list[list[bytes]]:
     """Make the variants of a window; return the chunks of each part that are to be appended."""
     rows = np.concatenate([part.rows for part in parts]).repeat(op.copies)
     with open_dataset(tiles_path) as tiles:

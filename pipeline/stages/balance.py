@@ -23,7 +23,7 @@ def balance(project: Project, params: Params) -> str:
     keep = labelled.copy()
     if params.balance.method == "undersample":
         to = None if params.balance.to == "smallest" else params.balance.to
-        keep[labelled] = undersample(labels[labelled], to, params.balance.seed)
+        keep[labelled] = undersample(labels[labelled], ids[labelled], to, params.balance.seed)
     _tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)

@@ -1,6 +1,5 @@
 """prep evaluate: runs/<name>/ -> scores/<name>/: predictions.csv, metrics.json."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,16 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import console
-from pipeline.atomic import whole_file
 from pipeline.console import track
+from pipeline.dataset.documents import Metrics, Plan, Run, write_document
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError
 from pipeline.intake.outside import Outside, read_outside, rename_classes
 from pipeline.network import asking, backend, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.plans import Plan, choose_experiments, digest_inputs, load_plan
-from pipeline.training.pool import Tiles, open_set, read_folds
+from pipeline.training.plans import (
+    choose_experiments,
+    digest_inputs,
+    load_plan,
+    read_lineage,
+    read_planned_folds,
+)
+from pipeline.training.pool import Tiles, open_set
 from pipeline.training.runs import read_run
 from pipeline.verdicts.scores import Score, choose_classes, score_run
 
@@ -30,7 +35,7 @@ class _Tested:
     ids: npt.NDArray[np.object_]  # (N,)
     labels: npt.NDArray[np.int16]  # (N,)
     probabilities: npt.NDArray[np.float32]  # (N, K)
-    run: dict[str, object]  # run.json
+    run: Run
 
 
 def evaluate(
@@ -52,20 +57,21 @@ def evaluate(
     if on:
         return _evaluate_elsewhere(project, params, experiment, on, model)
     names = choose_experiments(params, experiment)
+    split = read_lineage(project)["split"]
     runs = 0
     for name in names:
         plan = load_plan(project, params, name)
         tested = list(_predict_runs(project, params, name, plan))
         _write_predictions(project, name, params.classes, tested)
-        _write_metrics(project, name, params.classes, plan["split"]["sha256"], tested)
+        _write_metrics(project, name, params.classes, split, tested)
         runs += len(tested)
     return f"{runs} run{'s' * (runs != 1)} scored in processed/scores"
 
 
 def _predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[_Tested]:
     """Yield what each run of an experiment says of its fold's test set."""
-    for fold in track(read_folds(project, plan), f"evaluating {name}"):
-        with open_set(project, plan, fold.ids["test"], params.train.memory_mb) as test:
+    for fold in track(read_planned_folds(project, plan), f"evaluating {name}"):
+        with open_set(project, fold.ids["test"], params.train.memory_mb) as test:
             for seed in params.train.seeds:
                 folder = project.require(project.run_folder(name, fold.number, seed))
                 inputs = digest_inputs(plan, params.train, fold.number, seed)
@@ -78,7 +84,7 @@ def _predict_run(project: Project, name: str, folder: Path, test: Tiles, inputs:
     A run of another split may have been trained on what is now the test set.
     """
     run = read_run(folder)
-    if run.get("inputs") != inputs:
+    if run is None or run["inputs"] != inputs:
         what = "was trained on other data or with other settings" if run else "is damaged"
         raise DataError(
             f"{project.relative(folder)} {what}. Train again with: prep train --experiment {name}"
@@ -171,16 +177,18 @@ def _write_metrics(
     tested: list[_Tested],
 ) -> None:
     """Write the scores of every run, with what its training said of itself."""
-    content = {
+    content: Metrics = {
         "experiment": name,
-        "classes": classes,
+        "classes": list(classes),
         "split": split_digest,
         "budget": tested[0].run["budget"],
         "runs": [
-            run.run | asdict(score_run(run.labels, choose_classes(run.probabilities), len(classes)))
+            {**run.run, **asdict(score_run(run.labels, _choose(run), len(classes)))}
             for run in tested
         ],
     }
-    with whole_file(project.output("scores", name, "metrics.json")) as part:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        part.write_text(text + "\n", encoding="utf-8")
+    write_document(project.output("scores", name, "metrics.json"), content)
+
+
+def _choose(run: _Tested) -> npt.NDArray[np.integer]:
+    return choose_classes(run.probabilities)

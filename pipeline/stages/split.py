@@ -10,14 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import warn
-from pipeline.dataset.splits import (
-    check_parts,
-    find_near_duplicates,
-    find_uneven,
-    merge_groups,
-    split_folds,
-    split_shares,
-)
+from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.splits import Split, check_parts, find_uneven, split_folds, split_shares
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
 from pipeline.errors import DataError
@@ -42,9 +36,11 @@ def split(project: Project, params: Params) -> str:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     _refuse_strangers(rows, scans)
     labels = np.array([row["label"] for row in rows], object)
-    groups, tied = _tie_near_duplicates(project, params, rows, _group_tiles(params, rows, scans))
+    single = np.array(_group_tiles(params, rows, scans), object)
+    groups, tied = _tie_near_duplicates(project, params, rows, single)
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
-    folds = _divide(params, labels, groups, given)
+    drawn = _divide(params, labels, single, groups, given)
+    folds = drawn.folds
     for parts in folds:
         needed = ["train", "val"] if params.split.val else ["train"]
         check_parts(labels, parts, params.classes, [*needed, "test"])
@@ -56,6 +52,11 @@ def split(project: Project, params: Params) -> str:
         if doubt:
             warn(doubt)
     note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
+    if drawn.joined and len(folds) == 1:
+        those = "cluster" if drawn.joined == 1 else "clusters"
+        note += f" ({drawn.joined:,} {those} that lay on both now train)"
+    if drawn.moved:
+        note += f"; {drawn.moved:,} moved to make classes even"
     if lost := int((folds[0] == "").sum()):
         note += f"; {lost:,} left out, whose group is in the test set as given"
     return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
@@ -103,27 +104,33 @@ def _refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
         )
 
 
-def _divide(params: Params, labels: Column, groups: Column, given: Column) -> list[Column]:
+def _divide(params: Params, labels: Column, groups: Column, merged: Column, given: Column) -> Split:
     """Return the parts of each fold; a given split is kept."""
     settings = params.split
     if settings.folds == 1:
-        return [
-            split_shares(
-                labels,
-                groups,
-                test=settings.test,
-                val=settings.val,
-                seed=settings.seed,
-                given_test=given == "test",
-                given_train=given == "train",
-            )
-        ]
+        return split_shares(
+            labels,
+            groups,
+            test=settings.test,
+            val=settings.val,
+            seed=settings.seed,
+            merged=merged,
+            given_test=given == "test",
+            given_train=given == "train",
+        )
     if (given == "test").any():
         raise DataError(
             "params.yaml: split.folds: a source says split: test, so the test set is given; "
             "cross-validation needs to choose it. Set folds: 1, or take split: out of sources."
         )
-    return split_folds(labels, groups, folds=settings.folds, val=settings.val, seed=settings.seed)
+    return split_folds(
+        labels,
+        groups,
+        folds=settings.folds,
+        val=settings.val,
+        seed=settings.seed,
+        merged=merged,
+    )
 
 
 def _group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:
@@ -140,7 +147,7 @@ def _group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list
 
 
 def _tie_near_duplicates(
-    project: Project, params: Params, rows: list[Row], groups: list[str]
+    project: Project, params: Params, rows: list[Row], groups: Column
 ) -> tuple[Column, int]:
     """Return groups in which near-duplicates share one, and how many tiles were tied.
 
@@ -158,7 +165,7 @@ def _tie_near_duplicates(
     distance = settings.near_duplicates if near else 0
     clusters = find_near_duplicates(hashes, distance or 0)
     sizes = np.bincount(clusters)
-    return merge_groups(groups, clusters), int(sizes[sizes > 1].sum())
+    return merge_groups(groups.tolist(), clusters), int(sizes[sizes > 1].sum())
 
 
 def _hash_pixels(tile: Pixels) -> np.uint64:

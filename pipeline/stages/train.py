@@ -1,6 +1,5 @@
 """prep train: experiments/<name>.json -> runs/<name>/fold-<f>/seed-<n>/."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -10,24 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import remove_at_once, remove_left_over, whole_folder
-from pipeline.checks.leaks import find_leaks
 from pipeline.console import progress, warn
+from pipeline.dataset.documents import Plan, Run, write_document
 from pipeline.dataset.reading import Fold
 from pipeline.dataset.tables import COLUMNS, write_table
-from pipeline.errors import DataError
 from pipeline.network import asking, backend, building, fitting, saving
 from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.project import Project
 from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
 from pipeline.training.plans import (
-    Plan,
     choose_experiments,
     describe_budget,
     digest_inputs,
     load_plan,
+    read_planned_folds,
+    refuse_other_split,
 )
-from pipeline.training.pool import Pool, open_pool, read_folds
+from pipeline.training.pool import Pool, open_pool
 from pipeline.training.runs import digest_files, read_run
 from pipeline.training.schedule import Schedule
 
@@ -35,7 +34,7 @@ from pipeline.training.schedule import Schedule
 def train(project: Project, params: Params, experiment: str | None = None) -> str:
     """Train every fold and seed of each experiment (or of one); finished runs are kept."""
     names = choose_experiments(params, experiment)
-    _refuse_leaks(project, params)
+    refuse_other_split(project)
     build = cache(
         partial(build_model, project.root, params.train)
     )  # TensorFlow never gives a model back
@@ -54,7 +53,7 @@ def _train_experiment(
 ) -> Iterator[bool]:
     """Bring each run of an experiment up to date; yield for each whether it was finished before."""
     plan = load_plan(project, params, name)
-    folds, seeds = read_folds(project, plan), params.train.seeds
+    folds, seeds = read_planned_folds(project, plan), params.train.seeds
     _remove_other_runs(project, name, [fold.number for fold in folds], seeds)
     for fold in folds:
         yield from _train_fold(project, params, plan, fold, build)
@@ -69,7 +68,8 @@ def _train_fold(
         for seed in params.train.seeds:
             folder = project.run_folder(plan["experiment"], fold.number, seed)
             inputs = digest_inputs(plan, params.train, fold.number, seed)
-            kept = read_run(folder).get("inputs") == inputs
+            run = read_run(folder)
+            kept = run is not None and run["inputs"] == inputs
             if not kept:
                 pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
@@ -95,13 +95,6 @@ def _remove_other_runs(project: Project, name: str, folds: list[int], seeds: Seq
                 remove_at_once(path)
 
 
-def _refuse_leaks(project: Project, params: Params) -> None:
-    """Raise DataError when anything crosses the split."""
-    leaks = find_leaks(project, params)
-    if leaks:
-        raise DataError("\n".join(["nothing is trained, because the split leaks:", *leaks]))
-
-
 def _train_run(
     folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
 ) -> None:
@@ -116,14 +109,19 @@ def _train_run(
     with whole_folder(folder) as part:
         saving.save(model, part / "model.keras")
         write_table(part / "history.csv", COLUMNS["history"], map(_vars_of, history.rows))
-        run = _describe_run(model, settings, pool, seed, inputs, history)
-        text = json.dumps(run | {"files": digest_files(part)}, indent=2, ensure_ascii=False)
-        (part / "run.json").write_text(text + "\n", encoding="utf-8")
+        run = _describe_run(model, settings, pool, seed, inputs, history, digest_files(part))
+        write_document(part / "run.json", run)
 
 
 def _describe_run(
-    model: Any, settings: Train, pool: Pool, seed: int, inputs: str, history: fitting.History
-) -> dict[str, object]:
+    model: Any,
+    settings: Train,
+    pool: Pool,
+    seed: int,
+    inputs: str,
+    history: fitting.History,
+    files: dict[str, str],
+) -> Run:
     """Return run.json: what was trained, for how long, by which versions."""
     return {
         "inputs": inputs,
@@ -142,6 +140,7 @@ def _describe_run(
         "parameters": asking.count_parameters(model),
         "summary": asking.summarise(model),
         "versions": backend.versions(),
+        "files": files,
     }
 
 

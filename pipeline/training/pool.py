@@ -7,24 +7,27 @@ indices into the classes.
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset import reading
+from pipeline.dataset.content import digest_pictures, digest_set
+from pipeline.dataset.documents import Plan
 from pipeline.dataset.reading import Fold
-from pipeline.dataset.splits import choose_share
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.streams import ImageSource, Part, count_bytes, open_images
+from pipeline.dataset.streams import FileRows, ImageSource, count_bytes, open_images
 from pipeline.errors import DataError
 from pipeline.network.backend import Batch
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.fresh import Fresh, draw_fresh
-from pipeline.training.plans import Plan
+from pipeline.training.plans import PLAN_AGAIN, is_online
+
+WINDOW = 512  # tiles that are read at once
 
 
 @dataclass(frozen=True)
@@ -78,48 +81,16 @@ class Pool:
         return (images, labels) if self.weights is None else (images, labels, self.weights[labels])
 
 
-def read_folds(project: Project, plan: Plan) -> list[Fold]:
-    """Return the folds of the split that the plan names, thinned to its share if it has one."""
-    split = project.root / plan["split"]["file"]
-    folds = reading.read_folds(split)
-    if "share" in plan:
-        _thin_training(project, plan, folds, reading.read_groups(split))
-    return folds
-
-
-def _thin_training(
-    project: Project, plan: Plan, folds: Iterable[Fold], groups: Mapping[str, str]
-) -> None:
-    """Leave only the plan's share of each fold's training ids; the other parts stay as they are.
-
-    Raises DataError when a class would lose its last training tile.
-    """
-    with open_dataset(project.root / plan["tiles"]["file"]) as tiles:
-        label_of = dict(zip(tiles.ids, tiles.labels, strict=True))
-    for fold in folds:
-        ids = sorted(fold.ids["train"])
-        labels = np.array([plan["classes"][label_of[name]] for name in ids], object)
-        group = np.array([groups[name] for name in ids], object)
-        chosen = choose_share(labels, group, plan["share"], plan["split_seed"])
-        lost = sorted(set(labels) - set(labels[chosen]))
-        if lost:
-            raise DataError(
-                f"experiments.{plan['experiment']}.share: {plan['share']:g} leaves no training "
-                f"tile of class '{lost[0]}'; give a larger share"
-            )
-        fold.ids["train"] = {name for name, stays in zip(ids, chosen, strict=True) if stays}
-
-
 @contextmanager
-def open_set(project: Project, plan: Plan, ids: set[str], memory_mb: int) -> Iterator[Tiles]:
+def open_set(project: Project, ids: set[str], memory_mb: int) -> Iterator[Tiles]:
     """Yield the tiles with the given ids, in the order of tiles.h5, from the disk if they are many.
 
     They are many when they take more than `memory_mb`.
     """
-    part, labels, names = _find_tiles(project, plan, ids)
-    fits = count_bytes([part]) <= memory_mb * 10**6
-    with open_images([part], in_memory=fits, scratch=project.output()) as images:
-        yield Tiles(images, labels, names)
+    [found] = _find_tiles(project, [ids])
+    fits = count_bytes([found.part]) <= memory_mb * 10**6
+    with open_images([found.part], in_memory=fits, scratch=project.output()) as images:
+        yield Tiles(images, found.labels, found.ids)
 
 
 @contextmanager
@@ -127,49 +98,62 @@ def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Itera
     """Yield what a fold trains on; a variant belongs to it when its parent does.
 
     If training and validation set together take more than `train.memory_mb`, both stay on the disk.
+    Raises DataError when they are not what was planned.
     """
-    part, labels, ids = _find_tiles(project, plan, fold.ids["train"])
-    held, held_labels, held_ids = _find_tiles(project, plan, fold.ids["val"])
-    variants = _find_variants(project, plan, ids)
-    if plan["variants_are"] == "online":
-        parts, fresh = [part], _prepare_online(params, plan, variants, len(ids))
+    own, held = _find_tiles(project, [fold.ids["train"], fold.ids["val"]])
+    variants = _find_variants(project, plan, own.ids)
+    if is_online(plan):
+        parts, fresh = [own.part], _prepare_online(params, plan, variants, len(own.ids))
     else:
-        parts, fresh = [part, *(one.part for one in variants)], None
-    shown = np.concatenate([np.arange(len(ids)), *(one.parents for one in variants)])
-    fits = count_bytes([*parts, held]) <= params.train.memory_mb * 10**6
+        parts, fresh = [own.part, *(one.part for one in variants)], None
+    shown = np.concatenate([np.arange(len(own.ids)), *(one.parents for one in variants)])
+    fits = count_bytes([*parts, held.part]) <= params.train.memory_mb * 10**6
     with (
         open_images(parts, in_memory=fits, scratch=project.output()) as images,
-        open_images([held], in_memory=fits, scratch=project.output()) as held_images,
+        open_images([held.part], in_memory=fits, scratch=project.output()) as held_images,
     ):
+        labels, ids = (own.labels, own.ids) if fresh else (own.labels[shown], own.ids[shown])
+        trained, validation = Tiles(images, labels, ids), Tiles(held_images, held.labels, held.ids)
+        _refuse_others(plan, fold, trained, [len(part.rows) for part in parts], validation)
         pool = Pool(
             fold=fold.number,
             classes=plan["classes"],
-            tiles=Tiles(images, labels, ids) if fresh else Tiles(images, labels[shown], ids[shown]),
-            originals=len(ids),
-            validation=Tiles(held_images, held_labels, held_ids) if len(held_ids) else None,
+            tiles=trained,
+            originals=len(own.ids),
+            validation=validation if len(validation) else None,
             fresh=fresh,
             shown=shown if fresh else None,
         )
         yield _balance_pool(pool, plan["balance"])
 
 
-def _find_tiles(
-    project: Project, plan: Plan, ids: set[str]
-) -> tuple[Part, npt.NDArray[np.int16], npt.NDArray[np.object_]]:
-    """Return where the tiles with the given ids are in tiles.h5, their labels and their ids."""
-    path = project.root / plan["tiles"]["file"]
+@dataclass(frozen=True)
+class _Found:
+    """Some of the tiles: where they are in tiles.h5, their labels and their ids."""
+
+    part: FileRows
+    labels: npt.NDArray[np.int16]
+    ids: npt.NDArray[np.object_]
+
+
+def _find_tiles(project: Project, sets: Sequence[set[str]]) -> list[_Found]:
+    """Return where the tiles of each set of ids are."""
+    path = project.input("tiles.h5")
     with open_dataset(path) as tiles:
-        found = {name: row for row, name in enumerate(tiles.scan("ids")) if name in ids}
-        rows = np.fromiter(found.values(), np.int64, len(found))
-        names = np.array(list(map(sys.intern, found)), object)  # the texts that the fold has
-        return Part(path, rows), tiles.labels[rows], names
+        labels, every = tiles.labels, list(map(sys.intern, tiles.scan("ids")))  # as the folds have
+        found = []
+        for ids in sets:
+            rows = np.flatnonzero(np.fromiter((name in ids for name in every), bool, len(every)))
+            names = np.array([every[row] for row in rows], object)
+            found.append(_Found(FileRows(path, rows, tiles.tile_shape), labels[rows], names))
+        return found
 
 
 @dataclass(frozen=True)
 class _Variants:
     """Those variants of one file whose parents are trained on."""
 
-    part: Part
+    part: FileRows
     parents: npt.NDArray[np.int64]  # (N,) which of the originals each was made from
     parameters: object  # of the op, as they were when the file was made
 
@@ -179,14 +163,41 @@ def _find_variants(project: Project, plan: Plan, ids: npt.NDArray[np.object_]) -
     row_of = {name: row for row, name in enumerate(ids)}
     found = []
     for file in plan["variants"]:
-        path = project.root / file["file"]
+        path = project.require(project.root / file["file"])
         with open_dataset(path) as variants:
             names = variants.scan("parents")
             parents = np.fromiter((row_of.get(name, -1) for name in names), np.int64)
             rows = np.flatnonzero(parents >= 0)
-            parameters = variants.made_by["parameters"]
-        found.append(_Variants(Part(path, rows), parents[rows], parameters))
+            part = FileRows(path, rows, variants.tile_shape)
+            found.append(_Variants(part, parents[rows], variants.made_by["parameters"]))
     return found
+
+
+def _refuse_others(
+    plan: Plan, fold: Fold, trained: Tiles, sizes: Sequence[int], validation: Tiles
+) -> None:
+    """Raise DataError when tiles or variants are not those that the plan was drawn for.
+
+    Of what was planned is proved that nothing leaks: what has the same digests needs no proof.
+    """
+    content = next((one for one in plan["folds"] if one["fold"] == fold.number), None)
+    files = ["processed/tiles.h5 or split.csv", *(file["file"] for file in plan["variants"])]
+    ends = np.cumsum([0, *sizes]).tolist()
+    found = [_digest(trained, start, end) for start, end in pairwise(ends)]
+    wanted = [content["train"], *content["variants"]] if content else []
+    if content is None or _digest(validation, 0, len(validation)) != content["val"]:
+        wanted[:1] = [""]
+    for file, digest, planned in zip_longest(files, found, wanted):
+        if digest != planned:
+            name = plan["experiment"]
+            raise DataError(f"{file} has changed since {name} was planned. {PLAN_AGAIN}")
+
+
+def _digest(tiles: Tiles, start: int, end: int) -> str:
+    """Return the digest of some of the tiles, which are read for it."""
+    windows = (tiles.images[row : min(row + WINDOW, end)] for row in range(start, end, WINDOW))
+    pictures = digest_pictures(windows)
+    return digest_set(pictures, tiles.labels[start:end], tiles.ids[start:end])
 
 
 def _balance_pool(pool: Pool, method: str) -> Pool:

@@ -1,13 +1,12 @@
 """The results of all experiments read back, ready to be compared and shown."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dataset.documents import Metrics, read_document
 from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
@@ -15,8 +14,6 @@ from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm, Result, compare_arms, to_cells
 from pipeline.verdicts.tables import WideTable, widen
 from pipeline.verdicts.wording import explain
-
-Metrics = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,13 +76,8 @@ def load_ablation(
 
 def _read_metrics(project: Project, name: str) -> Metrics:
     """Return metrics.json of one experiment."""
-    path = project.input("scores", name, "metrics.json")
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(
-            f"{path} is damaged ({error}). Make it again with: prep evaluate --experiment {name}"
-        ) from error
+    remedy = f"Make it again with: prep evaluate --experiment {name}"
+    return read_document(project.input("scores", name, "metrics.json"), Metrics, remedy)
 
 
 def _check_comparable(metrics: dict[str, Metrics]) -> None:

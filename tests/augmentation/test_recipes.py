@@ -155,7 +155,7 @@ def test_the_section_is_not_changed_by_reading() -> None:
 
 def test_albumentations_is_imported_only_for_an_op_that_needs_it() -> None:
     code = (
-        "import sys; from pipeline.ops import parse_op;"
+        "import sys; from pipeline.augmentation.parsing import parse_op;"
         "parse_op('rotate', {'degrees': 5}); assert 'albumentations' not in sys.modules;"
         "parse_op('GaussianBlur', {}); assert 'albumentations' in sys.modules;"
         "import os; assert os.environ['NO_ALBUMENTATIONS_UPDATE'] == '1'"

@@ -354,7 +354,10 @@ def test_a_wrong_cell_is_named_with_its_place(bare, name, line, column, value, m
 
 def test_a_lost_or_doubled_row_is_named(bare):
     processed = bare / "processed"
-    drop_line(processed / "split.csv", 3)
+    lines = (processed / "split.csv").read_text().splitlines()
+    drop_line(
+        processed / "split.csv", next(n for n, line in enumerate(lines, 1) if ",train," in line)
+    )
     text = (processed / "boxes.csv").read_text().splitlines(keepends=True)
     (processed / "boxes.csv").write_text("".join([*text, text[1]]))
     drop_line(processed / "scores/none/predictions.csv", 2)
@@ -399,8 +402,8 @@ def test_too_few_variants_are_counted(bare):
 def test_plans_runs_and_metrics_belong_to_what_is_there(bare):
     processed = bare / "processed"
     plan = json.loads((processed / "experiments/flip.json").read_text())
-    plan["variants"][0]["sha256"] = "0" * 64
-    edit_json(processed / "experiments/flip.json", variants=plan["variants"])
+    plan["folds"][0]["variants"][0] = "0" * 64
+    edit_json(processed / "experiments/flip.json", folds=plan["folds"])
     edit_json(processed / "scores/flip/metrics.json", split="0" * 64)
     shutil.move(processed / "runs/none/fold-0/seed-0", processed / "runs/none/fold-0/seed-4")
     (processed / "runs/flip/fold-0/seed-0/history.csv").unlink()
@@ -553,9 +556,10 @@ def test_a_dataset_file_reads_nothing_outside_itself_and_fills_no_memory(bare, a
 @pytest.mark.parametrize(
     ("version", "message"),
     [
-        (2, "was written by a newer prep (schema 2; this one reads up to 1)"),
-        (0, "or one of an older prep (schema 0; this one reads 1)"),
-        (None, "or one of an older prep (schema 0; this one reads 1)"),
+        (3, "was written by a newer prep (schema 3; this one reads up to 2)"),
+        (1, "was written by an older prep (schema 1; this one reads 2)"),
+        (0, "or one of an older prep (schema 0; this one reads 2)"),
+        (None, "or one of an older prep (schema 0; this one reads 2)"),
         ("one", "is damaged"),
         ([1, 2], "is damaged"),
     ],

@@ -94,7 +94,10 @@ def leak_a_variant(project):
     with open_dataset(path) as variants:
         rows, classes, shape = variants.read(), variants.classes, variants.tile_shape
     parents = np.array([tested, *rows.parents[1:]], object)
-    with create_dataset(path, tile_shape=shape, classes=classes, made_by={}, draw_names=[]) as out:
+    made = {"parameters": {}}
+    with create_dataset(
+        path, tile_shape=shape, classes=classes, made_by=made, draw_names=[]
+    ) as out:
         out.append(Rows(**{**vars(rows), "parents": parents}))
     return "flip/bar.h5 has variants of 1 tile outside"
 
@@ -107,14 +110,21 @@ def test_a_clean_project_passes(project, prep):
 
 
 @pytest.mark.parametrize("plant", [leak_an_id, leak_a_group, leak_a_picture, leak_a_variant])
-def test_a_planted_leak_is_found_and_nothing_is_trained_on_it(project, prep, plant):
+def test_a_planted_leak_is_found_and_nothing_is_planned_or_scored_on_it(project, prep, plant):
     run_to(prep, "plan")
     message = plant(project)
-    for words in (("check", "lineage"), ("train",)):
+    for words in (("check", "lineage"), ("plan",)):
         code, _, errors = prep(*words)
         assert code == 1
         assert message in errors
-    assert not (project / "processed/runs").exists()
+    trained = prep("train", "--experiment", "flip")
+    if plant is not leak_a_picture:  # among the test tiles; what is trained on is as it was
+        assert (trained[0], "has changed since" in trained[2]) == (1, True)
+        assert not (project / "processed/runs").exists()
+    code, _, errors = prep("evaluate", "--experiment", "flip")
+    assert code == 1
+    assert "has changed since the experiments were planned" in errors or trained[0] == 1
+    assert not (project / "processed/scores").exists()
 
 
 def test_a_training_picture_that_comes_back_in_a_given_test_set_is_left_out(project, prep):

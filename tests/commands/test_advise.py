@@ -39,7 +39,13 @@ def write_scores(project, name, error, share=1.0):
     ]
     folder = project / "processed/scores" / name
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"split": "a", "classes": list(BLOBS), "budget": "b", "runs": runs}
+    content = {
+        "experiment": name,
+        "split": "a",
+        "classes": list(BLOBS),
+        "budget": "b",
+        "runs": runs,
+    }
     (folder / "metrics.json").write_text(json.dumps(content))
     classes = list(BLOBS)
     rows = (

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import connected_components
 
+from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
 from pipeline.dataset.splits import (
     check_parts,
     choose_share,
-    find_near_duplicates,
     find_uneven,
-    merge_groups,
     split_folds,
     split_shares,
     undersample,
@@ -42,24 +41,34 @@ def make_pages(pages=60, seed=0):
 
 def test_undersampling_goes_to_the_smallest_class():
     labels = text("aaaaaabbbbccc")
-    assert Counter(labels[undersample(labels, None, seed=1)]) == {"a": 3, "b": 3, "c": 3}
+    kept = undersample(labels, text(range(13)), None, seed=1)
+    assert Counter(labels[kept]) == {
+        "a": 3,
+        "b": 3,
+        "c": 3,
+    }
 
 
 def test_undersampling_to_a_number_keeps_classes_that_are_smaller():
     labels = text("aaaaaabbbbcc")
-    assert Counter(labels[undersample(labels, 3, seed=1)]) == {"a": 3, "b": 3, "c": 2}
+    kept = undersample(labels, text(range(12)), 3, seed=1)
+    assert Counter(labels[kept]) == {
+        "a": 3,
+        "b": 3,
+        "c": 2,
+    }
 
 
 def test_undersampling_draws_by_the_seed_alone():
     labels = text("ab" * 50 + "a" * 50)
-    first, again, other = (undersample(labels, 20, seed) for seed in (1, 1, 2))
+    first, again, other = (undersample(labels, text(range(150)), 20, seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_shares_are_met_in_every_class():
     labels = text(["cat"] * 120 + ["dog"] * 80)
-    parts = split_shares(labels, text(range(200)), test=0.25, val=0.1, seed=1)
+    [parts] = split_shares(labels, text(range(200)), test=0.25, val=0.1, seed=1).folds
     for name, total in (("cat", 120), ("dog", 80)):
         counts = Counter(parts[labels == name])
         assert counts == {"test": 0.25 * total, "val": 0.1 * total, "train": 0.65 * total}
@@ -69,7 +78,7 @@ def test_shares_are_met_in_every_class():
 @settings(max_examples=25, deadline=None)
 def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
     labels, groups = make_pages(seed=seed)
-    parts = split_shares(labels, groups, test=test, val=val, seed=seed)
+    [parts] = split_shares(labels, groups, test=test, val=val, seed=seed).folds
     for group in set(groups):
         assert len(set(parts[groups == group])) == 1
     check_parts(labels, parts, list("abcd"), ["train", "val", "test"])
@@ -77,10 +86,114 @@ def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
     assert abs((parts == "val").mean() - val) < 0.08
 
 
+def make_writers(count, seed):
+    """Return labels and groups of writers who wrote 40 to 110 of ten digits."""
+    dice = np.random.default_rng(seed)
+    sizes = dice.integers(40, 110, count)
+    labels = np.concatenate([dice.permutation(np.resize(np.arange(10), size)) for size in sizes])
+    return text(labels), text(np.repeat([f"writer {number}" for number in range(count)], sizes))
+
+
+def make_class_pages(count, seed):
+    """Return labels and groups of pages full of one digit each, 10 to 40 of it."""
+    dice = np.random.default_rng(seed)
+    sizes = dice.integers(10, 40, count)
+    pages = np.arange(count)
+    return text(np.repeat(pages % 10, sizes)), text(np.repeat(pages, sizes))
+
+
+COLLECTIONS = {
+    "photos": lambda seed: (text(np.arange(900) % 3), text(range(900))),
+    "12 writers": lambda seed: make_writers(12, seed),
+    "87 pages": lambda seed: make_class_pages(87, seed),
+    "60 mixed pages": lambda seed: make_pages(60, seed),
+}
+
+
+@pytest.mark.parametrize("name", COLLECTIONS)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_class_is_within_three_points_in_every_part(name, seed):
+    labels, groups = COLLECTIONS[name](seed)
+    split = split_shares(labels, groups, test=0.3, val=0.1, seed=seed)
+    [parts] = split.folds
+    for kind in set(labels):
+        shares = {part: (parts[labels == kind] == part).mean() for part in ("test", "val", "train")}
+        assert min(shares.values()) > 0
+        assert shares["test"] == pytest.approx(0.3, abs=0.0351)
+        assert shares["val"] == pytest.approx(0.1, abs=0.0351)
+
+
+@given(seed=st.integers(0, 10**6), kinds=st.lists(st.sampled_from("abc"), min_size=40, max_size=90))
+@settings(max_examples=30, deadline=None)
+def test_a_picture_more_or_less_moves_one_other_at_each_border_of_its_class(seed, kinds):
+    labels, groups = text(kinds), text(range(len(kinds)))
+    try:
+        [whole] = split_shares(labels, groups, test=0.25, val=0.15, seed=seed).folds
+        here = np.arange(len(labels)) != seed % len(labels)
+        [less] = split_shares(labels[here], groups[here], test=0.25, val=0.15, seed=seed).folds
+    except DataError:  # a class is too small
+        return
+    moved = np.flatnonzero(less != whole[here])
+    assert len(moved) <= 2  # one from each of the two borders
+    assert set(labels[here][moved]) <= {labels[seed % len(labels)]}
+
+
+def test_a_tile_more_or_less_of_a_page_moves_no_page():
+    labels, groups = make_pages(87)
+    [whole] = split_shares(labels, groups, test=0.3, val=0.1, seed=1).folds
+    moved = []
+    for dropped in range(0, len(labels), 7):
+        here = np.arange(len(labels)) != dropped
+        [less] = split_shares(labels[here], groups[here], test=0.3, val=0.1, seed=1).folds
+        moved.append((less != whole[here]).any())
+    assert np.mean(moved) < 0.05
+
+
+def test_another_seed_draws_anew_and_the_order_of_rows_means_nothing():
+    labels, groups = make_pages()
+    [first], [other] = (
+        split_shares(labels, groups, test=0.3, val=0.1, seed=seed).folds for seed in (1, 2)
+    )
+    order = np.random.default_rng(0).permutation(len(labels))
+    [again] = split_shares(labels[order], groups[order], test=0.3, val=0.1, seed=1).folds
+    assert (first != other).any()
+    np.testing.assert_array_equal(again, first[order])
+
+
+def test_tied_groups_that_would_lie_on_two_sides_train():
+    labels, groups = text("ab" * 100), text(range(200))
+    [apart] = split_shares(labels, groups, test=0.3, val=0.1, seed=1).folds
+    tested, trained = np.flatnonzero(apart == "test")[0], np.flatnonzero(apart == "train")[0]
+    merged = groups.copy()
+    merged[tested] = merged[trained]
+    split = split_shares(labels, groups, test=0.3, val=0.1, seed=1, merged=merged)
+    assert split.joined == 1
+    assert split.folds[0][tested] == split.folds[0][trained] == "train"
+    assert (split.folds[0] != apart).sum() == 1
+
+
+def test_a_class_that_one_part_would_miss_gets_a_group_there():
+    labels, groups = make_pages(20)
+    for page in ("page 3", "page 8", "page 12"):
+        labels[np.flatnonzero(groups == page)[0]] = "rare"
+    for seed in range(10):
+        [parts] = split_shares(labels, groups, test=0.3, val=0.2, seed=seed).folds
+        assert set(parts[labels == "rare"]) == {"train", "val", "test"}
+
+
+def test_balance_keeps_what_it_kept_when_other_tiles_come():
+    labels, ids = text("a" * 60 + "b" * 40), text(range(100))
+    kept = set(ids[undersample(labels, ids, None, seed=1)])
+    more = text("a" * 60 + "b" * 41), text(range(101))
+    again = set(more[1][undersample(*more, None, seed=1)])
+    assert kept < again
+    assert Counter(more[0][undersample(*more, None, seed=1)]) == {"a": 41, "b": 41}
+
+
 def test_a_given_test_set_is_kept():
     labels, groups = make_pages()
     given_test = np.isin(groups, ["page 3", "page 17"])
-    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    [parts] = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test).folds
     np.testing.assert_array_equal(parts == "test", given_test)
 
 
@@ -88,7 +201,7 @@ def test_what_shares_a_group_with_a_given_test_set_is_left_out():
     labels, groups = make_pages()
     given_test = groups == "page 17"
     given_test[np.flatnonzero(given_test)[1:]] = False  # one tile of the page is tested
-    parts = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test)
+    [parts] = split_shares(labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test).folds
     np.testing.assert_array_equal(parts == "test", given_test)
     np.testing.assert_array_equal(parts == "", (groups == "page 17") & ~given_test)
 
@@ -97,7 +210,7 @@ def test_a_page_that_is_trained_on_in_part_is_never_tested():
     labels, groups = make_pages()
     given_train = np.zeros(len(labels), bool)
     given_train[::9] = True  # a tile here and there
-    parts = split_shares(labels, groups, test=0.2, val=0.1, seed=1, given_train=given_train)
+    [parts] = split_shares(labels, groups, test=0.2, val=0.1, seed=1, given_train=given_train).folds
     assert (parts == "test").any()
     assert not set(groups[parts == "test"]) & set(groups[given_train])
 
@@ -105,14 +218,14 @@ def test_a_page_that_is_trained_on_in_part_is_never_tested():
 def test_given_training_tiles_are_never_tested():
     labels, groups = make_pages()
     given_train = np.isin(groups, [f"page {page}" for page in range(30)])
-    parts = split_shares(labels, groups, test=0.3, val=0.1, seed=1, given_train=given_train)
+    [parts] = split_shares(labels, groups, test=0.3, val=0.1, seed=1, given_train=given_train).folds
     assert not (parts[given_train] == "test").any()
     assert abs((parts == "test").mean() - 0.3) < 0.08
 
 
 def test_every_tile_is_tested_in_exactly_one_fold():
     labels, groups = make_pages()
-    folds = split_folds(labels, groups, folds=5, val=0.1, seed=1)
+    folds = split_folds(labels, groups, folds=5, val=0.1, seed=1).folds
     tested = np.sum([parts == "test" for parts in folds], axis=0)
     np.testing.assert_array_equal(tested, 1)
     for parts in folds:
@@ -162,7 +275,7 @@ def test_any_shares_give_a_split_or_a_sentence(counts, test, val, size):
     labels = text(np.repeat(list("abcd")[: len(counts)], counts))
     groups = text(np.arange(len(labels)) // size)
     try:
-        parts = split_shares(labels, groups, test=test, val=val, seed=1)
+        [parts] = split_shares(labels, groups, test=test, val=val, seed=1).folds
     except DataError:
         return
     assert {"train", "test"} <= set(parts)
@@ -290,7 +403,7 @@ def split_all(prep):
 def test_too_few_groups_for_a_verdict_are_told_before_anything_is_trained(project, prep):
     give_groups(project, [(2, 2)] * 10 + [(0, 2)])
     errors = split_all(prep)
-    assert "only 4 groups in the test set; from fewer than 20 prep compare gives no" in errors
+    assert "only 3 groups in the test set; from fewer than 20 prep compare gives no" in errors
     assert "a larger split.test, or split.folds" in errors
     assert "groups stay whole" not in errors
 
@@ -306,8 +419,9 @@ def test_enough_groups_over_all_folds_are_not_warned_of(project, prep):
 
 
 def test_classes_that_whole_groups_make_uneven_are_named(project, prep):
-    give_groups(project, [(16, 1), (1, 10), (3, 11)])
-    write_params(project, split={"test": 0.3, "val": 0.0, "folds": 1, "group": "page", "seed": 1})
+    give_groups(project, [(19, 1), (1, 10), (0, 11)])
+    split = {"test": 0.3, "val": 0.0, "folds": 1, "group": "page", "seed": 1}
+    write_params(project, split=split, balance={"method": "none"})
     errors = split_all(prep)
     assert "only 1 group in the test set" in errors
-    assert "of class 'square', but 42% of all tiles, because groups stay whole" in errors
+    assert "of class 'bar', but 26% of all tiles, because groups stay whole" in errors

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.dataset import streams
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.streams import Part, StoredImages, count_bytes, open_images
+from pipeline.dataset.streams import FileRows, StoredImages, count_bytes, open_images
 from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 
@@ -48,9 +48,10 @@ def files(tmp_path_factory):
     rewrite(torn, chunks=(7, 2, 3, 3))  # chunks with parts of images
     nothing = write(folder / "nothing.h5", NOISE[:0])
     found = {plain: NOISE, packed: WRITING, whole: NOISE[:500], torn: NOISE[:500]}
-    parts = [Part(path, np.arange(1, len(images), 3)) for path, images in found.items()]
-    parts.insert(2, Part(nothing, np.arange(0)))
-    parts.append(Part(plain, np.array([0, 8999])))
+    shape = NOISE.shape[1:]
+    parts = [FileRows(path, np.arange(1, len(images), 3), shape) for path, images in found.items()]
+    parts.insert(2, FileRows(nothing, np.arange(0), shape))
+    parts.append(FileRows(plain, np.array([0, 8999]), shape))
     expected = np.concatenate([*(images[1::3] for images in found.values()), NOISE[[0, 8999]]])
     return parts, expected, folder
 
@@ -98,7 +99,7 @@ def test_more_files_than_a_process_may_hold_open_are_read_all_the_same(files, mo
 
 def test_a_file_that_is_replaced_meanwhile_changes_nothing(tmp_path):
     path = write(tmp_path / "a.h5", NOISE[:50])
-    part = Part(path, np.arange(50))
+    part = FileRows(path, np.arange(50), NOISE.shape[1:])
     with open_images([part], in_memory=False, scratch=tmp_path) as far:
         write(path, NOISE[50:100])
         assert np.array_equal(far[:], NOISE[:50])
@@ -106,7 +107,7 @@ def test_a_file_that_is_replaced_meanwhile_changes_nothing(tmp_path):
 
 def test_a_file_cut_short_meanwhile_is_an_error(tmp_path):
     path = write(tmp_path / "a.h5", NOISE[:5000])
-    part = Part(path, np.arange(5000))
+    part = FileRows(path, np.arange(5000), NOISE.shape[1:])
     with open_images([part], in_memory=False, scratch=tmp_path) as far:
         with path.open("r+b") as file:
             file.truncate(50_000)

@@ -498,7 +498,7 @@ def test_a_child_process_may_read_the_same_archive(tmp_path, photos):
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from pipeline.archives import find_files\n"
+        "from pipeline.intake.files import find_files\n"
         "root = Path(sys.argv[1])\n"
         "files = find_files(root, 'raw/photos')\n"
         "child = os.fork()\n"

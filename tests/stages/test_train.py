@@ -345,7 +345,7 @@ def test_a_run_of_another_split_is_not_tested(planned, prep):
     write_params(planned, split=split)
     assert prep("split")[0] == 0
     code, _, errors = prep("evaluate", "--experiment", "none")
-    assert (code, "split.csv has changed since none was planned" in errors) == (1, True)
+    assert (code, "split.csv has changed since the experiments were planned" in errors) == (1, True)
     for stage in ("augment", "plan"):
         assert prep(stage)[0] == 0
     code, _, errors = prep("evaluate", "--experiment", "none")

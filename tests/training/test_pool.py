@@ -15,8 +15,8 @@ from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Train
-from pipeline.training.plans import describe_budget, load_plan
-from pipeline.training.pool import open_pool, open_set, read_folds
+from pipeline.training.plans import describe_budget, load_plan, read_planned_folds
+from pipeline.training.pool import open_pool, open_set
 
 AUGMENT = {"flip": {}, "rotate": {"degrees": [-40, 40], "copies": 2}, "duplicate": {}}
 BOTH = {"ops": ["rotate", "flip"], "classes": {"flip": ["bar"]}}
@@ -41,7 +41,7 @@ def pool(project, prep):
             here, params = Project(project), load_params(project / "params.yaml")
             params = params.model_copy(update={"train": params.train.model_copy(update=train)})
             plan = load_plan(here, params, name)
-            fold = read_folds(here, plan)[0]
+            fold = read_planned_folds(here, plan)[0]
             return opened.enter_context(open_pool(here, params, plan, fold))
 
         yield read
@@ -159,8 +159,8 @@ def test_the_test_set_from_the_disk_is_that_from_memory(pool, project):
     pool("none")
     here, params = Project(project), load_params(project / "params.yaml")
     plan = load_plan(here, params, "none")
-    ids = read_folds(here, plan)[0].ids["test"]
-    with open_set(here, plan, ids, 512) as near, open_set(here, plan, ids, 0) as far:
+    ids = read_planned_folds(here, plan)[0].ids["test"]
+    with open_set(here, ids, 512) as near, open_set(here, ids, 0) as far:
         assert set(near.ids) == ids
         assert np.array_equal(near.images, far.images[:])
         assert np.array_equal(near.labels, far.labels)
@@ -182,7 +182,7 @@ def test_what_is_unpacked_is_gone_with_the_training(project, prep):
     params = params.model_copy(update={"train": params.train.model_copy(update={"memory_mb": 0})})
     plan = load_plan(here, params, "stored")
     before = sorted(project.rglob("*"))
-    with open_pool(here, params, plan, read_folds(here, plan)[0]) as far:
+    with open_pool(here, params, plan, read_planned_folds(here, plan)[0]) as far:
         if os.name != "nt":  # where a file that is open can't go without a name
             assert sorted(project.rglob("*")) == before
         with pytest.raises(IndexError):
@@ -201,13 +201,13 @@ def test_a_share_thins_the_training_tiles_and_their_variants_and_nothing_else(pr
     run_to(prep, "plan")
     here, params = Project(project), load_params(project / "params.yaml")
     plans = {name: load_plan(here, params, name) for name in params.experiments}
-    ids = {name: read_folds(here, plan)[0].ids for name, plan in plans.items()}
+    ids = {name: read_planned_folds(here, plan)[0].ids for name, plan in plans.items()}
     assert ids["none-25"]["train"] < ids["none-50"]["train"] < ids["none"]["train"]
     assert len(ids["none-50"]["train"]) == pytest.approx(len(ids["none"]["train"]) / 2, abs=1)
     assert ids["half"] == ids["none-50"]
     for part in ("val", "test"):
         assert ids["none-25"][part] == ids["none"][part]
-    with open_pool(here, params, plans["half"], read_folds(here, plans["half"])[0]) as pool:
+    with open_pool(here, params, plans["half"], read_planned_folds(here, plans["half"])[0]) as pool:
         assert pool.originals == len(ids["half"]["train"])
         assert pool.variants == 2 * pool.originals
 

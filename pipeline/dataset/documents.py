@@ -1,0 +1,121 @@
+"""The road's JSON documents, typed: what a plan, a run, the metrics and the lineage say."""
+
+import json
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
+
+from pipeline.atomic import whole_file
+from pipeline.errors import UnusableFileError
+
+
+class FileDigest(TypedDict):
+    """A file, by its path from the project's root, and its SHA-256."""
+
+    file: str
+    sha256: str
+
+
+# "class" is a word of Python's own.
+PlannedVariants = TypedDict("PlannedVariants", {"op": str, "class": str, "file": str})
+
+
+class PlannedFold(TypedDict):
+    """What a fold trains and validates on: digests of content, as dataset/content.py takes them.
+
+    `variants` are those of each file of the plan, in its order; none where they are drawn online.
+    """
+
+    fold: int
+    train: str
+    val: str
+    variants: list[str]
+
+
+class Plan(TypedDict):
+    """experiments/NAME.json: all that an experiment trains on, and nothing else."""
+
+    experiment: str
+    classes: list[str]
+    variants_are: str
+    balance: str
+    model: FileDigest | None
+    variants: list[PlannedVariants]
+    folds: list[PlannedFold]
+    share: NotRequired[float]
+    split_seed: NotRequired[int]  # that the share is drawn by
+    recipes: NotRequired[dict[str, Any]]  # of its ops, where variants are drawn online
+
+
+class Run(TypedDict):
+    """run.json: what was trained, for how long, by which versions."""
+
+    inputs: str  # the digest that names the run
+    fold: int
+    seed: int
+    steps: int
+    budget: dict[str, object]
+    originals: int
+    variants: int
+    repeats: int
+    best_step: int
+    failed_step: int | None
+    seconds: float
+    parameters: int
+    summary: str
+    versions: dict[str, str]
+    files: dict[str, str]  # SHA-256 by name
+    classes: NotRequired[list[str]]
+    online: NotRequired[bool]
+
+
+class Metrics(TypedDict):
+    """metrics.json: the scores of every run (scores.Score), with what its training said."""
+
+    experiment: str
+    classes: list[str]
+    split: str  # SHA-256 of split.csv
+    budget: dict[str, object]
+    runs: list[dict[str, Any]]
+
+
+class Lineage(TypedDict):
+    """lineage.json: the files between which nothing was found to leak, by their SHA-256."""
+
+    split: str
+    tiles: str
+
+
+Document = TypeVar("Document", bound=TypedDict)  # type: ignore[valid-type]
+
+
+def write_document(path: Path, content: Any) -> None:
+    """Write a document, whole or not at all."""
+    with whole_file(path) as part:
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def read_document(path: Path, kind: type[Document], remedy: str) -> Document:
+    """Return what a document says; raises UnusableFileError unless it has all keys of its kind."""
+    content = read_object(path, remedy)
+    missing = [key for key in list_keys(kind) if key not in content]
+    if missing:
+        lacking = f"lacks {', '.join(missing)}: it is damaged, or an older prep wrote it"
+        raise UnusableFileError(path, lacking, remedy)
+    return cast(Document, content)
+
+
+def list_keys(kind: Any) -> list[str]:
+    """Return the keys that a document of this kind has to have, in their order."""
+    return [key for key in kind.__annotations__ if key in kind.__required_keys__]
+
+
+def read_object(path: Path, remedy: str) -> dict[str, Any]:
+    """Return a JSON object; raises UnusableFileError where a file holds none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnusableFileError(path, f"is damaged: no JSON ({error})", remedy) from error
+    if not isinstance(content, dict):
+        raise UnusableFileError(path, "is damaged: no JSON object", remedy)
+    return content
