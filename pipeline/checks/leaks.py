@@ -1,22 +1,25 @@
-"""Reading a project's split and variants back to see whether anything leaks across it.
+"""Does anything that a model trains on come back in what it is tested on?
 
-There may be millions of rows: what is kept of each is a few numbers and no text of its own.
+Every check returns sentences that name the offenders; no sentence means no leak. There may be
+millions of rows: what is kept of each is a few numbers and no text of its own.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.checks import crossings
 from pipeline.dataset.content import digest_pictures
 from pipeline.dataset.reading import scan_split
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import read_windows
+from pipeline.errors import count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params
+
+SHOWN = 3  # offenders that a sentence names
 
 Numbers = dict[str, int]  # texts, each with how many came before it
 
@@ -78,13 +81,13 @@ def _find_leaks_of_fold(
     ids = [texts.ids[number] for number in members.ids]
     groups = [texts.groups[number] for number in members.groups]
     parts = [texts.parts[number] for number in members.parts]
-    yield from crossings.find_torn(zip(ids, parts, strict=True), "tile")
-    yield from crossings.find_torn(zip(groups, parts, strict=True), "group")
+    yield from find_torn(zip(ids, parts, strict=True), "tile")
+    yield from find_torn(zip(groups, parts, strict=True), "group")
     unknown = sorted(tile_id for tile_id in ids if tile_id not in digests)
     if unknown:
         yield f"tiles.h5 has no {unknown[0]}: make the split again with: prep split"
     known = {name: part for name, part in zip(ids, parts, strict=True) if name in digests}
-    yield from crossings.find_same_pictures(digests, known)
+    yield from find_same_pictures(digests, known)
 
 
 def _name_trained(folds: Mapping[int, _Members], texts: _Texts) -> set[str]:
@@ -105,7 +108,7 @@ def _find_stray_variants(project: Project, params: Params, trained: set[str]) ->
             if path.exists():
                 with open_dataset(path) as variants:
                     parents = variants.scan("parents")
-                    yield from crossings.find_strangers(parents, trained, project.relative(path))
+                    yield from find_strangers(parents, trained, project.relative(path))
 
 
 def _digest_tiles(project: Project) -> dict[str, bytes]:
@@ -113,3 +116,48 @@ def _digest_tiles(project: Project) -> dict[str, bytes]:
     with open_dataset(project.input("tiles.h5")) as tiles:
         pictures = digest_pictures(read_windows(tiles, np.arange(len(tiles))))
         return dict(zip(tiles.scan("ids"), map(bytes, pictures), strict=True))
+
+
+def find_torn(parts: Iterable[tuple[str, str]], what: str) -> Iterator[str]:
+    """Yield a sentence for the things that stand in more than one part.
+
+    `parts` are (thing, part) pairs, where a thing is an id, a group or a picture's digest.
+    """
+    first: dict[str, str] = {}
+    found: dict[str, set[str]] = {}  # of the torn ones only: there may be millions of others
+    for thing, part in parts:
+        if first.setdefault(thing, part) != part:
+            found.setdefault(thing, {first[thing]}).add(part)
+    torn = sorted(found)
+    if torn:
+        where = " and ".join(sorted(found[torn[0]]))
+        yield f"{count_things(len(torn), what)} on both sides of the split ({where}): {_name(torn)}"
+
+
+def find_same_pictures(digests: Mapping[str, Hashable], parts: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for tiles with the same pixels in different parts, named by their ids."""
+    first: dict[Hashable, str] = {}
+    twins: dict[Hashable, list[str]] = {}
+    for tile_id in parts:
+        one = first.setdefault(digests[tile_id], tile_id)
+        if one != tile_id:
+            twins.setdefault(digests[tile_id], [one]).append(tile_id)
+    for same in twins.values():
+        if len({parts[tile_id] for tile_id in same}) > 1:
+            where = ", ".join(f"{tile_id} ({parts[tile_id]})" for tile_id in sorted(same))
+            yield f"the same picture on both sides of the split: {where}"
+
+
+def find_strangers(parents: Iterable[str], trained: set[str], file: str) -> Iterator[str]:
+    """Yield a sentence for the parents of a file's variants that no run trains on."""
+    strangers = sorted({parent for parent in parents if parent not in trained})
+    if strangers:
+        yield (
+            f"{file} has variants of {count_things(len(strangers), 'tile')} outside the training set: "
+            + (_name(strangers))
+        )
+
+
+def _name(things: list[str]) -> str:
+    more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+    return ", ".join(things[:SHOWN]) + more

@@ -21,20 +21,22 @@ REMEDY = "Delete it and run: dvc repro"
 REBUILD = "To make all files anew run: dvc repro --force"
 
 # What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
-_UNREADABLE = (
+UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError, ArithmeticError,
 )  # fmt: skip
 
 
 @contextmanager
-def _telling_damage(path: Path) -> Iterator[None]:
+def telling_damage(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged column raises into UnusableFileError."""
     try:
         yield
     except (OSError, RuntimeError, LookupError, UnicodeDecodeError) as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
 
 
-def _check_version(path: Path, version: int) -> None:
+def check_version(path: Path, version: int) -> None:
+    """Raise UnusableFileError, with the way out, unless a file has the schema of this prep."""
     if version > SCHEMA_VERSION:
         raise UnusableFileError(
             path,
@@ -57,7 +59,7 @@ def _check_version(path: Path, version: int) -> None:
         )
 
 
-def _check_parts(file: h5py.File) -> None:
+def check_parts(file: h5py.File) -> None:
     """Raise ValueError when a part lies outside the file, or claims more bytes than it can hold.
 
     A file from elsewhere could name another file's contents as its own, or fill all memory.
@@ -74,7 +76,7 @@ def _check_parts(file: h5py.File) -> None:
             raise ValueError(f"'{name}' claims {column.nbytes:,} bytes and has no room for them")
 
 
-def _check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> None:
+def check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> None:
     """Raise ValueError unless the columns have these types and axes, and all as many rows."""
     for name, (wanted, axes) in columns.items():
         column = file[name]
@@ -85,7 +87,7 @@ def _check_columns(file: h5py.File, columns: Mapping[str, tuple[str, int]]) -> N
             raise ValueError(f"{len(column):,} {name} for {len(file['ids']):,} ids")
 
 
-def _read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
+def read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
     """Return the (N, 2) heights and widths of a glyph file; ValueError unless its pixels fit."""
     shapes: npt.NDArray[np.int64] = file["shapes"][:].astype(np.int64)
     fitting = shapes.shape[1] == 2 and (shapes >= 1).all()
@@ -94,11 +96,12 @@ def _read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
     return shapes
 
 
-def _damaged(path: Path, error: Exception) -> UnusableFileError:
+def damaged(path: Path, error: Exception) -> UnusableFileError:
+    """Return the error that says that a file can't be read."""
     return UnusableFileError(path, f"is damaged or no file of prep's ({error})", REMEDY)
 
 
-def _read_text(file: h5py.File, attribute: str) -> str:
+def read_text(file: h5py.File, attribute: str) -> str:
     """Return an attribute that is a text; ValueError for one of another kind."""
     if not is_fixed_text(file.attrs.get_id(attribute).dtype):
         raise ValueError(f"its attribute '{attribute}' is no text of a fixed length")

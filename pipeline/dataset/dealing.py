@@ -190,7 +190,8 @@ class _Judge:
         off = np.abs(sums / self.totals - self.wanted[:, None]) - tolerance
         missing = (sums == 0) & (self.wanted[:, None] > 0)
         too_much = np.maximum(off[:, : self.judged], 0).sum(axis=(1, 2))
-        return np.round(too_much + CLASS_MISSING * missing.sum(axis=(1, 2)), 9)
+        bad: Floats = too_much + CLASS_MISSING * missing.sum(axis=(1, 2))
+        return bad.round(9)
 
 
 Step = list[tuple[int, int]]  # groups, and the parts that they go to

@@ -21,7 +21,8 @@ def find_near_duplicates(hashes: npt.NDArray[np.uint64], distance: int) -> npt.N
     distinct, number = np.unique(hashes, return_inverse=True)
     first, second = _find_close_pairs(distinct, distance).T
     links = coo_array((np.ones(len(first), bool), (first, second)), shape=(len(distinct),) * 2)
-    return connected_components(links, directed=False)[1][number]
+    cluster: npt.NDArray[np.intp] = connected_components(links, directed=False)[1]
+    return cluster[number]
 
 
 def _find_close_pairs(hashes: npt.NDArray[np.uint64], distance: int) -> npt.NDArray[np.intp]:

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.damage import (
-    _UNREADABLE,
-    _check_columns,
-    _check_parts,
-    _check_version,
-    _damaged,
-    _read_shapes,
-    _read_text,
-    _telling_damage,
+    UNREADABLE,
+    check_columns,
+    check_parts,
+    check_version,
+    damaged,
+    read_shapes,
+    read_text,
+    telling_damage,
 )
 from pipeline.dataset.schema import (
     CHUNK_BYTES,
@@ -32,7 +32,7 @@ from pipeline.dataset.schema import (
     Rows,
     rows_per_chunk,
 )
-from pipeline.dataset.writing import _append, _create, _create_column, create_texts
+from pipeline.dataset.writing import append_to, create_column, create_file, create_texts
 
 READ_CHUNKS = 8  # that are read at once
 TEXTS = 1 << 14  # that are read at once
@@ -83,12 +83,12 @@ class DatasetFile:
         """Return the given rows, in the order asked for."""
         if isinstance(rows, slice):
             rows = np.arange(len(self))[rows]
-        with _telling_damage(self.path):
+        with telling_damage(self.path):
             return Rows(**{name: self._read_column(name, rows) for name in self._columns})
 
     def read_images(self, rows: npt.NDArray[np.integer]) -> Pixels:
         """Return the images of the given rows, in the order asked for."""
-        with _telling_damage(self.path):
+        with telling_damage(self.path):
             return self._read_column("images", rows)
 
     def locate_images(self) -> npt.NDArray[np.int64] | None:
@@ -106,12 +106,13 @@ class DatasetFile:
             starts[stored.chunk_offset[0] // images.chunks[0]] = stored.byte_offset
 
         images.id.chunk_iter(note)
-        return starts[chunk] + place * tile_bytes
+        offsets: npt.NDArray[np.int64] = starts[chunk] + place * tile_bytes
+        return offsets
 
     def scan(self, name: str) -> Iterator[str]:
         """Yield the texts of a column, `ids`, `groups` or `parents`, with few in memory at once."""
         for start in range(0, len(self), TEXTS):
-            with _telling_damage(self.path):
+            with telling_damage(self.path):
                 texts = self._file[name].asstr()[start : start + TEXTS]
             yield from texts
 
@@ -120,9 +121,10 @@ class DatasetFile:
         return [field.name for field in fields(Rows) if field.name in self._file]
 
     def _read_whole(self, name: str) -> npt.NDArray[Any]:
-        with _telling_damage(self.path):
+        with telling_damage(self.path):
             column = self._file[name]
-            return column.asstr()[:] if name in TEXT_COLUMNS else column[:]
+            values: npt.NDArray[Any] = column.asstr()[:] if name in TEXT_COLUMNS else column[:]
+            return values
 
     def _read_column(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
         stored = self._file[name]
@@ -150,24 +152,24 @@ def open_dataset(path: Path) -> Iterator[DatasetFile]:
     with _open(path) as file:
         try:
             variants = "draws" in file or "draws" in file.attrs
-            _check_columns(file, DATASET_COLUMNS | (VARIANT_COLUMNS if variants else {}))
+            check_columns(file, DATASET_COLUMNS | (VARIANT_COLUMNS if variants else {}))
             dataset = DatasetFile(file, path)
             _check_widths(file, dataset)
-        except _UNREADABLE as error:
-            raise _damaged(path, error) from error
+        except UNREADABLE as error:
+            raise damaged(path, error) from error
         yield dataset
 
 
 def write_glyphs(path: Path, glyphs: Iterable[tuple[str, Pixels]]) -> int:
     """Write (id, pixels (h, w)) pairs to a glyph file and return how many there were."""
-    with _create(path) as (file, disk):
-        _create_column(file, "pixels", (), np.uint8, chunk_rows=CHUNK_BYTES, compress=True)
-        _create_column(file, "shapes", (2,), np.int32, chunk_rows=1024)
+    with create_file(path) as (file, disk):
+        create_column(file, "pixels", (), np.uint8, chunk_rows=CHUNK_BYTES, compress=True)
+        create_column(file, "shapes", (2,), np.int32, chunk_rows=1024)
         names: list[str] = []
         for window in in_windows(glyphs, 256):
             ids, pictures = zip(*window, strict=True)
-            _append(file["pixels"], np.concatenate([picture.ravel() for picture in pictures]))
-            _append(file["shapes"], np.array([picture.shape for picture in pictures], np.int32))
+            append_to(file["pixels"], np.concatenate([picture.ravel() for picture in pictures]))
+            append_to(file["shapes"], np.array([picture.shape for picture in pictures], np.int32))
             names += ids
             disk.check()
         create_texts(file, "ids", names)
@@ -178,8 +180,8 @@ def read_glyphs(path: Path) -> Iterator[tuple[str, Pixels]]:
     """Yield the (id, pixels (h, w)) pairs of a glyph file in its order, a window at a time."""
     with _open(path) as file:
         try:
-            _check_columns(file, GLYPH_COLUMNS)
-            shapes, ids = _read_shapes(file), file["ids"].asstr()[:]
+            check_columns(file, GLYPH_COLUMNS)
+            shapes, ids = read_shapes(file), file["ids"].asstr()[:]
             ends = np.concatenate([[0], np.cumsum(shapes.prod(axis=1, dtype=np.int64))])
             for first in range(0, len(ids), 256):
                 last = min(first + 256, len(ids))
@@ -187,19 +189,19 @@ def read_glyphs(path: Path) -> Iterator[tuple[str, Pixels]]:
                 for row in range(first, last):
                     start = ends[row] - ends[first]
                     yield ids[row], pixels[start : start + shapes[row].prod()].reshape(shapes[row])
-        except _UNREADABLE as error:
-            raise _damaged(path, error) from error
+        except UNREADABLE as error:
+            raise damaged(path, error) from error
 
 
 def read_glyph_ids(path: Path) -> list[str]:
     """Return the ids of a glyph file; raises DataError where its shapes and pixels disagree."""
     with _open(path) as file:
         try:
-            _check_columns(file, GLYPH_COLUMNS)
-            _read_shapes(file)
+            check_columns(file, GLYPH_COLUMNS)
+            read_shapes(file)
             return list(file["ids"].asstr()[:])
-        except _UNREADABLE as error:
-            raise _damaged(path, error) from error
+        except UNREADABLE as error:
+            raise damaged(path, error) from error
 
 
 @contextmanager
@@ -207,13 +209,13 @@ def _open(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     with file:
         try:
-            _check_version(path, int(file.attrs.get("schema_version", 0)))
-            _check_parts(file)
-        except _UNREADABLE as error:
-            raise _damaged(path, error) from error
+            check_version(path, int(file.attrs.get("schema_version", 0)))
+            check_parts(file)
+        except UNREADABLE as error:
+            raise damaged(path, error) from error
         yield file
 
 
@@ -227,14 +229,14 @@ def _check_widths(file: h5py.File, dataset: DatasetFile) -> None:
 
 
 def _read_names(file: h5py.File, attribute: str) -> list[str]:
-    names = json.loads(_read_text(file, attribute))
+    names = json.loads(read_text(file, attribute))
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError(f"its attribute '{attribute}' is no list of names")
     return names
 
 
 def _read_maker(file: h5py.File) -> dict[str, object]:
-    maker = json.loads(_read_text(file, "made_by"))
+    maker = json.loads(read_text(file, "made_by"))
     if not isinstance(maker, dict):
         raise ValueError("its attribute 'made_by' is no JSON object")
     return maker

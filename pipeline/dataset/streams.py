@@ -120,7 +120,8 @@ def _unpack(dataset: DatasetFile, rows: Numbers, file: Any) -> npt.NDArray[np.in
         left = memoryview(window.data).cast("B")
         while left:
             left = left[file.write(left) :]
-    return start + np.arange(len(rows)) * int(np.prod(dataset.tile_shape))
+    begin: int = start
+    return begin + np.arange(len(rows)) * int(np.prod(dataset.tile_shape))
 
 
 def read_windows(dataset: DatasetFile, rows: Numbers) -> Iterator[Pixels]:

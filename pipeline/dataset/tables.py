@@ -91,7 +91,7 @@ def _check_columns(name: str, found: Sequence[str], columns: Sequence[str]) -> N
     missing = [column for column in columns if column not in found]
     if missing:
         raise DataError(
-            f"{name} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}."
+            f"{name} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}."
             f"{_advise(missing[0], found)}"
         )
 

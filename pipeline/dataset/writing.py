@@ -111,7 +111,7 @@ class DatasetWriter:
         """Append rows; the first window decides whether the images are compressed."""
         if "images" not in self._file:
             self._create(compress=_worth_compressing(rows.images))
-        _append(self._file["images"], rows.images)
+        append_to(self._file["images"], rows.images)
         self.append_columns(vars(rows))
 
     def reserve(self, count: int, compress: bool) -> Room:
@@ -130,7 +130,7 @@ class DatasetWriter:
     def append_columns(self, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         """Append to all columns but the images."""
         for name in self._columns:
-            _append(self._file[name], columns[name])
+            append_to(self._file[name], columns[name])
         for name, texts in self._texts.items():
             texts += columns[name].tolist()
         self._disk.check()
@@ -152,7 +152,7 @@ class DatasetWriter:
 
     def _create(self, *, compress: bool) -> None:
         chunk_rows = rows_per_chunk(self._tile_shape)
-        _create_column(
+        create_column(
             self._file,
             "images",
             self._tile_shape,
@@ -164,7 +164,7 @@ class DatasetWriter:
 
     def _create_columns(self) -> None:
         for name, (shape, dtype) in self._columns.items():
-            _create_column(self._file, name, shape, dtype, chunk_rows=1024)
+            create_column(self._file, name, shape, dtype, chunk_rows=1024)
 
 
 @contextmanager
@@ -177,7 +177,7 @@ def create_dataset(
     draw_names: Sequence[str] | None = None,
 ) -> Iterator[DatasetWriter]:
     """Write a dataset file at `path`, whole or not at all; with `draw_names` one of variants."""
-    with _create(path) as (file, disk):
+    with create_file(path) as (file, disk):
         _set_text(file, "classes", json.dumps(list(classes), ensure_ascii=False))
         _set_text(file, "made_by", json.dumps(dict(made_by), sort_keys=True, ensure_ascii=False))
         if draw_names is not None:
@@ -189,7 +189,7 @@ def create_dataset(
 
 
 @contextmanager
-def _create(path: Path) -> Iterator[tuple[h5py.File, _NewFile]]:
+def create_file(path: Path) -> Iterator[tuple[h5py.File, _NewFile]]:
     """Open a new file of the schema; raises OSError where it can't be written."""
     with whole_file(path) as part, _NewFile(part) as disk:
         try:
@@ -200,7 +200,7 @@ def _create(path: Path) -> Iterator[tuple[h5py.File, _NewFile]]:
             disk.check()  # before whatever HDF5 made of it
 
 
-def _create_column(
+def create_column(
     file: h5py.File,
     name: str,
     shape: tuple[int, ...],
@@ -209,6 +209,7 @@ def _create_column(
     chunk_rows: int,
     compress: bool = False,
 ) -> None:
+    """Create an empty column of values of this shape, to which any number can be appended."""
     file.create_dataset(
         name,
         shape=(0, *shape),
@@ -244,7 +245,8 @@ def _create_plain(file: h5py.File, name: str, shape: tuple[int, ...]) -> None:
     file.create_dataset(name, shape, np.uint8, dcpl=properties, track_times=False)
 
 
-def _append(column: h5py.Dataset, values: npt.NDArray[np.generic]) -> None:
+def append_to(column: h5py.Dataset, values: npt.NDArray[np.generic]) -> None:
+    """Append values to a column."""
     start = len(column)
     column.resize(start + len(values), axis=0)
     column[start:] = values

@@ -22,7 +22,7 @@ from pipeline.console import track
 from pipeline.dataset.reading import open_tiles, read_part
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.writing import DatasetWriter, Room, create_dataset
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
@@ -74,7 +74,7 @@ def augment(
                 _write_variants(project, tiles, op, parents[first : first + together], jobs)
     used, files = sum(map(len, parents)), len(chosen_ops) * len(parents)
     count = used * sum(op.copies for op in chosen_ops)
-    where = f"{files} file{'s' * (files != 1)} under processed/augmented"
+    where = f"{count_things(files, 'file')} under processed/augmented"
     return f"{count:,} variants in {where}, from {used:,} tiles"
 
 

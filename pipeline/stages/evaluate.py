@@ -11,7 +11,7 @@ from pipeline import console
 from pipeline.console import track
 from pipeline.dataset.documents import Metrics, Plan, Run, write_document
 from pipeline.dataset.tables import COLUMNS, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.intake.outside import Outside, read_outside, rename_classes
 from pipeline.network import asking, backend, saving
 from pipeline.project import Project
@@ -65,7 +65,7 @@ def evaluate(
         _write_predictions(project, name, params.classes, tested)
         _write_metrics(project, name, params.classes, split, tested)
         runs += len(tested)
-    return f"{runs} run{'s' * (runs != 1)} scored in processed/scores"
+    return f"{count_things(runs, 'run')} scored in processed/scores"
 
 
 def _predict_runs(project: Project, params: Params, name: str, plan: Plan) -> Iterator[_Tested]:

@@ -9,7 +9,7 @@ from pipeline.checks.leaks import find_leaks
 from pipeline.console import warn
 from pipeline.dataset.documents import write_document
 from pipeline.dataset.reading import open_tiles
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.plans import describe_lineage, digest_originals, draw_plans, find_model
@@ -32,4 +32,4 @@ def plan(project: Project, params: Params) -> str:
         for content in plans:
             write_document(folder / f"{content['experiment']}.json", content)
     write_document(project.output("lineage.json"), describe_lineage(project))
-    return f"{len(plans)} {'plan' if len(plans) == 1 else 'plans'} in processed/experiments"
+    return f"{count_things(len(plans), 'plan')} in processed/experiments"

@@ -14,7 +14,7 @@ from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
 from pipeline.dataset.splits import Split, check_parts, find_uneven, split_folds, split_shares
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import scan_id_of
 from pipeline.intake.scans import read_catalogue
@@ -68,10 +68,10 @@ def _doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
     count = len(set(tested))
     if count >= MINIMUM_GROUPS or len(tested) < 2 * count:  # most are single pictures
         return ""
-    is_drawn = len(folds) == 1 and not (given == "test").any()
-    cures = "more pages or writers" + ", a larger split.test, or split.folds" * is_drawn
+    drawn = len(folds) == 1 and not (given == "test").any()
+    cures = "more pages or writers" + (", a larger split.test, or split.folds" if drawn else "")
     return (
-        f"only {count} group{'s' * (count != 1)} in the test set; from fewer than "
+        f"only {count_things(count, 'group')} in the test set; from fewer than "
         f"{MINIMUM_GROUPS} prep compare gives no verdict: {cures}"
     )
 
@@ -170,7 +170,7 @@ def _tie_near_duplicates(
 
 def _hash_pixels(tile: Pixels) -> np.uint64:
     """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
-    return np.frombuffer(hashlib.sha256(tile.tobytes()).digest()[:8], np.uint64)[0]
+    return np.uint64(int.from_bytes(hashlib.sha256(tile.tobytes()).digest()[:8], "little"))
 
 
 def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:

@@ -13,6 +13,7 @@ from pipeline.console import progress, warn
 from pipeline.dataset.documents import Plan, Run, write_document
 from pipeline.dataset.reading import Fold
 from pipeline.dataset.tables import COLUMNS, write_table
+from pipeline.errors import count_things
 from pipeline.network import asking, backend, building, fitting, saving
 from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.project import Project
@@ -45,7 +46,7 @@ def train(project: Project, params: Params, experiment: str | None = None) -> st
     runs = done.total()
     by_epochs = params.train.budget == "epochs"
     length = f"{params.train.epochs:g} epochs" if by_epochs else f"{params.train.steps:,} steps"
-    return f"{runs} run{'s' * (runs != 1)} of {length} in processed/runs{kept}"
+    return f"{count_things(runs, 'run')} of {length} in processed/runs{kept}"
 
 
 def _train_experiment(

@@ -1,4 +1,7 @@
-"""TODO pipeline/training/fresh.py."""
+"""Online variants: drawn anew in each pass of a training, and never twice the same.
+
+Images are uint8 (N, S, S, C); a row is an item of a pool (training/pool.py).
+"""
 
 from dataclasses import dataclass
 

@@ -56,4 +56,5 @@ def _load_function(root: Path, file: str, name: str) -> Callable[..., Any]:
             f"train.model: {file} has no function {name}.{nearest(name, functions)} "
             f"It has: {', '.join(functions) or 'none'}"
         )
-    return module[name]
+    function: Callable[..., Any] = module[name]
+    return function

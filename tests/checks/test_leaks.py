@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 from conftest import run_to, write_params
 
-from pipeline.checks.crossings import find_same_pictures, find_strangers, find_torn
+from pipeline.checks.leaks import find_same_pictures, find_strangers, find_torn
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
