@@ -152,10 +152,8 @@ def find_strangers(parents: Iterable[str], trained: set[str], file: str) -> Iter
     """Yield a sentence for the parents of a file's variants that no run trains on."""
     strangers = sorted({parent for parent in parents if parent not in trained})
     if strangers:
-        yield (
-            f"{file} has variants of {count_things(len(strangers), 'tile')} outside the training set: "
-            + (_name(strangers))
-        )
+        tiles = count_things(len(strangers), "tile")
+        yield f"{file} has variants of {tiles} outside the training set: {_name(strangers)}"
 
 
 def _name(things: list[str]) -> str:
