@@ -12,10 +12,16 @@ from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Experiment, Params, write_plain
 from pipeline.training.plans import choose_experiments
-from pipeline.verdicts.ablation import Arm, Result
+from pipeline.verdicts.ablation import Arm, Result, find_arm, share_seeds
 from pipeline.verdicts.estimates import CANNOT_TELL, NO_VERDICT, find_level
 from pipeline.verdicts.results import Ablation, list_scored, load_ablation
-from pipeline.verdicts.wording import say_numbers, say_worth
+from pipeline.verdicts.wording import (
+    say_numbers,
+    say_worth,
+    write_difference,
+    write_mean,
+    write_percent,
+)
 from pipeline.verdicts.worth import (
     MOST_SEEDS,
     REACH,
@@ -90,9 +96,10 @@ def _show_curve(points: Sequence[_Point]) -> None:
     """Print the accuracy at each size, mean and standard deviation over the runs."""
     rows = []
     for point in points:
-        scores = 100 * np.array([run["accuracy"] for run in point.arm.runs])
-        spread = f" ± {scores.std(ddof=1):.1f}" if len(scores) > 1 else ""
-        numbers = f"{100 * point.share:g}", f"{point.pictures:,.0f}", f"{scores.mean():.1f}{spread}"
+        scores = np.array([run["accuracy"] for run in point.arm.runs])
+        spread = float(scores.std(ddof=1)) if len(scores) > 1 else None
+        score = write_mean(float(scores.mean()), spread)
+        numbers = f"{100 * point.share:g}", f"{point.pictures:,.0f}", score
         rows.append([point.arm.name, *numbers])
     if rows:
         columns = ["experiment", "share (%)", "training pictures", "accuracy (%)"]
@@ -107,7 +114,6 @@ def _tell_worths(
     groups: npt.NDArray[np.intp],
 ) -> Iterator[str]:
     """Yield a sentence on the curve, one on each experiment, and how it was measured."""
-    arms = {arm.name: arm for arm in ablation.arms}
     verdicts = {
         r.experiment: r.verdict.verdict if r.verdict else NO_VERDICT
         for r in ablation.results
@@ -115,7 +121,7 @@ def _tell_worths(
     }
     curve_arms = [point.arm for point in points]
     sizes = np.array([point.pictures for point in points])
-    seeds = _share_seeds(curve_arms)
+    seeds = share_seeds(*curve_arms)
     if not seeds:
         yield "The sizes of the curve have no seed in common: train them with the same seeds."
         return
@@ -128,11 +134,12 @@ def _tell_worths(
         control = params.control_of(name)
         if control is None or params.experiments[name].share < 1 or params.is_baseline(name):
             continue
-        if control not in arms:
+        compared, own = (find_arm(ablation.arms, one) for one in (control, name))
+        if compared is None or own is None:
             yield f"{name}: cannot tell what it is worth: its control {control} has no scores yet."
             continue
-        pair = [arms[control], arms[name]]
-        seeds = _share_seeds([*curve_arms, *pair])
+        pair = [compared, own]
+        seeds = share_seeds(*curve_arms, *pair)
         if not seeds:
             yield f"{name}: cannot tell what it is worth: it has no seed in common with the curve."
             continue
@@ -143,17 +150,13 @@ def _tell_worths(
     yield _tell_method(params, curve, fall)
 
 
-def _share_seeds(arms: Sequence[Arm]) -> list[int]:
-    """Return the seeds that all of the arms have."""
-    return [seed for seed in arms[0].seeds if all(seed in arm.seeds for arm in arms)]
-
-
 def _mark_wrong(
     arms: Sequence[Arm], seeds: Sequence[int], labels: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.float64]:
     """Return which test pictures each arm got wrong with each seed: (arms, S, N), 1 or 0."""
-    rows = [arm.predicted[[arm.seeds.index(seed) for seed in seeds]] for arm in arms]
-    return (np.array(rows) != labels).astype(np.float64)
+    answers = np.array([arm.answers(seeds) for arm in arms])
+    wrong: npt.NDArray[np.float64] = np.not_equal(answers, labels).astype(np.float64)
+    return wrong
 
 
 def _tell_fall(fall: Fall, curve: Curve) -> str:
@@ -163,10 +166,10 @@ def _tell_fall(fall: Fall, curve: Curve) -> str:
     share = f"{100 * fall.share:.0f} % of the errors"
     if not fall.reason:
         errors = float(curve.wrong[-1].mean())
-        before, after = 100 * (1 - errors), 100 * (1 - errors * (1 - fall.share))
+        before, after = map(write_percent, (1 - errors, 1 - errors * (1 - fall.share)))
         return (
             f"Twice the training pictures take off {share} (between {100 * fall.low:.0f} and "
-            f"{100 * fall.high:.0f} %): from {before:.1f} % accuracy to about {after:.1f} %."
+            f"{100 * fall.high:.0f} %): from {before} % accuracy to about {after} %."
         )
     if fall.share <= 0:
         return "More training pictures made no fewer errors, so no op can be held against them."
@@ -251,7 +254,7 @@ def _tell_need(result: Result, level: float, margin: float) -> list[str]:
     assert estimate is not None
     on = "accuracy" if result.metric == "accuracy" else f"{result.metric} of {result.label}"
     need = find_need(estimate, level, margin)
-    difference = f"{100 * estimate.difference:+.1f}".replace("-", "−")
+    difference = write_difference(estimate.difference)
     numbers = say_numbers(need, estimate.seeds, estimate.pictures)
     return [result.experiment, on, difference, *numbers]
 

@@ -205,7 +205,8 @@ def perceptual_hash(pixels: Pixels) -> np.uint64:
     import imagehash  # it imports PyWavelets and SciPy, which only a split of photos needs
 
     bits = imagehash.phash(_to_image(pixels)).hash
-    return np.packbits(bits.ravel()).view(">u8")[0].astype(np.uint64)
+    result: np.uint64 = np.packbits(bits.ravel()).view(">u8")[0].astype(np.uint64)
+    return result
 
 
 def recognise(data: bytes) -> str:
@@ -447,7 +448,8 @@ def _scale_to_uint8(image: Image.Image) -> Pixels:
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         pixels[values == transparent] = 255
-    return pixels
+    result: Pixels = pixels
+    return result
 
 
 def _scale_by_values(values: npt.NDArray[np.generic]) -> Pixels:

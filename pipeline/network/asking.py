@@ -71,7 +71,9 @@ def explain(
     spoke = keras.ops.cast(spoke, "float32")[..., None]
     maps = np.asarray(keras.ops.image.resize(spoke, images.shape[1:3]))[..., 0]
     most = maps.max(axis=(1, 2), keepdims=True)
-    return np.divide(maps, most, out=np.zeros_like(maps), where=most > 0)
+    shares: npt.NDArray[np.float32] = np.zeros_like(maps)
+    np.divide(maps, most, out=shares, where=most > 0)
+    return shares
 
 
 def count_parameters(model: "keras.Model") -> int:

@@ -82,7 +82,8 @@ def import_keras() -> ModuleType:
 
             tensorflow.config.experimental.enable_op_determinism()
             gc.freeze()  # what lives to the end is not gone over at every collection and at exit
-    return keras
+    result: ModuleType = keras
+    return result
 
 
 def _warnings_off() -> AbstractContextManager[None]:

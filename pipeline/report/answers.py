@@ -13,7 +13,7 @@ from pipeline.report.figures import Figure, embed, scale_of
 from pipeline.report.mistakes import Mistake, find_changes, find_usual_mistake, rank_mistakes
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of
-from pipeline.verdicts.ablation import Arm
+from pipeline.verdicts.ablation import Arm, find_arm, share_seeds
 from pipeline.verdicts.results import Ablation, read_confidence
 
 
@@ -71,7 +71,6 @@ def show_answers(
     project: Project, params: Params, ablation: Ablation, pictures: Pictures
 ) -> dict[str, object]:
     """Return every scored experiment's answers, and which classes have no test pictures."""
-    by_name = {arm.name: arm for arm in ablation.arms}
     untested = [
         name for number, name in enumerate(params.classes) if not (ablation.labels == number).any()
     ]
@@ -79,7 +78,9 @@ def show_answers(
         "untested": untested,
         "pictures": len(ablation.ids),
         "arms": [
-            _show_arm(project, params, ablation, pictures, arm, by_name.get(arm.control or ""))
+            _show_arm(
+                project, params, ablation, pictures, arm, find_arm(ablation.arms, arm.control)
+            )
             for arm in ablation.arms
         ],
     }
@@ -96,7 +97,7 @@ def _show_arm(
     """Return what one experiment got right and wrong."""
     confidence = read_confidence(project, arm, ablation.ids)
     mistakes = rank_mistakes(ablation.labels, arm.predicted, confidence)
-    shared = [seed for seed in arm.seeds if control and seed in control.seeds]
+    shared = share_seeds(arm, control) if control else []
     changed: list[_Gallery] = []
     if control and shared:
         changed = _show_changes(params, ablation, pictures, arm, control, shared)
@@ -118,7 +119,9 @@ def _share_confusion(arm: Arm) -> npt.NDArray[np.float64]:
     """Return the share of each class's test pictures given each class, all runs, (K, K)."""
     counts = np.sum([run["confusion"] for run in arm.runs], axis=0).astype(np.float64)
     support = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, support, out=np.full_like(counts, np.nan), where=support > 0)
+    shares: npt.NDArray[np.float64] = np.full_like(counts, np.nan)
+    np.divide(counts, support, out=shares, where=support > 0)
+    return shares
 
 
 def _list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, object]]:
@@ -163,9 +166,7 @@ def _show_changes(
     shared: list[int],
 ) -> list[_Gallery]:
     """Return what the experiment repaired and what it broke, against its control."""
-    before, after = (
-        one.predicted[[one.seeds.index(seed) for seed in shared]] for one in (control, arm)
-    )
+    before, after = control.answers(shared), arm.answers(shared)
     changes = find_changes(ablation.labels, before, after)
     return [
         _show_turned(params, ablation, pictures, changes.repaired, "was", before),

@@ -125,7 +125,8 @@ def place_points(points: Floats, width: float, height: float, edge: float) -> Fl
     span = np.maximum(high - low, 1e-12)
     scale = float(np.min((np.array([width, height]) - 2 * edge) / span))
     centred = (points - (low + high) / 2) * scale
-    return np.round(np.array([width / 2, height / 2]) + centred * [1, -1], 1)
+    result: Floats = np.round(np.array([width / 2, height / 2]) + centred * [1, -1], 1)
+    return result
 
 
 def _trace(curve: Curve, x_limits: tuple[float, float], y_limits: tuple[float, float]) -> str:

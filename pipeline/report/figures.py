@@ -62,4 +62,5 @@ def shrink(pixels: Pixels, longest: int) -> Pixels:
     if factor >= 1:
         return pixels
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    result: Pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.report.charts import IntervalBar, place_interval
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import ALL, Result
+from pipeline.verdicts.ablation import ALL, Result, is_judged
 from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT, NO_VERDICT, Verdict
 from pipeline.verdicts.results import Ablation
 from pipeline.verdicts.tables import MARKS
@@ -45,7 +45,7 @@ class _Line:
 
 def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
     """Return the lines of the table, their grid by experiment and class, and the reading."""
-    judged = [r for r in ablation.results if r.metric == "recall" or r.label == ALL]
+    judged = [r for r in ablation.results if is_judged(r)]
     reach = _find_reach(judged, params.compare.margin / 100)
     lines = [_to_line(result, params.compare.margin / 100, reach) for result in judged]
     by_cell = {(line.experiment, line.label): line for line in lines}

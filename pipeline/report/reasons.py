@@ -16,7 +16,7 @@ from pipeline.report.figures import Figure, Pixels, embed, scale_of
 from pipeline.report.mistakes import Changes, find_changes
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
-from pipeline.verdicts.ablation import Arm
+from pipeline.verdicts.ablation import Arm, find_arm, share_seeds
 from pipeline.verdicts.results import Ablation
 
 
@@ -38,11 +38,11 @@ def show_reasons(
     """Return for each experiment with a control what decided in pictures that it turned."""
     if not params.report.reasons:
         return []
-    by_name = {arm.name: arm for arm in ablation.arms}
+    pairs = [(arm, find_arm(ablation.arms, arm.control)) for arm in ablation.arms]
     return [
-        _show_arm(project, params, ablation, pictures, arm, by_name[arm.control])
-        for arm in ablation.arms
-        if arm.control in by_name
+        _show_arm(project, params, ablation, pictures, arm, control)
+        for arm, control in pairs
+        if control
     ]
 
 
@@ -64,7 +64,7 @@ def _show_arm(
         if not path.exists():
             return _Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
         models.append(saving.load(path))
-    answers = [one.predicted[one.seeds.index(seed)] for one in (control, arm)]
+    answers = [one.answers([seed])[0] for one in (control, arm)]
     figures = [
         _draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)
         for places in (changes.repaired, changes.broken)
@@ -83,12 +83,10 @@ def _choose_seed(
     With cross-validation only the pictures that the first fold tests.
     """
     tested = read_part(project.input("split.csv"), "test", FIRST_FOLD)
-    shared = [seed for seed in arm.seeds if seed in control.seeds]
+    shared = share_seeds(arm, control)
     if not shared:
         return None, Changes([], [])
-    before, after = (
-        one.predicted[[one.seeds.index(seed) for seed in shared]] for one in (control, arm)
-    )
+    before, after = control.answers(shared), arm.answers(shared)
     usual = find_changes(ablation.labels, before, after)
     by_seed: dict[int, Changes] = {}
     for row, seed in enumerate(shared):
@@ -138,7 +136,8 @@ def _lay_over(tile: Pixels, spoke: npt.NDArray[np.floating]) -> Pixels:
     """Return the tile in grey under a map (S, S) of 0..1, uint8 (S, S, 3): bright spoke most."""
     shades = cv2.applyColorMap(np.round(255 * spoke).astype(np.uint8), cv2.COLORMAP_INFERNO)
     grey = cv2.cvtColor(cv2.cvtColor(_colour(tile), cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(grey, 0.45, cv2.cvtColor(shades, cv2.COLOR_BGR2RGB), 0.55, 0)
+    result: Pixels = cv2.addWeighted(grey, 0.45, cv2.cvtColor(shades, cv2.COLOR_BGR2RGB), 0.55, 0)
+    return result
 
 
 def _colour(tile: Pixels) -> Pixels:

@@ -106,7 +106,8 @@ def _tell(item: Any) -> str:
     if item["type"] == "missing":
         return "it is missing"
     if item["type"] == "value_error":
-        return item["msg"].removeprefix("Value error, ")
+        result: str = item["msg"].removeprefix("Value error, ")
+        return result
     return f"it {word_error(item)}"
 
 

@@ -6,10 +6,10 @@ from typing import Any
 from pipeline import console
 from pipeline.atomic import whole_file
 from pipeline.dataset.tables import write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
-from pipeline.verdicts.ablation import ALL
+from pipeline.verdicts.ablation import ALL, share_seeds
 from pipeline.verdicts.estimates import compare_two_runs
 from pipeline.verdicts.results import Ablation, load_ablation
 from pipeline.verdicts.tables import (
@@ -21,6 +21,7 @@ from pipeline.verdicts.tables import (
     write_markdown,
     write_rows,
 )
+from pipeline.verdicts.wording import write_p
 
 
 def compare(
@@ -90,7 +91,7 @@ def _print_chosen(
     table = to_lines(results)
     console.show(table.title, table.columns, table.rows)
     console.say("p is corrected for all comparisons (Holm), each interval is a plain 95 % one.\n")
-    return f"{len(results)} line{'s' * (len(results) != 1)}, nothing written"
+    return f"{count_things(len(results), 'line')}, nothing written"
 
 
 def _print_pairs(project: Project, params: Params, name: str) -> str:
@@ -100,17 +101,17 @@ def _print_pairs(project: Project, params: Params, name: str) -> str:
     if control is None:
         raise DataError(f"{name} has no control that its runs could be paired with")
     ablation = load_ablation(project, params)
-    arm, other = ({a.name: a for a in ablation.arms}[n] for n in (name, control))
+    [arm, other] = [one for n in (name, control) for one in ablation.arms if one.name == n]
     rows = []
-    for seed in (seed for seed in arm.seeds if seed in other.seeds):
-        right = [a.predicted[a.seeds.index(seed)] == ablation.labels for a in (other, arm)]
+    for seed in share_seeds(arm, other):
+        right = [one.answers([seed])[0] == ablation.labels for one in (other, arm)]
         pair = compare_two_runs(right[0], right[1])
         rows.append(
             [
                 str(seed),
                 str(pair.gained),
                 str(pair.lost),
-                f"{pair.p:.3f}" if pair.p >= 0.0005 else "< 0.001",
+                write_p(pair.p),
             ]
         )
     columns = ["seed", f"right only in {name}", f"right only in {control}", "McNemar's exact p"]

@@ -16,6 +16,7 @@ from pipeline.report.trainings import show_training
 from pipeline.report.variants import show_ops
 from pipeline.settings.params import Params
 from pipeline.verdicts.results import list_scored, load_ablation
+from pipeline.verdicts.wording import write_difference
 
 
 def report(project: Project, params: Params) -> str:
@@ -59,4 +60,5 @@ def _render(content: dict[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["write_difference"] = write_difference
     return environment.get_template("report.html").render(content)

@@ -6,13 +6,13 @@ class that each test picture was given (with cross-validation in the fold that t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.verdicts.estimates import Cell, Estimate, Verdict, estimate_difference, judge_family
+from pipeline.verdicts.estimates import Estimate, Verdict, estimate_difference, judge_family
 from pipeline.verdicts.scores import Metric, pair_predictions
 
 ALL = "all"  # stands where a class's name would
@@ -27,6 +27,21 @@ class Arm:
     seeds: tuple[int, ...]
     predicted: npt.NDArray[np.integer]  # (S, N)
     runs: Sequence[Mapping[str, Any]]
+
+    def answers(self, seeds: Sequence[int]) -> npt.NDArray[np.integer]:
+        """Return what the runs with these seeds predicted, in their order: (len(seeds), N)."""
+        return self.predicted[[self.seeds.index(seed) for seed in seeds]]
+
+
+def share_seeds(*arms: Arm) -> list[int]:
+    """Return the seeds that all of some arms have, in the order of the first."""
+    first, *others = arms
+    return [seed for seed in first.seeds if all(seed in arm.seeds for arm in others)]
+
+
+def find_arm(arms: Sequence[Arm], name: str | None) -> Arm | None:
+    """Return the arm of that name, None where there is none."""
+    return next((arm for arm in arms if arm.name == name), None)
 
 
 @dataclass(frozen=True)
@@ -59,16 +74,21 @@ def compare_arms(
 
     labels (N,), groups (N,) of the test pictures; margin is a share.
     """
-    by_name = {arm.name: arm for arm in arms}
     results = [
-        measure(arm, by_name.get(arm.control or ""), metric, number, labels, groups, classes)
+        measure(arm, find_arm(arms, arm.control), metric, number, labels, groups, classes)
         for arm in arms
         for metric, number in _list_measures(len(classes))
     ]
-    judged = [r for r in results if r.estimate and (r.metric == "recall" or r.label == ALL)]
-    verdicts = judge_family([r.estimate for r in judged if r.estimate], margin)
-    by_result = dict(zip(map(id, judged), verdicts, strict=True))
-    return [Result(**{**vars(r), "verdict": by_result.get(id(r))}) for r in results]
+    estimates = [r.estimate for r in results if r.estimate and is_judged(r)]
+    verdicts = iter(judge_family(estimates, margin))
+    return [
+        replace(r, verdict=next(verdicts)) if r.estimate and is_judged(r) else r for r in results
+    ]
+
+
+def is_judged(result: Result) -> bool:
+    """Return whether a line belongs to the family that Holm's correction is made for."""
+    return result.metric == "recall" or result.label == ALL
 
 
 def _list_measures(class_count: int) -> Iterator[tuple[Metric, int | None]]:
@@ -114,22 +134,33 @@ def estimate(
     groups: npt.NDArray[np.object_],
 ) -> Estimate | None:
     """Return the difference over the seeds that both have; None when there is nothing to pair."""
-    shared = [seed for seed in arm.seeds if seed in control.seeds]
+    shared = share_seeds(arm, control)
     if not shared or (metric == "recall" and not (labels == number).any()):
         return None
-    rows = [[a.seeds.index(seed) for seed in shared] for a in (control, arm)]
     differences, counted = pair_predictions(
-        labels, groups, control.predicted[rows[0]], arm.predicted[rows[1]], metric, number
+        labels, groups, control.answers(shared), arm.answers(shared), metric, number
     )
     if np.isnan(differences).any():  # the precision of a class that a collapsed run never claimed
         return None
     return estimate_difference(differences, counted)
 
 
-def to_cells(results: Sequence[Result]) -> list[Cell]:
-    """Return the judged lines as the verdicts' own cells."""
+@dataclass(frozen=True)
+class Judged:
+    """A line of the table with its verdict. label: the class, or "all"."""
+
+    experiment: str
+    control: str
+    label: str
+    metric: str  # accuracy or recall
+    estimate: Estimate
+    verdict: Verdict
+
+
+def list_judged(results: Sequence[Result]) -> list[Judged]:
+    """Return the lines that have a verdict."""
     return [
-        Cell(r.experiment, r.control, r.label, r.metric, r.estimate, r.verdict)
+        Judged(r.experiment, r.control, r.label, r.metric, r.estimate, r.verdict)
         for r in results
         if r.estimate and r.verdict
     ]

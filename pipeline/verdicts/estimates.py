@@ -39,9 +39,12 @@ The floor. Half a picture gained and half a picture lost is added to the varianc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.errors import count_things
 
 Floats = npt.NDArray[np.float64]
 MINIMUM_SEEDS = 3
@@ -118,22 +121,7 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One line of the table: which experiment against which control, on what, and the result.
-
-    label: the class, or "all". metric: "accuracy" or "recall".
-    """
-
-    experiment: str
-    control: str
-    label: str
-    metric: str
-    estimate: Estimate
-    verdict: Verdict
-
-
-def estimate_difference(differences: Floats, groups: npt.NDArray) -> Estimate:
+def estimate_difference(differences: Floats, groups: npt.NDArray[Any]) -> Estimate:
     """Estimate the mean difference with its 95 % interval.
 
     differences: (S, N), groups: (N,). Raises ValueError when the shapes do not fit or there is
@@ -164,7 +152,7 @@ def estimate_difference(differences: Floats, groups: npt.NDArray) -> Estimate:
     )
 
 
-def _sum_groups(differences: Floats, groups: npt.NDArray) -> tuple[Floats, Floats]:
+def _sum_groups(differences: Floats, groups: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     """Sum each seed's differences within each group: totals (S, G) and sizes (G,)."""
     missing = groups == "" if groups.dtype.kind in "UOT" else groups < 0
     names, index = np.unique(groups[~missing], return_inverse=True)
@@ -180,9 +168,9 @@ def _sum_groups(differences: Floats, groups: npt.NDArray) -> tuple[Floats, Float
 def _find_obstacle(totals: Floats) -> str:
     seeds, groups = totals.shape
     if seeds < MINIMUM_SEEDS:
-        return f"only {_count(seeds, 'seed')}, at least {MINIMUM_SEEDS} are needed"
+        return f"only {count_things(seeds, 'seed')}, at least {MINIMUM_SEEDS} are needed"
     if groups < MINIMUM_GROUPS:
-        return f"only {_count(groups, 'test group')}, at least {MINIMUM_GROUPS} are needed"
+        return f"only {count_things(groups, 'test group')}, at least {MINIMUM_GROUPS} are needed"
     if not np.isfinite(totals).all():
         return "undefined for at least one run"
     return ""
@@ -367,7 +355,3 @@ def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_])
         return _McNemar(0, 0, 1.0)
     table = [[int(np.sum(arm & control)), gained], [lost, int(np.sum(~arm & ~control))]]
     return _McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

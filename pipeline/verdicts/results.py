@@ -11,7 +11,7 @@ from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import Arm, Result, compare_arms, to_cells
+from pipeline.verdicts.ablation import Arm, Result, compare_arms, find_arm, list_judged
 from pipeline.verdicts.tables import WideTable, widen
 from pipeline.verdicts.wording import explain
 
@@ -130,14 +130,15 @@ def read_confidence(project: Project, arm: Arm, ids: list[str]) -> npt.NDArray[n
     rows = pd.read_csv(path, dtype={"id": str}, na_filter=False)
     shares = rows[[f"p{number}" for number in range(len(arm.runs[0]["classes"]))]].max(axis=1)
     table = rows.assign(share=shares).pivot(index="seed", columns="id", values="share")
-    return table.loc[list(arm.seeds), ids].to_numpy()
+    result: npt.NDArray[np.float64] = table.loc[list(arm.seeds), ids].to_numpy()
+    return result
 
 
 def _read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
     """Return the paragraph under the table."""
     accuracy = {r.experiment: r.mean or 0.0 for r in results if r.metric == "accuracy"}
     paragraph = explain(
-        to_cells(results),
+        list_judged(results),
         margin=params.compare.margin / 100,
         stored=[
             arm.name
@@ -154,9 +155,8 @@ def _read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
 
 def _tell_unpaired(arms: list[Arm]) -> Iterator[str]:
     """Yield a sentence for each experiment whose seeds are not all those of its control."""
-    by_name = {arm.name: arm for arm in arms}
     for arm in arms:
-        control = by_name.get(arm.control or "")
+        control = find_arm(arms, arm.control)
         if control and (alone := sorted(set(arm.seeds) ^ set(control.seeds))):
             yield (
                 f"{arm.name} is compared with {control.name} on the seeds that both have; only one "

@@ -11,7 +11,7 @@ that a run that collapsed to one class does not look good.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +81,8 @@ def choose_classes(probabilities: npt.NDArray[np.floating]) -> Integers:
     """
     if not np.isfinite(probabilities).all():
         raise ValueError("probabilities hold NaN or infinity: the training diverged")
-    return np.argmax(probabilities, axis=-1)
+    result: Integers = np.argmax(probabilities, axis=-1)
+    return result
 
 
 def count_confusion(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
@@ -124,12 +125,12 @@ def _mean_scores(scores: tuple[_ClassScore, ...], weights: npt.NDArray[np.float6
 
 def pair_predictions(
     labels: Integers,
-    groups: npt.NDArray,
+    groups: npt.NDArray[Any],
     control: Integers,
     arm: Integers,
     metric: Metric,
     label: int | None = None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray]:
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
     """Return what `verdicts.estimate_difference` takes: arm minus control, picture by picture.
 
     control, arm: (S, N), row s of both trained with the same seed. label: the class, None for
@@ -161,7 +162,8 @@ def spread_metric(
     mean_whole = whole.mean(axis=-1, keepdims=True)
     mean_whole = np.where(mean_whole > 0, mean_whole, np.nan)
     ratio = part.mean(axis=-1, keepdims=True) / mean_whole
-    return ratio + (part - ratio * whole) / mean_whole
+    result: npt.NDArray[np.float64] = ratio + (part - ratio * whole) / mean_whole
+    return result
 
 
 def _split_ratio(

@@ -1,10 +1,21 @@
-"""TODO pipeline/verdicts/tables.py."""
+"""The tables of the ablation: long (ablation.csv), wide (to read), in all the forms asked for.
+
+Shares in the long one; per cent and points, written by verdicts/wording.py, in what people read.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.verdicts.ablation import ALL, Arm, Result
-from pipeline.verdicts.estimates import HELPS, HURTS, NO_EFFECT, Estimate, Verdict
+from pipeline.verdicts.estimates import HELPS, HURTS, NO_EFFECT
+from pipeline.verdicts.wording import (
+    write_difference,
+    write_interval,
+    write_mean,
+    write_p,
+    write_percent,
+    write_visible,
+)
 
 MARKS = {HELPS: "▲", HURTS: "▼", NO_EFFECT: "="}
 
@@ -65,13 +76,13 @@ def to_lines(results: Sequence[Result]) -> WideTable:
                 result.experiment,
                 result.label,
                 result.metric,
-                _mean_and_spread(result),
+                write_mean(result.mean, result.sd),
                 result.control,
-                _signed(result.estimate.difference) if result.estimate else "",
-                _interval(result.estimate) if result.estimate else "",
-                _three_digits(result.verdict.adjusted_p) if result.verdict else "",
+                write_difference(result.estimate.difference) if result.estimate else "",
+                _interval(result),
+                write_p(result.verdict.adjusted_p) if result.verdict else "",
                 result.verdict.verdict if result.verdict else "",
-                _visible(result.verdict),
+                write_visible(result.verdict.visible_effect) if result.verdict else "",
                 _count_known(result) or str(result.runs),
             )
             for result in results
@@ -96,11 +107,11 @@ def write_rows(results: Sequence[Result], form: str) -> str:
     table = table.fillna("")
     match form:
         case "csv":
-            return table.to_csv(index=False, lineterminator="\n")
+            return str(table.to_csv(index=False, lineterminator="\n"))
         case "json":
-            return table.to_json(orient="records", indent=2, force_ascii=False) + "\n"
+            return str(table.to_json(orient="records", indent=2, force_ascii=False) + "\n")
         case "latex":
-            return table.to_latex(index=False, escape=True)
+            return str(table.to_latex(index=False, escape=True))
         case "md":
             rows = tuple(tuple(map(str, row)) for row in table.to_numpy())
             return write_markdown(WideTable("Ablation (shares)", LONG_COLUMNS, rows))
@@ -151,12 +162,12 @@ def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
     estimate, verdict = result.estimate, result.verdict
     return (
         arm.name,
-        _mean_and_spread(result),
+        write_mean(result.mean, result.sd),
         result.control,
-        _signed(estimate.difference) if estimate else "",
-        _interval(estimate) if estimate else "",
+        write_difference(estimate.difference) if estimate else "",
+        _interval(result),
         verdict.verdict if verdict else "",
-        _visible(verdict),
+        write_visible(verdict.visible_effect) if verdict else "",
         _count_runs(arm),
         _span([run["steps"] for run in arm.runs]),
         _span([run["originals"] + run["variants"] for run in arm.runs]),
@@ -183,45 +194,19 @@ def _class_cell(result: Result, class_count: int) -> str:
     estimate = result.estimate
     if estimate is None:
         of = f" ({_count_known(result)} runs)" if _count_known(result) else ""
-        return f"{_percent(result.mean)}{of}"
+        return f"{write_percent(result.mean)}{of}"
     mark = MARKS.get(result.verdict.verdict, "") if result.verdict else ""
-    interval = f" {_interval(estimate)}" if class_count <= FEW_CLASSES else ""
-    return f"{_percent(result.mean)} {_signed(estimate.difference)}{interval}{mark}"
+    interval = f" {_interval(result)}" if class_count <= FEW_CLASSES else ""
+    return f"{write_percent(result.mean)} {write_difference(estimate.difference)}{interval}{mark}"
 
 
-def _mean_and_spread(result: Result) -> str:
-    spread = f" ± {_percent(result.sd)}" if result.sd is not None else ""
-    return f"{_percent(result.mean)}{spread}"
-
-
-def _interval(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return ""
-    return f"[{_signed(estimate.low)}, {_signed(estimate.high)}]"
-
-
-def _visible(verdict: Verdict | None) -> str:
-    effect = verdict and verdict.visible_effect
-    if not effect:
-        return ""
-    return _percent(effect) if effect < 1 else "over 100"  # not even all or nothing would show
+def _interval(result: Result) -> str:
+    return write_interval(result.estimate.low, result.estimate.high) if result.estimate else ""
 
 
 def _span(numbers: Sequence[int]) -> str:
     low, high = min(numbers), max(numbers)
     return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
-
-
-def _three_digits(p: float | None) -> str:
-    return "" if p is None else f"{p:.3f}" if p >= 0.0005 else "< 0.001"
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f}".replace("-", "−") if abs(share) >= 0.0005 else "0.0"
 
 
 def _digits(share: float | None) -> str:

@@ -34,6 +34,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +120,7 @@ class Need:
     both: tuple[int, int] | None = None
 
 
-def measure_fall(curve: Curve, groups: npt.NDArray) -> Fall:
+def measure_fall(curve: Curve, groups: npt.NDArray[Any]) -> Fall:
     """Measure how much a doubling of the training pictures takes off the errors."""
     if not _has_errors(curve.wrong):
         return Fall(math.nan, None, None, 0, False, "no errors are left that more could take off")
@@ -137,7 +138,7 @@ def measure_fall(curve: Curve, groups: npt.NDArray) -> Fall:
     return Fall(share, low, high, points, bent, "the curve's rise can't be told from 0", seeds)
 
 
-def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArray) -> Worth:
+def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArray[Any]) -> Worth:
     """Estimate what an arm is worth beyond its control, in doublings of the training pictures.
 
     control, arm: (S, N) wrong. Below 0: it does as much harm as having fewer pictures does.
@@ -159,7 +160,7 @@ def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArr
     return Worth(best, _find_end(plausibility, best, -REACH), _find_end(plausibility, best, REACH))
 
 
-def _choose_points(curve: Curve, groups: npt.NDArray) -> tuple[Curve, bool]:
+def _choose_points(curve: Curve, groups: npt.NDArray[Any]) -> tuple[Curve, bool]:
     """Return the points that the power law goes through, and whether the others bend away.
 
     Raises ValueError when there are fewer than two, or the pictures don't rise.
@@ -187,7 +188,8 @@ def _fall_of_log(curve: Curve) -> Floats:
 def _log_error(wrong: Floats) -> Floats:
     """Return numbers (..., S, N) whose mean is the log of the mean error: the delta method."""
     mean = wrong.mean(axis=(-2, -1), keepdims=True)
-    return np.log(mean) + (wrong - mean) / mean
+    result: Floats = np.log(mean) + (wrong - mean) / mean
+    return result
 
 
 def _has_errors(wrong: Floats) -> bool:

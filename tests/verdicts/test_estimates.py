@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from pipeline.verdicts.ablation import Judged
 from pipeline.verdicts.estimates import (
     CANNOT_TELL,
     HELPS,
     HURTS,
     NO_EFFECT,
     NO_VERDICT,
-    Cell,
     Components,
     Estimate,
     Verdict,
@@ -338,7 +338,7 @@ def make_cells(*rows, margin=0.01):
     """Make a table from (experiment, label, estimate)."""
     verdicts = judge_family([estimate for _, _, estimate in rows], margin)
     return [
-        Cell(name, "none", label, "accuracy" if label == "all" else "recall", estimate, verdict)
+        Judged(name, "none", label, "accuracy" if label == "all" else "recall", estimate, verdict)
         for (name, label, estimate), verdict in zip(rows, verdicts, strict=True)
     ]
 
