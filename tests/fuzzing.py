@@ -21,6 +21,7 @@ import numpy as np
 
 from pipeline.checks import contents
 from pipeline.checks.records import read_lock
+from pipeline.dataset.documents import read_object
 from pipeline.dataset.schema import TEXT_COLUMNS
 from pipeline.dataset.store import open_dataset, read_glyph_ids, read_glyphs
 from pipeline.dataset.tables import COLUMNS, read_table
@@ -219,7 +220,7 @@ def check_tables(data: bytes) -> None:
     """The road's tables: rows with a text in every column, as a stage and as `check` reads them."""
     with as_file(data) as path:
         found = [_try(partial(_read_table, kind=kind), path) for kind in COLUMNS]
-        found.append(_try(contents.read_object, path))  # type: ignore[arg-type]
+        found.append(_try(partial(read_object, remedy=""), path))  # type: ignore[arg-type]
     if all(found):
         raise DataError(found[0])
 

@@ -87,7 +87,7 @@ def closed_folder(project):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has other rights")
 def test_what_may_not_be_written_is_told(project, prep, closed_folder):
-    run_to(prep, "split")
+    run_to(prep, "augment")
     before = digests(project)
     closed_folder()
     for stage in ("ingest", "segment", "normalise", "balance", "split", "augment", "plan"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import DataError, nearest
 from pipeline.settings.loading import load_params
+from pipeline.subjects.layouts import LAYOUTS
 
 PRESETS = ("digits", "letters", "pets", "blank")
 
@@ -51,7 +52,7 @@ def _make_source_folders(folder: Path) -> None:
     """Make the folders that params.yaml names, with one for each class of a `whole` source."""
     params = load_params(folder / "params.yaml")
     for source in params.sources:
-        names = params.classes if source.layout == "whole" else ("",)
+        names = params.classes if LAYOUTS[source.layout].wants_class_folders else ("",)
         for name in names:
             (folder / source.path / name).mkdir(parents=True, exist_ok=True)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ from pipeline.project import Project
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box
-from pipeline.subjects.search import LAYOUTS, Layout, Searched, Subject, search_scan
+from pipeline.subjects.layouts import LAYOUTS, PREDICTED, LayoutName
+from pipeline.subjects.search import Searched, Subject, search_scan
 from pipeline.tiles.cutting import ReducedPicture, cut_photo, cut_writing, side_needed
 from pipeline.verdicts.scores import choose_classes
 
@@ -35,10 +36,10 @@ SMALLEST_DRAWING = 300  # pixels: labels on a picture with a shorter long side c
 
 
 @dataclass(frozen=True)
-class _Reading:
+class _Wanted:
     """What a picture is: its layout, and of a page of cells how many there are."""
 
-    layout: Layout
+    layout: LayoutName
     rows: int
     columns: int
 
@@ -87,22 +88,23 @@ def predict(
     )
 
 
-def _choose_reading(params: Params, wanted: str | None) -> _Reading:
+def _choose_reading(params: Params, wanted: str | None) -> _Wanted:
     """Return how to read the wanted layout, by default that of the project's first source."""
     name = wanted or params.sources[0].layout
-    layout = next((known for known in LAYOUTS if known == name), None)
-    if layout is None:
+    if name not in PREDICTED:
         raise DataError(
-            f"--layout: '{name}' is no layout that can be predicted.{nearest(name, LAYOUTS)} "
-            f"Known: {', '.join(LAYOUTS)}"
+            f"--layout: '{name}' is no layout that can be predicted.{nearest(name, PREDICTED)} "
+            f"Known: {', '.join(PREDICTED)}"
         )
-    source = next((source for source in params.sources if source.layout == layout), None)
-    if source is None and layout == "cells":
+    source = next((source for source in params.sources if source.layout == name), None)
+    if source is None and LAYOUTS[name].has_cells:
         raise DataError(
             "--layout cells: params.yaml has no source of that layout, which would say how many "
             "rows and columns a page has"
         )
-    return _Reading(layout, (source and source.rows) or 1, (source and source.columns) or 1)
+    return _Wanted(
+        cast(LayoutName, name), (source and source.rows) or 1, (source and source.columns) or 1
+    )
 
 
 def _find_model(project: Project, params: Params, wanted: str) -> Path:
@@ -185,7 +187,7 @@ def _read_pages(
 
 
 def _predict_scan(
-    row: Row, scan: Pixels, data: bytes, reading: _Reading, params: Params, model: Any
+    row: Row, scan: Pixels, data: bytes, reading: _Wanted, params: Params, model: Any
 ) -> _Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
     searched = _find_subjects(scan, reading, params.tile)
@@ -198,9 +200,9 @@ def _predict_scan(
     return _Predicted(row, [subject.box for subject in searched.subjects], probabilities)
 
 
-def _find_subjects(scan: Pixels, reading: _Reading, tile: Tile) -> Searched:
+def _find_subjects(scan: Pixels, reading: _Wanted, tile: Tile) -> Searched:
     """Find the subjects of a scan without their labels; a photo is its one subject."""
-    if reading.layout == "whole" and tile.method == "photo":
+    if LAYOUTS[reading.layout].is_subject and tile.method == "photo":
         if scan.min() == scan.max():
             return Searched(reason="it is blank, of one colour all over")
         return Searched((Subject((0, 0, scan.shape[1], scan.shape[0]), ""),))

@@ -15,6 +15,7 @@ from pipeline.intake import images
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import read_idx
 from pipeline.project import Project
+from pipeline.subjects.layouts import LAYOUTS
 from pipeline.tiles.cutting import ReducedPicture
 
 Scan = npt.NDArray[np.uint8]
@@ -58,7 +59,7 @@ def _count_pixels(rows: list[Row]) -> int:
 
 def _is_idx(rows: list[Row]) -> bool:
     """Return whether the rows of a file are pictures of an idx file."""
-    return rows[0]["layout"] == "idx"
+    return LAYOUTS[rows[0]["layout"]].is_array
 
 
 def _read_whole_idx(data: bytes) -> Iterator[ReducedPicture]:

@@ -19,6 +19,7 @@ from pipeline.project import Project
 from pipeline.report.figures import Figure, Pixels, embed, scale_of, shrink
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of
+from pipeline.subjects.layouts import LAYOUTS
 from pipeline.tiles import contact
 
 _PAGE_SIDE = 1000  # pixels of an overlay's longer side
@@ -140,7 +141,7 @@ def _read_picture(root: Path, row: Row) -> Pixels:
     """Return a picture of the catalogue; large ones come smaller, where that is quicker."""
     data = PictureFile(row["source"], row["member"]).read(root)
     page = int(row["page"])
-    if row.get("layout") == "idx":
+    if row.get("layout") in LAYOUTS and LAYOUTS[row["layout"]].is_array:
         return np.asarray(read_idx(data)[page])
     return images.decode_page(data, page, at_least=_THUMBNAIL_SIDE)
 

@@ -25,6 +25,7 @@ from pipeline.augmentation.parsing import parse_op
 from pipeline.augmentation.recipes import Duplicate, Op, Seed
 from pipeline.errors import DataError, nearest
 from pipeline.settings.names import Thing, check_class, check_inside, check_name, check_once
+from pipeline.subjects.layouts import LAYOUTS, CellLabels, LayoutName
 
 Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
 MOST_SEEDS = 1000
@@ -46,11 +47,11 @@ class Source(_Section):
     """One folder of pictures and what a file in it is."""
 
     path: str
-    layout: Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
+    layout: LayoutName
     split: Literal["train", "test"] | None = None
     rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
-    labels: Literal["rows", "columns", "folder"] = "rows"  # cells: where labels come from
+    labels: CellLabels = "rows"  # cells: where labels come from
 
     @field_validator("path")
     @classmethod
@@ -62,7 +63,7 @@ class Source(_Section):
 
     @model_validator(mode="after")
     def _cells_need_counts(self) -> "Source":
-        if self.layout == "cells" and not (self.rows and self.columns):
+        if LAYOUTS[self.layout].has_cells and not (self.rows and self.columns):
             raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
         return self
 

@@ -16,6 +16,7 @@ from pipeline.intake.isolation import Death, map_isolated
 from pipeline.intake.labels import labels_file, read_overrides
 from pipeline.project import Project
 from pipeline.settings.params import Limits, Params, Source
+from pipeline.subjects.layouts import LAYOUTS, find_origin
 
 
 def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
@@ -54,11 +55,12 @@ def _ingest_source(root: Path, source: Source, limits: Limits, jobs: int | None)
     files = list(find_files(root, source.path))
     if not files:
         raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
-    if source.layout == "idx":
+    layout = LAYOUTS[source.layout]
+    if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
     else:
         rows = list(_ingest_pictures(root, source, files, limits, jobs))
-    if source.layout == "whole":
+    if layout.wants_class_folders:
         _check_class_folders(root, source, rows)
     return rows
 
@@ -118,7 +120,7 @@ def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
             "member": pair.images.member,
             "page": str(page),
             "sha256": digest,
-            "layout": "idx",
+            "layout": source.layout,
             "label": str(label),
             "group": "",
             "split": source.split or "",
@@ -131,8 +133,7 @@ def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
 
 def _takes_folder_label(source: Source) -> bool:
     """Return whether the folder that a file lies in names its class."""
-    by_folder = source.layout in {"free", "whole"}
-    return by_folder or (source.layout == "cells" and source.labels == "folder")
+    return find_origin(source.layout, source.labels) == "folder"
 
 
 def _check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:

@@ -22,6 +22,7 @@ from pipeline.parallel import map_in_order
 from pipeline.project import Project, class_file_name
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects.boxes import box_of, scan_of
+from pipeline.subjects.layouts import LAYOUTS
 from pipeline.tiles import contact
 from pipeline.tiles.cutting import cut_photo, cut_writing, side_needed
 
@@ -115,7 +116,7 @@ def _ready_tiles(project: Project, size: int) -> set[str]:
     return {
         scan_id_of(row)
         for row in read_catalogue(project)
-        if row["layout"] == "idx" and row["width"] == row["height"] == str(size)
+        if LAYOUTS[row["layout"]].is_array and row["width"] == row["height"] == str(size)
     }
 
 

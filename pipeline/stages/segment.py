@@ -19,6 +19,7 @@ from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import box_id
+from pipeline.subjects.layouts import LAYOUTS
 from pipeline.subjects.search import Searched, Subject, search_scan
 
 Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
@@ -75,7 +76,7 @@ def _search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
-    if source.layout == "idx":  # ink bright on 0 already
+    if LAYOUTS[source.layout].is_array:
         return Searched((replace(_whole_subject(row), pixels=scan),))
     return search_scan(
         scan,
@@ -91,7 +92,7 @@ def _search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
 
 def _is_whole(row: Row) -> bool:
     """Return whether a scan is its one subject, with nothing to search for."""
-    return row["layout"] in {"whole", "idx"}
+    return LAYOUTS[row["layout"]].is_subject
 
 
 def _whole_subject(row: Row) -> Subject:

@@ -6,6 +6,7 @@ A box is x0, y0, x1, y1 in pixels of the upright scan, x1 and y1 exclusive.
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DataError
+from pipeline.subjects.layouts import CellLabels, find_origin
 
 Box = tuple[int, int, int, int]
 
@@ -31,21 +32,18 @@ def label_places(
     places: Sequence[tuple[int, int]],
     classes: Sequence[str],
     folder_label: str,
-    cells_from: str = "rows",
+    cells_from: CellLabels = "rows",
 ) -> list[str]:
     """Return the label of each (row, column) place on a page, '' where the layout gives none.
 
     Raises DataError when the page has other rows or columns than the layout promises; nothing
     is guessed then.
     """
-    if layout == "rows" or (layout == "cells" and cells_from == "rows"):
-        indices = [row for row, _ in places]
-        _expect(layout, "rows", indices, classes)
-    elif layout == "sequence" or (layout == "cells" and cells_from == "columns"):
-        indices = [column for _, column in places]
-        _expect(layout, "columns", indices, classes)
-    else:
+    origin = find_origin(layout, cells_from)
+    if origin not in ("rows", "columns"):
         return [folder_label] * len(places)
+    indices = [row if origin == "rows" else column for row, column in places]
+    _expect(layout, origin, indices, classes)
     return [classes[index] for index in indices]
 
 

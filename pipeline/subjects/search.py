@@ -7,7 +7,6 @@ Where labels are not wanted (`classes` is None), nothing is promised but the way
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +17,9 @@ from pipeline.forms.reading import read_form
 from pipeline.pages.reading import Flow, Glyph, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box, label_places
+from pipeline.subjects.layouts import CellLabels, LayoutName
 
 Scan = npt.NDArray[np.uint8]
-Layout = Literal["form", "rows", "sequence", "free", "cells", "whole"]
-LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,16 @@ class Searched:
 
 def search_scan(
     scan: Scan,
-    layout: Layout,
+    layout: LayoutName,
     classes: Sequence[str] | None,
     label: str = "",
     group: str = "",
     *,
     rows: int = 1,
     columns: int = 1,
-    labels_from: Literal["rows", "columns", "folder"] = "rows",
+    labels_from: CellLabels = "rows",
 ) -> Searched:
-    """Find the subjects of a scan of any layout, in reading order.
+    """Find the subjects of a scan of any layout that is searched, in reading order.
 
     classes: those that the layout's labels come from, or None to find subjects without labels (a
     form's own are kept). label: the folder's. rows, columns, labels_from: of a page of cells.
@@ -69,8 +67,9 @@ def search_scan(
             return _search_form(scan, classes)
         case "cells":
             return _search_cells(scan, rows, columns, labels_from, classes, label, group)
-        case flow:
+        case "rows" | "sequence" | "free" as flow:
             return search_flowing_page(scan, flow, classes, label, group)
+    raise ValueError(f"layout {layout!r} has nothing to search for")
 
 
 def search_flowing_page(
@@ -96,7 +95,7 @@ def _search_cells(
     scan: Scan,
     rows: int,
     columns: int,
-    labels_from: Literal["rows", "columns", "folder"],
+    labels_from: CellLabels,
     classes: Sequence[str] | None,
     label: str,
     group: str,
@@ -149,7 +148,7 @@ def _label_glyphs(
     classes: Sequence[str] | None,
     label: str,
     group: str,
-    labels_from: str = "rows",
+    labels_from: CellLabels = "rows",
 ) -> Searched:
     places = [(glyph.row, glyph.column) for glyph in glyphs]
     reason, labels = "", [""] * len(glyphs)

@@ -182,9 +182,9 @@ def test_the_ends_of_the_seeds_divide_and_balance(load, seed):
     params = load(balance={"seed": seed}, split={"seed": seed}, train={"seeds": [seed]})
     labels, groups = np.array(["cat", "dog"] * 20, object), np.arange(40).astype(object)
     share = {"test": 0.2, "val": 0.2}
-    parts = split_shares(labels, groups, **share, seed=params.split.seed)
+    [parts] = split_shares(labels, groups, **share, seed=params.split.seed).folds
     assert sorted(np.unique(parts, return_counts=True)[1]) == [8, 8, 24]
-    assert undersample(labels, 5, params.balance.seed).sum() == 10
+    assert undersample(labels, groups, 5, params.balance.seed).sum() == 10
 
 
 @pytest.mark.parametrize(

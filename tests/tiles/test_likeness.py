@@ -236,7 +236,7 @@ def write_letters(folder, count=20):
 
 
 def test_the_command_warns_of_a_mirrored_b_and_exits_with_0(project, prep):
-    write_letters(project)
+    write_letters(project, count=60)
     run_to(prep, "augment")
     before = sorted(project.rglob("*"))
     code, printed, errors = prep("check", "labels")
