@@ -27,7 +27,7 @@ from pipeline.dataset.store import open_dataset, read_glyph_ids, read_glyphs
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError
 from pipeline.intake import images, outside
-from pipeline.intake.archives import Limits
+from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import find_files
 from pipeline.intake.idx import read_idx
 from pipeline.network.checkpoints import Checkpoint, read_checkpoint
@@ -37,7 +37,7 @@ from pipeline.settings.params import Params
 CORPUS = Path(__file__).parent / "corpus"  # a folder for each target; tests/seeds.py writes it
 
 PIXELS = 1_000_000  # of a page
-LIMITS = Limits(file=1_000_000, total=4_000_000, members=500)
+LIMITS = ArchiveLimits(file=1_000_000, total=4_000_000, members=500)
 MOST_VALUES = 64 * 2**20  # that are read of a dataset: a damaged file may ask for more
 INPUTS = "the inputs of a training"
 CLASSES = ("cat", "dog")

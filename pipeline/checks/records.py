@@ -28,7 +28,7 @@ _CHANGED = "its bytes are not those that dvc.lock recorded: damaged, or made by 
 
 
 @dataclass(frozen=True)
-class _Record:
+class Record:
     """A file or folder of a stage, as DVC recorded it."""
 
     stage: str
@@ -40,10 +40,10 @@ class _Record:
 class Lock:
     """dvc.lock: what the stages made, of what, and with which settings of params.yaml."""
 
-    outputs: list[_Record]
-    inputs: list[_Record]
+    outputs: list[Record]
+    inputs: list[Record]
     params: dict[str, dict[str, Any]]
-    sources: list[_Record]  # inputs that lie in raw/ or models/
+    sources: list[Record]  # inputs that lie in raw/ or models/
 
 
 # --- What DVC writes ---------------------------------------------------------------------------
@@ -136,14 +136,14 @@ def _word(error: ValueError) -> str:
 
 def _list_records(
     entries: Mapping[str, list[_Entry]], folders: Collection[str]
-) -> Iterator[_Record]:
+) -> Iterator[Record]:
     """Yield what is recorded at and under some of the project's folders, given each stage's."""
     for stage, found in entries.items():
         for entry in found:
             parts = PurePosixPath(entry.path).parts
             inside = parts[:1] and parts[0] in folders and ".." not in parts
             if inside and entry.hash == "md5":
-                yield _Record(stage, entry.path, entry.md5)
+                yield Record(stage, entry.path, entry.md5)
 
 
 # --- What there is now -------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def _list_folder(files: Files, folder: str) -> dict[str, str]:
     }
 
 
-def find_changed(root: Path, records: Iterable[_Record], files: Files) -> Iterator[Fault]:
+def find_changed(root: Path, records: Iterable[Record], files: Files) -> Iterator[Fault]:
     """Yield what is not as DVC recorded it: changed, gone or added."""
     for record in records:
         if not record.md5.endswith(_FOLDER):
@@ -196,7 +196,7 @@ def find_changed(root: Path, records: Iterable[_Record], files: Files) -> Iterat
             yield from _compare_folder(root, record, _list_folder(files, record.path))
 
 
-def _compare_folder(root: Path, record: _Record, found: dict[str, str]) -> Iterator[Fault]:
+def _compare_folder(root: Path, record: Record, found: dict[str, str]) -> Iterator[Fault]:
     if digest_listing(found) == record.md5:
         return
     listing = read_listing(root, record.md5)

@@ -45,7 +45,7 @@ class _Wanted:
 
 
 @dataclass(frozen=True)
-class _Predicted:
+class Predicted:
     """A scan, named as in the catalogue, its subjects' boxes and the probability of each class."""
 
     row: Row
@@ -68,7 +68,7 @@ def predict(
     files = list(_find_pictures(pictures))
     model = _load_model(model_file, params)
     inputs = {Path(plain_name(file.source)).resolve() for file in files}
-    found: list[_Predicted] = []
+    found: list[Predicted] = []
     unused: list[str] = []
     scans = _read_pages(track(files, "predicting", len(files)), params.limits.pixels)
     for row, scan, data in scans:
@@ -188,7 +188,7 @@ def _read_pages(
 
 def _predict_scan(
     row: Row, scan: Pixels, data: bytes, reading: _Wanted, params: Params, model: Any
-) -> _Predicted:
+) -> Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
     searched = _find_subjects(scan, reading, params.tile)
     if searched.reason:
@@ -197,7 +197,7 @@ def _predict_scan(
     probabilities = asking.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
-    return _Predicted(row, [subject.box for subject in searched.subjects], probabilities)
+    return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
 
 
 def _find_subjects(scan: Pixels, reading: _Wanted, tile: Tile) -> Searched:
@@ -229,7 +229,7 @@ def _cut_tiles(
 
 
 def _write_drawing(
-    folder: Path, inputs: set[Path], scan: Pixels, predicted: _Predicted, classes: Sequence[str]
+    folder: Path, inputs: set[Path], scan: Pixels, predicted: Predicted, classes: Sequence[str]
 ) -> None:
     """Write a scan with its boxes and labels; raises DataError rather than replace an input."""
     target = folder / overlay_name(predicted.row)
@@ -239,7 +239,7 @@ def _write_drawing(
         part.write_bytes(images.encode_jpeg(draw(scan, predicted, classes)))
 
 
-def draw(scan: Pixels, predicted: _Predicted, classes: Sequence[str]) -> Pixels:
+def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
     """Return a scan with its boxes, labels and probabilities; a small one is enlarged."""
     factor = max(1, round(SMALLEST_DRAWING / max(scan.shape[:2])))
     best = choose_classes(predicted.probabilities)
@@ -256,7 +256,7 @@ def draw(scan: Pixels, predicted: _Predicted, classes: Sequence[str]) -> Pixels:
     )
 
 
-def _report(found: Sequence[_Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
+def _report(found: Sequence[Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
     """Show every label, and warn of pictures that can't be used; raises DataError if none can."""
     if not found:
         heading = ["none of the pictures can be used:"] if len(unused) > 1 else []
@@ -266,7 +266,7 @@ def _report(found: Sequence[_Predicted], unused: Sequence[str], classes: Sequenc
         warn(f"not used: {line}")
 
 
-def _describe(predicted: _Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def _describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each subject of a scan."""
     for number, (box, chances) in enumerate(
         zip(predicted.boxes, predicted.probabilities, strict=True), start=1

@@ -60,7 +60,7 @@ class Room:
         return packer.compress(images.tobytes()) + packer.compress(missing) + packer.flush()
 
 
-class _NewFile(io.FileIO):
+class NewFile(io.FileIO):
     """A file for HDF5 to write that seems to take everything, even when the disk is full.
 
     HDF5 crashes the process when it closes a file that it could not write.
@@ -92,7 +92,7 @@ class DatasetWriter:
     def __init__(
         self,
         file: h5py.File,
-        disk: _NewFile,
+        disk: NewFile,
         tile_shape: tuple[int, int, int],
         draw_count: int | None,
     ) -> None:
@@ -189,9 +189,9 @@ def create_dataset(
 
 
 @contextmanager
-def create_file(path: Path) -> Iterator[tuple[h5py.File, _NewFile]]:
+def create_file(path: Path) -> Iterator[tuple[h5py.File, NewFile]]:
     """Open a new file of the schema; raises OSError where it can't be written."""
-    with whole_file(path) as part, _NewFile(part) as disk:
+    with whole_file(path) as part, NewFile(part) as disk:
         try:
             with h5py.File(disk, "w", libver="v110") as file:
                 file.attrs["schema_version"] = SCHEMA_VERSION

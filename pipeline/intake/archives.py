@@ -1,15 +1,7 @@
-"""Picture files in folders and in archives, found in a fixed order and read within limits.
+"""Archives, opened and read within limits: .zip, .tar and .tar.gz, told by their content.
 
-An archive (.zip, .tar, .tar.gz, told by its content) is read as a folder; nothing of it is
-written to a place that its names could choose. What cannot or must not be read (links that lead
-out, pipes, encrypted members, bombs, names like ../x) is listed with the reason, which reading
-it raises as DataError: the caller quarantines it by name.
-
-Passed over: hidden files, what operating systems leave behind (Thumbs.db, __MACOSX, ...), and
-notes (README, .md, .txt, .csv, .json, ..., when they hold text, and spreadsheets).
-
-Names are given printable: what does not print (line breaks, invisible marks, bytes that are not
-UTF-8) is written as Python's escape, such as \\n or \\udcff, and a backslash is doubled.
+An archive is read as a folder; nothing of it is written to a place that its names could choose.
+What must not be read is listed with the reason (see intake/files.py).
 """
 
 import gzip
@@ -33,11 +25,11 @@ from pathlib import Path
 from typing import IO, Literal, cast
 
 from pipeline.errors import OUT_OF_MEMORY, DataError
-from pipeline.intake.names import _distrust_name, _is_clutter, printable_name
+from pipeline.intake.names import distrust_name, is_clutter, printable_name
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """What a file or an archive may cost before it is refused."""
 
     file: int = 2**30  # bytes of one file, unpacked
@@ -45,9 +37,9 @@ class Limits:
     members: int = 1_000_000  # files of one archive
 
 
-LIMITS = Limits()
+LIMITS = ArchiveLimits()
 _CHUNK = 2**16  # bytes read at a time; longer headers are refused in a tar
-_HEAD = 4096  # bytes that tell what a file is
+HEAD = 4096  # bytes that tell what a file is
 _TAR_BLOCK = 512
 _NESTED = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 
@@ -56,10 +48,11 @@ _ARCHIVE_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
     ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, AttributeError,
 )  # fmt: skip
-_ONE_AT_A_TIME = threading.Lock()  # the members of an archive share one open file
+ONE_AT_A_TIME = threading.Lock()  # the members of an archive share one open file
 
 
-def _archive_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
+def tell_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
+    """Return what archive a file is by its first bytes, "" for none."""
     if head.startswith((b"PK\3\4", b"PK\5\6")):
         return "zip"
     if head.startswith(b"\x1f\x8b"):
@@ -67,7 +60,7 @@ def _archive_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
             start = zlib.decompressobj(wbits=31).decompress(head, _TAR_BLOCK)
         except zlib.error:
             return ""
-        return "tar.gz" if _archive_kind(start) == "tar" else ""
+        return "tar.gz" if tell_kind(start) == "tar" else ""
     try:
         tarfile.TarInfo.frombuf(head[:_TAR_BLOCK], "utf-8", "surrogateescape")
     except tarfile.HeaderError:
@@ -76,10 +69,10 @@ def _archive_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
 
 
 @dataclass(eq=False)
-class _Archive:
+class Archive:
     """An open archive; the file under it is closed with the last reference to this."""
 
-    limits: Limits
+    limits: ArchiveLimits
     listing: list[tuple[str, str]] = field(default_factory=list)  # names, and what ails them
     openers: dict[str, Callable[[], IO[bytes]]] = field(default_factory=dict)  # of the sound
     total: int = 0
@@ -92,11 +85,11 @@ class _Archive:
                 f"too large an archive: the limit is {self.limits.members:,} files of "
                 f"{self.limits.total:,} bytes in all"
             )
-        trouble = trouble or _distrust_name(name) or self._distrust(name, size)
+        trouble = trouble or distrust_name(name) or self._distrust(name, size)
         clean = posixpath.normpath(name)  # tar writes ./cat/1.jpg
-        if not trouble and any(_is_clutter(part) for part in clean.split("/")):
+        if not trouble and any(is_clutter(part) for part in clean.split("/")):
             return
-        shown = printable_name(name if _distrust_name(name) else clean)
+        shown = printable_name(name if distrust_name(name) else clean)
         if not trouble and shown in self.openers:
             trouble = "a second file with the same name in the archive"
         self.listing.append((shown, trouble))
@@ -113,25 +106,27 @@ class _Archive:
     def head(self, member: str) -> bytes:
         """Return the first bytes of a member, none when it cannot be read."""
         try:
-            with _ONE_AT_A_TIME, _reasons("file in the archive"), self.openers[member]() as stream:
-                return stream.read(_HEAD)
+            with ONE_AT_A_TIME, reasons("file in the archive"), self.openers[member]() as stream:
+                return stream.read(HEAD)
         except DataError:
             return b""
 
 
-def _open_archive(path: Path, limits: Limits) -> _Archive:
+def open_archive_file(path: Path, limits: ArchiveLimits) -> Archive:
     """Return an archive, open; raises DataError when it is damaged, too large or gone."""
-    with _reasons("archive"):
+    with reasons("archive"):
         state = path.stat()
         # A process that was forked must not share the position in its parent's open file.
         return _open_state(path, state.st_size, state.st_mtime_ns, os.getpid(), limits)
 
 
 @lru_cache(maxsize=2)
-def _open_state(path: Path, size: int, changed: int, process: int, limits: Limits) -> _Archive:
+def _open_state(
+    path: Path, size: int, changed: int, process: int, limits: ArchiveLimits
+) -> Archive:
     with ExitStack() as stack:
-        stream: IO[bytes] = stack.enter_context(_open_file(path))
-        kind = _archive_kind(stream.read(_HEAD))
+        stream: IO[bytes] = stack.enter_context(open_file(path))
+        kind = tell_kind(stream.read(HEAD))
         stream.seek(0)
         if kind == "tar.gz":  # into a nameless file, for a gzip can't be read from its middle
             unpacked = stack.enter_context(tempfile.TemporaryFile())
@@ -151,8 +146,8 @@ def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int) -> None:
                 raise DataError(f"too large an archive: more than the limit of {limit:,} bytes")
 
 
-def _list_zip(stream: IO[bytes], limits: Limits) -> _Archive:
-    archive = _Archive(limits)
+def _list_zip(stream: IO[bytes], limits: ArchiveLimits) -> Archive:
+    archive = Archive(limits)
     file = zipfile.ZipFile(stream)
     for info in file.infolist():
         if not info.is_dir():
@@ -169,8 +164,8 @@ def _distrust_zipped(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _list_tar(stream: IO[bytes], limits: Limits) -> _Archive:
-    archive = _Archive(limits)
+def _list_tar(stream: IO[bytes], limits: ArchiveLimits) -> Archive:
+    archive = Archive(limits)
     file = tarfile.TarFile(fileobj=cast("IO[bytes]", _BoundedReads(stream)))
     for info in file:
         if not info.isdir():
@@ -203,7 +198,7 @@ class _BoundedReads:
 
 
 @contextmanager
-def _reasons(what: str) -> Iterator[None]:
+def reasons(what: str) -> Iterator[None]:
     """Turn whatever reading a file or an archive raises into DataError."""
     try:
         yield
@@ -221,13 +216,14 @@ def _describe_damage(what: str, error: Exception) -> str:
     return f"damaged {what}: {printable_name(str(error))[:100] or type(error).__name__}"
 
 
-def _open_file(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
+    """Open a plain file for reading; raises DataError for a pipe, a socket or a device."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise DataError("not a file but a pipe, a socket or a device")
     return path.open("rb")
 
 
-def _read_within(stream: IO[bytes], limit: int) -> bytes:
+def read_within(stream: IO[bytes], limit: int) -> bytes:
     """Read to the end, or raise DataError as soon as there is more than the limit."""
     data = io.BytesIO()  # whose bytes, unlike those of a list of chunks, are there only once
     while chunk := stream.read(_CHUNK):

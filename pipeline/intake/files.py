@@ -1,4 +1,9 @@
-"""TODO pipeline/intake/files.py."""
+"""Picture files in folders and in archives, found in a fixed order and read within limits.
+
+What cannot or must not be read (links that lead out, pipes, encrypted members, bombs, names like
+../x) is listed with the reason, which reading it raises as DataError: the caller quarantines it by
+name.
+"""
 
 import os
 import re
@@ -8,22 +13,22 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.errors import DataError
 from pipeline.intake.archives import (
-    _HEAD,
-    _ONE_AT_A_TIME,
+    HEAD,
     LIMITS,
-    Limits,
-    _Archive,
-    _archive_kind,
-    _open_archive,
-    _open_file,
-    _read_within,
-    _reasons,
+    ONE_AT_A_TIME,
+    Archive,
+    ArchiveLimits,
+    open_archive_file,
+    open_file,
+    read_within,
+    reasons,
+    tell_kind,
 )
 from pipeline.intake.names import (
-    _distrust_name,
-    _is_clutter,
-    _is_note,
-    _is_note_by_name,
+    distrust_name,
+    is_clutter,
+    is_note,
+    is_note_by_name,
     plain_name,
     printable_name,
 )
@@ -37,15 +42,15 @@ class PictureFile:
     member: str = ""  # with "/"; "" for a plain file
     trouble: str = ""  # why it cannot be read, as far as that is known
 
-    def open_archive(self, root: Path, *, limits: Limits = LIMITS) -> None:
+    def open_archive(self, root: Path, *, limits: ArchiveLimits = LIMITS) -> None:
         """Open the archive that the file lies in, so that reading it costs no more than its bytes.
 
         A whole .tar.gz is unpacked for that. Raises DataError with the reason when it can't be.
         """
         if self.member and not self.trouble:
-            _open_archive(Path(root, plain_name(self.source)), limits)
+            open_archive_file(Path(root, plain_name(self.source)), limits)
 
-    def read(self, root: Path, *, limits: Limits = LIMITS) -> bytes:
+    def read(self, root: Path, *, limits: ArchiveLimits = LIMITS) -> bytes:
         """Return the file's bytes; raises DataError with the reason when that cannot be done.
 
         The archives read last stay open, so that reading many members is quick.
@@ -54,16 +59,16 @@ class PictureFile:
             raise DataError(self.trouble)
         path = Path(root, plain_name(self.source))
         if not self.member:
-            with _reasons("file"), _open_file(path) as stream:
-                return _read_within(stream, limits.file)
-        opener = _open_archive(path, limits).openers.get(self.member)
+            with reasons("file"), open_file(path) as stream:
+                return read_within(stream, limits.file)
+        opener = open_archive_file(path, limits).openers.get(self.member)
         if opener is None:
             raise DataError("the archive holds no such file any more")
-        with _ONE_AT_A_TIME, _reasons("file in the archive"), opener() as stream:
-            return _read_within(stream, limits.file)
+        with ONE_AT_A_TIME, reasons("file in the archive"), opener() as stream:
+            return read_within(stream, limits.file)
 
 
-def find_files(root: Path, folder: str, *, limits: Limits = LIMITS) -> list[PictureFile]:
+def find_files(root: Path, folder: str, *, limits: ArchiveLimits = LIMITS) -> list[PictureFile]:
     """Return every file below root/folder, which may be an archive too, sorted by name.
 
     `folder` is relative to root, with "/". Links to files inside the folder are read; links that
@@ -72,7 +77,7 @@ def find_files(root: Path, folder: str, *, limits: Limits = LIMITS) -> list[Pict
     """
     folder = PurePosixPath(folder).as_posix()
     base = Path(root, folder)
-    with _reasons(f"folder {folder}"):
+    with reasons(f"folder {folder}"):
         if not base.exists():
             raise DataError(f"{folder}: there is no such folder")
     listed = _walk(base) if base.is_dir() else [("", "")]
@@ -95,7 +100,7 @@ def folder_of(file: PictureFile, source_folder: str) -> str:
     below = PurePosixPath(file.source).relative_to(base).parts
     if len(below) > 1:
         return below[0]
-    if not file.member or _distrust_name(file.member):
+    if not file.member or distrust_name(file.member):
         return ""
     stem = re.sub(r"(?<=.)(\.tar)?\.[^.]+$", "", PurePosixPath(file.source).name)
     folders = file.member.split("/")[:-1]
@@ -117,7 +122,7 @@ def _walk(base: Path) -> Iterator[tuple[str, str]]:
             continue
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if _is_clutter(entry.name):
+            if is_clutter(entry.name):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(path)
@@ -136,25 +141,27 @@ def _distrust_link(link: os.DirEntry[str], base: Path) -> str:
     return "a link to a folder: not followed" if target.is_dir() else ""
 
 
-def _look_into(root: Path, source: str, trouble: str, limits: Limits) -> Iterator[PictureFile]:
+def _look_into(
+    root: Path, source: str, trouble: str, limits: ArchiveLimits
+) -> Iterator[PictureFile]:
     """Yield a file, the members of an archive, or nothing for a note."""
     shown, path = printable_name(source), Path(root, source)
     try:
         if trouble:
             raise DataError(trouble)
-        with _reasons("file"), _open_file(path) as stream:
-            head = stream.read(_HEAD)
-        if _is_note(source, head):
+        with reasons("file"), open_file(path) as stream:
+            head = stream.read(HEAD)
+        if is_note(source, head):
             return
-        if not _archive_kind(head):
+        if not tell_kind(head):
             yield PictureFile(shown)
             return
-        yield from _list_members(shown, _open_archive(path, limits))
+        yield from _list_members(shown, open_archive_file(path, limits))
     except DataError as error:
         yield PictureFile(shown, trouble=str(error))
 
 
-def _list_members(source: str, archive: "_Archive") -> Iterator[PictureFile]:
+def _list_members(source: str, archive: "Archive") -> Iterator[PictureFile]:
     for member, trouble in archive.listing:
-        if trouble or not _is_note_by_name(member) or not _is_note(member, archive.head(member)):
+        if trouble or not is_note_by_name(member) or not is_note(member, archive.head(member)):
             yield PictureFile(source, member, trouble)

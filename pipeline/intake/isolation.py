@@ -116,7 +116,7 @@ def _memory_held_to(size: int) -> Iterator[None]:
 
 
 @dataclass(eq=False)
-class _Worker:
+class Worker:
     """A process, and the numbers of the items that it has and has not answered, in order."""
 
     process: BaseProcess
@@ -139,7 +139,7 @@ class _Crew(Generic[Item, Result]):
         self.done: dict[int, tuple[bool, Any]] = {}
         self.deaths: Counter[int] = Counter()
         self.stillborn = 0
-        self.workers: list[_Worker] = []
+        self.workers: list[Worker] = []
         try:
             for _ in range(size):
                 self.workers.append(_start_worker(work))
@@ -164,7 +164,7 @@ class _Crew(Generic[Item, Result]):
             if not worker.given:
                 self.hand_out(worker)
 
-    def hand_out(self, worker: _Worker) -> None:
+    def hand_out(self, worker: Worker) -> None:
         """Give a worker its next batch: the fewer are left, the smaller."""
         size = max(1, min(BATCH, len(self.waiting) // (4 * len(self.workers))))
         worker.given.extend(self.waiting.popleft() for _ in range(min(size, len(self.waiting))))
@@ -172,7 +172,7 @@ class _Crew(Generic[Item, Result]):
         with contextlib.suppress(OSError):
             worker.pipe.send([self.items[number] for number in worker.given])
 
-    def replace(self, dead: _Worker) -> None:
+    def replace(self, dead: Worker) -> None:
         """Find out how a worker died, put back what it has not answered, and start another."""
         dead.process.join()
         death = Death(dead.process.exitcode or 0)
@@ -198,7 +198,7 @@ class _Crew(Generic[Item, Result]):
             worker.pipe.close()
 
 
-def _start_worker(work: Callable[[Any], Any]) -> _Worker:
+def _start_worker(work: Callable[[Any], Any]) -> Worker:
     ours, theirs = _CONTEXT.Pipe()
     process = _CONTEXT.Process(target=_serve, args=(work, theirs), daemon=True)
     if _FORKED:  # what the fork server has imported, no process need import again
@@ -207,7 +207,7 @@ def _start_worker(work: Callable[[Any], Any]) -> _Worker:
     with _undisturbed():
         process.start()
     theirs.close()
-    return _Worker(process, ours, deque())
+    return Worker(process, ours, deque())
 
 
 @contextlib.contextmanager

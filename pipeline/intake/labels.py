@@ -1,4 +1,8 @@
-"""TODO pipeline/intake/labels.py."""
+"""raw/labels.csv: what a person says about pictures and boxes, read as a stranger's file.
+
+Columns: source, and any of id, label, group. Each line that is not clear is a DataError with its
+number: nothing is guessed.
+"""
 
 import io
 import os
@@ -7,7 +11,7 @@ from pathlib import Path
 
 from pipeline.dataset.tables import Row, parse_rows
 from pipeline.errors import DataError, nearest, shorten
-from pipeline.intake.archives import Limits
+from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import printable_name
 
@@ -55,7 +59,7 @@ def _read_labels(path: Path) -> str:
         raise DataError(f"{LABELS} is a folder; it has to be a file")
     try:
         data = PictureFile(printable_name(target.name)).read(
-            target.parent, limits=Limits(file=MOST_BYTES)
+            target.parent, limits=ArchiveLimits(file=MOST_BYTES)
         )
     except DataError as error:
         raise DataError(f"{LABELS}: {error}") from error

@@ -1,4 +1,11 @@
-"""TODO pipeline/intake/names.py."""
+"""Names of files: printable, safe, and telling notes and clutter from pictures.
+
+Passed over: hidden files, what operating systems leave behind (Thumbs.db, __MACOSX, ...), and
+notes (README, .md, .txt, .csv, .json, ..., when they hold text, and spreadsheets).
+
+Names are given printable: what does not print (line breaks, invisible marks, bytes that are not
+UTF-8) is written as Python's escape, such as \\n or \\udcff, and a backslash is doubled.
+"""
 
 import posixpath
 import re
@@ -32,18 +39,20 @@ def plain_name(printable: str) -> str:
     return _ESCAPE.sub(lambda escape: escape[0].encode("ascii").decode("unicode_escape"), printable)
 
 
-def _is_clutter(name: str) -> bool:
+def is_clutter(name: str) -> bool:
+    """Return whether a file is hidden, or one that an operating system leaves behind."""
     return name.startswith(".") or name.casefold() in _CLUTTER
 
 
-def _is_note_by_name(name: str) -> bool:
+def is_note_by_name(name: str) -> bool:
+    """Return whether a file may hold notes, by its name."""
     path = PurePosixPath(name.casefold())
     return path.suffix in _NOTES | _SPREADSHEETS or path.stem in _NOTE_STEMS
 
 
-def _is_note(name: str, head: bytes) -> bool:
+def is_note(name: str, head: bytes) -> bool:
     """Return whether a file holds notes: its name says so and its first bytes do not deny it."""
-    if not _is_note_by_name(name):
+    if not is_note_by_name(name):
         return False
     if PurePosixPath(name.casefold()).suffix in _SPREADSHEETS:
         return head.startswith(b"PK")
@@ -51,7 +60,7 @@ def _is_note(name: str, head: bytes) -> bool:
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or min(head, default=9) > 8
 
 
-def _distrust_name(name: str) -> str:
+def distrust_name(name: str) -> str:
     """Return why a member's name is refused, "" when it stays inside its archive everywhere."""
     if (
         name.startswith("/")

@@ -1,4 +1,4 @@
-"""What a person put under raw/: the catalogued scans read back, and raw/labels.csv."""
+"""The catalogued scans read back: rows of catalogue.csv, and the pictures that they name."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,7 @@
-"""TODO pipeline/network/asking.py."""
+"""What a model says: probabilities, its loss and accuracy, where it looked, how large it is.
+
+Probabilities are float32 (N, classes); tiles uint8 (N, S, S, C).
+"""
 
 import io
 from collections.abc import Iterable
@@ -7,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.network.backend import Images, ImageSource, Labels, import_keras
+from pipeline.network.backend import Images, Labels, Windows, import_keras
 
 if TYPE_CHECKING:
     import keras
 
 
 def predict(
-    model: "keras.Model", images: ImageSource | Iterable[Images], batch_size: int = 128
+    model: "keras.Model", images: Windows | Iterable[Images], batch_size: int = 128
 ) -> npt.NDArray[np.float32]:
     """Return the probability of every class for every tile: float32 (N, classes).
 
@@ -30,7 +33,7 @@ def predict(
     return np.concatenate([nothing, *parts]).astype(np.float32, copy=False)
 
 
-def measure(model: "keras.Model", images: ImageSource, labels: Labels) -> tuple[float, float]:
+def measure(model: "keras.Model", images: Windows, labels: Labels) -> tuple[float, float]:
     """Return cross-entropy and accuracy of a model on tiles (N, S, S, C) with labels (N,)."""
     probabilities = predict(model, images)
     own = probabilities[np.arange(len(labels)), labels]

@@ -1,4 +1,8 @@
-"""TODO pipeline/network/backend.py."""
+"""Keras itself: imported once, quietly and deterministically; the arrays that go in and out.
+
+Tiles go in as they are stored, uint8 (N, S, S, C), 0..255: scaling is a model's first layer. Labels
+are integers (N,), 0 .. classes-1; weights of pictures in the loss float32 (N,).
+"""
 
 import functools
 import gc
@@ -24,7 +28,7 @@ Weights = npt.NDArray[np.float32]
 Batch = tuple[Images, Labels] | tuple[Images, Labels, Weights]
 
 
-class ImageSource(Protocol):
+class Windows(Protocol):
     """Tiles: an array, or something that reads windows of them when they are asked for."""
 
     @property
@@ -36,12 +40,13 @@ class ImageSource(Protocol):
     def __getitem__(self, rows: slice, /) -> Images: ...
 
 
-def _assign(values: Iterable[Any], variables: list[Any]) -> None:
+def assign(values: Iterable[Any], variables: list[Any]) -> None:
+    """Give each variable its value."""
     for value, variable in zip(values, variables, strict=True):
         variable.assign(value)
 
 
-def _state(model: "keras.Model") -> list[Any]:
+def list_variables(model: "keras.Model") -> list[Any]:
     """Return all that a step changes: weights, the dice of dropout, the optimiser's memory."""
     return [*model.variables, *model.optimizer.variables]
 
@@ -86,7 +91,8 @@ def import_keras() -> ModuleType:
     return result
 
 
-def _warnings_off() -> AbstractContextManager[None]:
+def warnings_off() -> AbstractContextManager[None]:
+    """Return the context in which Keras and TensorFlow do not warn about themselves."""
     return warnings.catch_warnings(action="ignore")  # of Keras and TensorFlow about themselves
 
 
@@ -102,7 +108,7 @@ def _import_lightly() -> Iterator[None]:
         sys.modules[name] = None  # type: ignore[assignment]  # importing it says ImportError
     gc.disable()
     try:
-        with _warnings_off():
+        with warnings_off():
             yield
     finally:
         gc.enable()

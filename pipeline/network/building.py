@@ -1,10 +1,7 @@
-"""The models: built by name, trained for a fixed number of steps, asked, saved and loaded.
+"""The models, built: by name, by a user's own function, or from a trained one on.
 
-The only module that knows Keras, and only inside its functions: importing it costs nothing.
-Only Keras's own API is used, so that KERAS_BACKEND=jax or torch serves as well as TensorFlow.
-
-Tiles go in as they are stored, uint8 (N, S, S, C), 0..255: scaling is the model's first layer.
-Labels are integers (N,), 0 .. classes-1. Probabilities come out as float32 (N, classes).
+A built model is compiled and ready for a first run; `restart` begins the next one with it. Only
+Keras's own API is used, so that KERAS_BACKEND=jax or torch serves as well as TensorFlow.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +11,13 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.network.asking import predict
-from pipeline.network.backend import Weights, _assign, _state, import_keras, make_deterministic
+from pipeline.network.backend import (
+    Weights,
+    assign,
+    import_keras,
+    list_variables,
+    make_deterministic,
+)
 from pipeline.network.recipes import find_recipe
 from pipeline.network.saving import check_fit
 
@@ -203,5 +206,5 @@ def restart(model: "keras.Model", seed: int, start: Sequence[Weights] = ()) -> N
     for one in (model.optimizer, optimiser):
         one.build(model.trainable_variables)
     variables = [*fresh.variables, *optimiser.variables]
-    _assign([variable.value for variable in variables], _state(model))
+    assign([variable.value for variable in variables], list_variables(model))
     model.set_weights([*start, *model.get_weights()[len(start) :]])

@@ -1,4 +1,7 @@
-"""TODO pipeline/network/fitting.py."""
+"""Training: a fixed number of steps, the best weights kept, every interval measured.
+
+A batch is read while the one before is computed; a training can go on from any checkpoint.
+"""
 
 import math
 import time
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pipeline.network.asking import measure
-from pipeline.network.backend import Batch, ImageSource, Labels, _assign, _state
+from pipeline.network.backend import Batch, Labels, Windows, assign, list_variables
 from pipeline.network.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def fit(
     *,
     steps: int,
     validate_every: int,
-    validation: tuple[ImageSource, Labels] | None = None,
+    validation: tuple[Windows, Labels] | None = None,
     on_step: Callable[[int], None] | None = None,
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
@@ -66,7 +69,7 @@ def fit(
         raise ValueError(f"steps and validate_every must be at least 1: {steps}, {validate_every}")
     now = resume or Checkpoint((), 0, math.inf, model.get_weights(), (), 0.0)
     if resume:
-        _assign(resume.state, _state(model))
+        assign(resume.state, list_variables(model))
     started = time.perf_counter() - now.seconds
     failed_step = None
     with closing(_read_ahead(get_batch, range(now.step, steps))) as batches:
@@ -83,7 +86,7 @@ def fit(
                 now = replace(now, best_step=row.step, best_score=score, best=model.get_weights())
             if on_checkpoint and last < steps:
                 now = replace(now, seconds=time.perf_counter() - started)
-                on_checkpoint(replace(now, state=[one.numpy() for one in _state(model)]))
+                on_checkpoint(replace(now, state=[one.numpy() for one in list_variables(model)]))
     model.set_weights(now.best)
     rows = tuple(Row(int(step), *numbers) for step, *numbers in now.rows)
     return History(rows, now.best_step, failed_step, time.perf_counter() - started)
@@ -110,7 +113,7 @@ def _train_interval(
     model: "keras.Model",
     batches: Iterator[Batch],
     numbers: range,
-    validation: tuple[ImageSource, Labels] | None,
+    validation: tuple[Windows, Labels] | None,
     on_step: Callable[[int], None] | None,
 ) -> Row:
     """Train on the next batches, fewer if the loss stops being a number; then validate."""

@@ -1,4 +1,7 @@
-"""TODO pipeline/network/recipes.py."""
+"""The models by name: their layers between scaling and softmax, and what trains them.
+
+Only descriptions: a recipe is given the module keras.layers and knows nothing else of Keras.
+"""
 
 import functools
 from collections.abc import Callable
@@ -10,7 +13,7 @@ from pipeline.errors import DataError, nearest
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Recipe:
     """A model by name: the layers between scaling and the softmax, and what trains it."""
 
     layers: Callable[[ModuleType], list[Any]]  # given the module keras.layers
@@ -87,18 +90,18 @@ def _deepconv(layers: ModuleType) -> list[Any]:
 
 
 RECIPES = {
-    "cnn": _Recipe(_cnn, smallest_side=12),
+    "cnn": Recipe(_cnn, smallest_side=12),
     # At Adam's usual 0.001 one run in ten ended with one class for everything; at this, none.
-    "deepconv": _Recipe(_deepconv, smallest_side=8, learning_rate=0.0003),
-    "dense16": _Recipe(_dense16, smallest_side=1),
-    "dense512": _Recipe(_dense512, smallest_side=1),
-    "cnn1": _Recipe(_cnn1, smallest_side=4, optimiser="sgd", learning_rate=0.01),
-    "cifar": _Recipe(_cifar, smallest_side=4),
+    "deepconv": Recipe(_deepconv, smallest_side=8, learning_rate=0.0003),
+    "dense16": Recipe(_dense16, smallest_side=1),
+    "dense512": Recipe(_dense512, smallest_side=1),
+    "cnn1": Recipe(_cnn1, smallest_side=4, optimiser="sgd", learning_rate=0.01),
+    "cifar": Recipe(_cifar, smallest_side=4),
 }
 MODELS = tuple(RECIPES)
 
 
-def find_recipe(name: str, shape: tuple[int, int, int]) -> _Recipe:
+def find_recipe(name: str, shape: tuple[int, int, int]) -> Recipe:
     """Return the recipe of a model; DataError if there is none or the tiles are too small."""
     if name not in RECIPES:
         known = ", ".join(MODELS)

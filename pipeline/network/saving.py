@@ -1,4 +1,4 @@
-"""TODO pipeline/network/saving.py."""
+"""Models as `.keras` files, in Keras's safe mode: a stranger's file runs no code of its own."""
 
 import sys
 import zipfile
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.network.backend import _warnings_off, import_keras
+from pipeline.network.backend import import_keras, warnings_off
 
 if TYPE_CHECKING:
     import keras
@@ -22,7 +22,7 @@ def save(model: "keras.Model", path: Path) -> None:
     bare = type(model).from_config(model.get_config())
     bare.set_weights(model.get_weights())
     written = path.with_name(path.name + ".keras")
-    with _warnings_off():  # Keras reads its own variables in a way that numpy will give up
+    with warnings_off():  # Keras reads its own variables in a way that numpy will give up
         bare.save(written)
     written.replace(path)
 

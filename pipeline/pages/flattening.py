@@ -27,7 +27,7 @@ _BORDER_KEPT_OFF = 150  # part of a picture's longer side, 2 mm on A4: a border 
 _SKEW_SIDE = 800  # pixels: the longest side at which the skew is measured; three to the mm of A4
 
 
-class _Border(NamedTuple):
+class Border(NamedTuple):
     """A line along one side of the paper, through two points (2, 2); else the frame's own."""
 
     line: Points
@@ -66,7 +66,7 @@ def lay_flat(page: Picture) -> Sheet:
 
 def _warp_sheet(
     color: Picture,
-    borders: list[_Border],
+    borders: list[Border],
     flat_to_work: npt.NDArray[np.float64],
     size: tuple[int, int],
     scale: float,
@@ -94,7 +94,7 @@ def _resize(picture: Picture, scale: float) -> Picture:
     return np.asarray(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
 
-def find_borders(color: Picture) -> list[_Border]:
+def find_borders(color: Picture) -> list[Border]:
     """Find the paper's left, top, right and bottom border, or the frame's where it has none.
 
     A table that shows on two sides is likely to show on the others: they need less proof.
@@ -111,7 +111,7 @@ def find_borders(color: Picture) -> list[_Border]:
         points = line if found else np.array([[0.0, 0.0], [0.0, view.shape[0]]])
         if flipped:
             points[:, 0] = view.shape[1] - points[:, 0]
-        borders.append(_Border((points[:, ::-1] if turned else points) / scale, found))
+        borders.append(Border((points[:, ::-1] if turned else points) / scale, found))
     return borders
 
 
@@ -165,7 +165,7 @@ def _average_along(strip: npt.NDArray[np.float32], slope: float) -> npt.NDArray[
     return np.asarray(cv2.warpAffine(strip, shear, (width, height), flags=flags).mean(axis=0))
 
 
-def intersect_borders(borders: list[_Border]) -> Points:
+def intersect_borders(borders: list[Border]) -> Points:
     """Return the corners (4, 2): top left, top right, bottom right, bottom left."""
     left, top, right, bottom = (
         np.cross(*np.column_stack([border.line, [1, 1]])) for border in borders

@@ -27,7 +27,7 @@ _VISIBLE = 0.1  # coverage from which ink counts as seen
 
 
 @dataclass(frozen=True)
-class _RenderedPage:
+class RenderedPage:
     """A rendered page and the truth about it.
 
     pixels: uint8 (H, W, 3) RGB. boxes: (n, 4) x0, y0, x1, y1 in pixels, x1 and y1 exclusive,
@@ -72,9 +72,7 @@ def deal_pages(labels: npt.ArrayLike, seed: int) -> list[list[list[int]]]:
     ]
 
 
-def render_page(
-    rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200
-) -> _RenderedPage:
+def render_page(rows: Sequence[Sequence[npt.ArrayLike]], seed: int, dpi: int = 200) -> RenderedPage:
     """Write rows of digits on a sheet, by one hand with one pen, and scan it a little askew.
 
     rows: for each row its digits, (8, 8) of 0 to 16 each; up to ten rows of up to two. dpi:
@@ -93,7 +91,7 @@ def render_page(
         _draw_digit(coverage, surface, placement, skew, dpi)
         for surface, placement in zip(surfaces, placements, strict=True)
     ]
-    return _RenderedPage(
+    return RenderedPage(
         _colour_sheet(coverage, rng), np.array(boxes, np.int64).reshape(-1, 4), labels
     )
 

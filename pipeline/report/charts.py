@@ -19,7 +19,7 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 340, 8, 172  # of its plotting area
 
 
 @dataclass(frozen=True)
-class _Tick:
+class Tick:
     """A mark on an axis: where, and what it says."""
 
     place: float
@@ -27,7 +27,7 @@ class _Tick:
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """A line of a chart as the points of an SVG polyline; `strong`: the mean of the others."""
 
     points: str
@@ -40,9 +40,9 @@ class LineChart:
     """A chart of curves over the steps of a training."""
 
     title: str
-    lines: list[_Line]
-    x_ticks: list[_Tick]
-    y_ticks: list[_Tick]
+    lines: list[Line]
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
 
 
 @dataclass(frozen=True)
@@ -74,19 +74,19 @@ def draw_curves(
 ) -> LineChart:
     """Draw the runs' curves of each kind, and the mean of each kind above them."""
     lines = [
-        _Line(_trace(curve, x_limits, y_limits), kind, strong=False)
+        Line(_trace(curve, x_limits, y_limits), kind, strong=False)
         for kind, runs in curves.items()
         for curve in runs
     ] + [
-        _Line(_trace(average(runs), x_limits, y_limits), kind, strong=True)
+        Line(_trace(average(runs), x_limits, y_limits), kind, strong=True)
         for kind, runs in curves.items()
         if runs
     ]
     return LineChart(
         title,
         [line for line in lines if line.points],
-        [_Tick(_place(v, x_limits, LEFT, RIGHT), f"{v:,.0f}") for v in choose_ticks(*x_limits)],
-        [_Tick(_place(v, y_limits, BOTTOM, TOP), f"{v:g}") for v in choose_ticks(*y_limits)],
+        [Tick(_place(v, x_limits, LEFT, RIGHT), f"{v:,.0f}") for v in choose_ticks(*x_limits)],
+        [Tick(_place(v, y_limits, BOTTOM, TOP), f"{v:g}") for v in choose_ticks(*y_limits)],
     )
 
 

@@ -17,24 +17,24 @@ FEWEST = 5  # tiles: below it there is nothing to see
 
 
 @dataclass(frozen=True)
-class _Principal:
+class Principal:
     """Principal components: `scores` (N, k), and the share of the variance that each explains."""
 
     scores: Floats
     explained: Floats  # (k,)
 
 
-def find_principal(tiles: npt.NDArray[np.uint8], seed: int = 0) -> _Principal:
+def find_principal(tiles: npt.NDArray[np.uint8], seed: int = 0) -> Principal:
     """Return the first principal components of the tiles' pixels, at most _COMPONENTS."""
     from sklearn.decomposition import PCA
 
     pixels = tiles.reshape(len(tiles), -1).astype(np.float32) / 255
     count = min(_COMPONENTS, *pixels.shape)
     if not pixels.std(axis=0).any():  # all tiles are alike
-        return _Principal(np.zeros((len(tiles), count)), np.zeros(count))
+        return Principal(np.zeros((len(tiles), count)), np.zeros(count))
     model = PCA(count, svd_solver="randomized", random_state=seed)
     scores = model.fit_transform(pixels)
-    return _Principal(scores.astype(np.float64), model.explained_variance_ratio_.astype(np.float64))
+    return Principal(scores.astype(np.float64), model.explained_variance_ratio_.astype(np.float64))
 
 
 def embed_neighbours(scores: Floats, seed: int = 0) -> Floats:

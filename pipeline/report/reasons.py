@@ -21,7 +21,7 @@ from pipeline.verdicts.results import Ablation
 
 
 @dataclass(frozen=True)
-class _Reasons:
+class Reasons:
     """Maps of one experiment's repaired and broken pictures; `gap` says why there are none."""
 
     experiment: str
@@ -34,7 +34,7 @@ class _Reasons:
 
 def show_reasons(
     project: Project, params: Params, ablation: Ablation, pictures: Pictures
-) -> list[_Reasons]:
+) -> list[Reasons]:
     """Return for each experiment with a control what decided in pictures that it turned."""
     if not params.report.reasons:
         return []
@@ -53,16 +53,16 @@ def _show_arm(
     pictures: Pictures,
     arm: Arm,
     control: Arm,
-) -> _Reasons:
+) -> Reasons:
     """Return the maps of one experiment, of the seed that turned most pictures."""
     seed, changes = _choose_seed(project, ablation, arm, control)
     if seed is None or not (changes.repaired or changes.broken):
-        return _Reasons(arm.name, control.name, gap="No picture was repaired or broken.")
+        return Reasons(arm.name, control.name, gap="No picture was repaired or broken.")
     models = []
     for one in (control, arm):
         path = project.run_folder(one.name, 0, seed) / "model.keras"
         if not path.exists():
-            return _Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
+            return Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
         models.append(saving.load(path))
     answers = [one.answers([seed])[0] for one in (control, arm)]
     figures = [
@@ -71,8 +71,8 @@ def _show_arm(
     ]
     if figures == [None, None]:
         gap = "Only networks with convolutions, on TensorFlow, can be asked what they looked at."
-        return _Reasons(arm.name, control.name, gap=gap)
-    return _Reasons(arm.name, control.name, seed, figures[0] or [], figures[1] or [])
+        return Reasons(arm.name, control.name, gap=gap)
+    return Reasons(arm.name, control.name, seed, figures[0] or [], figures[1] or [])
 
 
 def _choose_seed(

@@ -20,7 +20,7 @@ CHARTS = {
 
 
 @dataclass(frozen=True)
-class _Run:
+class Run:
     """One training: run.json and the columns of history.csv."""
 
     about: dict[str, Any]
@@ -58,29 +58,29 @@ def show_training(project: Project, params: Params) -> dict[str, object]:
     }
 
 
-def read_runs(project: Project, name: str) -> list[_Run]:
+def read_runs(project: Project, name: str) -> list[Run]:
     """Return the finished trainings of an experiment, by fold and seed."""
     folders = [path.parent for path in project.output("runs", name).glob("fold-*/seed-*/run.json")]
     runs = [_read_run(folder) for folder in folders]
     return sorted(runs, key=lambda run: (run.about["fold"], run.about["seed"]))
 
 
-def _read_run(folder: Path) -> _Run:
+def _read_run(folder: Path) -> Run:
     """Return one training."""
     rows = read_table(folder / "history.csv", COLUMNS["history"])
     about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     history = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS["history"]}
-    return _Run(about, history)
+    return Run(about, history)
 
 
-def limit(runs: list[_Run], columns: dict[str, str]) -> tuple[float, float]:
+def limit(runs: list[Run], columns: dict[str, str]) -> tuple[float, float]:
     """Return the limits of a chart's axis, the same for every experiment."""
     values = [run.history[column] for run in runs for column in columns]
     return find_limits(np.concatenate(values)) if values else (0.0, 1.0)
 
 
 def _summarise(
-    name: str, runs: list[_Run], limits: dict[str, tuple[float, float]], steps: int
+    name: str, runs: list[Run], limits: dict[str, tuple[float, float]], steps: int
 ) -> _Trained:
     """Return what is to be seen of one experiment's trainings; charts run to `steps`."""
     first = runs[0].about
@@ -108,7 +108,7 @@ def _summarise(
     )
 
 
-def curves(runs: list[_Run], column: str) -> list[Curve]:
+def curves(runs: list[Run], column: str) -> list[Curve]:
     """Return a column of history.csv over the steps, a curve each run."""
     found = [(run.history["step"], run.history[column]) for run in runs]
     return [(steps, values) for steps, values in found if np.isfinite(values).any()]

@@ -27,7 +27,7 @@ class _Shown:
 
 
 @dataclass(frozen=True)
-class _ShownOp:
+class ShownOp:
     """An op, its recipe in a line, and what it does to each class."""
 
     name: str
@@ -35,11 +35,11 @@ class _ShownOp:
     classes: list[_Shown]
 
 
-def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[_ShownOp]:
+def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[ShownOp]:
     """Return for each op and class originals beside their variants."""
     place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
     return [
-        _ShownOp(
+        ShownOp(
             name,
             _describe_recipe(op),
             [_show_class(project, tiles, place, name, one) for one in params.classes],

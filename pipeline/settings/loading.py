@@ -1,4 +1,4 @@
-"""TODO pipeline/settings/loading.py."""
+"""params.yaml read, and what is wrong with it told: the key, what was expected, what is there."""
 
 import re
 from pathlib import Path

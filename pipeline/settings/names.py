@@ -1,4 +1,4 @@
-"""TODO pipeline/settings/names.py."""
+"""Names that a person gives, checked: they become files, folders, commands and stages."""
 
 import re
 from collections import Counter

@@ -37,13 +37,13 @@ ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
     """A part of params.yaml; keys it does not know are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Source(_Section):
+class Source(Section):
     """One folder of pictures and what a file in it is."""
 
     path: str
@@ -68,7 +68,7 @@ class Source(_Section):
         return self
 
 
-class Limits(_Section):
+class Limits(Section):
     """What one file may cost `prep ingest` before it is quarantined."""
 
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 60  # to read and decode it
@@ -76,7 +76,7 @@ class Limits(_Section):
     pixels: Annotated[int, Field(ge=1, le=10_000_000_000)] = 200_000_000  # of a page
 
 
-class Tile(_Section):
+class Tile(Section):
     """What every picture is normalised to."""
 
     size: Annotated[int, Field(ge=8, le=1024)] = 28  # pixels a side
@@ -91,7 +91,7 @@ class Tile(_Section):
         return self
 
 
-class Balance(_Section):
+class Balance(Section):
     """How many tiles of each class stay."""
 
     method: Literal["undersample", "none"] = "undersample"
@@ -99,7 +99,7 @@ class Balance(_Section):
     seed: Seed = 1
 
 
-class Split(_Section):
+class Split(Section):
     """Which tiles train, validate and test."""
 
     test: Share = 0.2  # of all tiles
@@ -110,7 +110,7 @@ class Split(_Section):
     seed: Seed = 1
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """A named choice of variants that are added to the training tiles."""
 
     ops: OpNames = ()
@@ -140,7 +140,7 @@ class Experiment(_Section):
         return self.classes.get(op) if isinstance(self.classes, dict) else self.classes
 
 
-class Train(_Section):
+class Train(Section):
     """One budget for every experiment."""
 
     model: str = "cnn"  # a name, or an own one: path/to/file.py:function
@@ -216,13 +216,13 @@ class Train(_Section):
         return tuple(seeds)
 
 
-class Compare(_Section):
+class Compare(Section):
     """How the table is read."""
 
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
 
 
-class Report(_Section):
+class Report(Section):
     """What the report shows."""
 
     title: str = ""
@@ -234,7 +234,7 @@ class Report(_Section):
     reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
 
 
-class Params(_Section):
+class Params(Section):
     """The whole of params.yaml."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]

@@ -18,7 +18,7 @@ from pipeline.tiles import normalising
 Pixels = npt.NDArray[np.uint8]
 
 
-class _TileRule(Protocol):
+class TileRule(Protocol):
     """What tiles a project wants, as the section `tile` of its settings says."""
 
     @property
@@ -52,13 +52,13 @@ class ReducedPicture:
     top: float = 0.0
 
 
-def side_needed(width: int, height: int, boxes: Iterable[Box], rule: _TileRule) -> int:
+def side_needed(width: int, height: int, boxes: Iterable[Box], rule: TileRule) -> int:
     """Return how many pixels a photo's short side must keep for the tiles of its boxes."""
     share = max(normalising.share_needed(box, rule.size, rule.fit) for box in boxes)
     return math.ceil(share * min(width, height))
 
 
-def cut_photo(photo: ReducedPicture, box: Box, rule: _TileRule) -> Pixels:
+def cut_photo(photo: ReducedPicture, box: Box, rule: TileRule) -> Pixels:
     """Return the tile of what a box shows; the box stands in pixels of the full photo."""
     return normalising.cut_photo(
         photo.pixels,
@@ -71,6 +71,6 @@ def cut_photo(photo: ReducedPicture, box: Box, rule: _TileRule) -> Pixels:
     )
 
 
-def cut_writing(ink: Pixels, rule: _TileRule) -> Pixels:
+def cut_writing(ink: Pixels, rule: TileRule) -> Pixels:
     """Return the tile of a piece of writing, given its ink (h, w)."""
     return normalising.normalise(ink, rule.method, rule.size, rule.channels, rule.fit)

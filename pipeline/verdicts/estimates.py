@@ -333,7 +333,7 @@ def _name_verdict(estimate: Estimate, adjusted_p: float, margin: float) -> str:
 
 
 @dataclass(frozen=True)
-class _McNemar:
+class McNemar:
     """One run against one other: pictures only one of them got right, and McNemar's p.
 
     It describes these two runs. It says nothing about the experiment: another seed is
@@ -345,13 +345,13 @@ class _McNemar:
     p: float
 
 
-def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_]) -> _McNemar:
+def compare_two_runs(control: npt.NDArray[np.bool_], arm: npt.NDArray[np.bool_]) -> McNemar:
     """Compare two runs by McNemar's exact test. control, arm: (N,), right or wrong."""
     from statsmodels.stats.contingency_tables import mcnemar
 
     gained = int(np.sum(arm & ~control))
     lost = int(np.sum(control & ~arm))
     if gained + lost == 0:
-        return _McNemar(0, 0, 1.0)
+        return McNemar(0, 0, 1.0)
     table = [[int(np.sum(arm & control)), gained], [lost, int(np.sum(~arm & ~control))]]
-    return _McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))
+    return McNemar(gained, lost, float(mcnemar(table, exact=True).pvalue))

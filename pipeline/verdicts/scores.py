@@ -21,7 +21,7 @@ Metric = Literal["accuracy", "recall", "precision", "f1"]
 
 
 @dataclass(frozen=True)
-class _ClassScore:
+class ClassScore:
     """Scores of one class; None where the score is undefined. `support`: its test pictures."""
 
     precision: float | None
@@ -31,7 +31,7 @@ class _ClassScore:
 
 
 @dataclass(frozen=True)
-class _MeanScore:
+class MeanScore:
     """Means over the classes that have test pictures."""
 
     precision: float
@@ -48,9 +48,9 @@ class Score:
     """
 
     accuracy: float
-    macro: _MeanScore
-    weighted: _MeanScore
-    classes: tuple[_ClassScore, ...]
+    macro: MeanScore
+    weighted: MeanScore
+    classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     collapsed: bool
 
@@ -96,11 +96,11 @@ def count_confusion(labels: Integers, predicted: Integers, classes: int) -> npt.
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
 
 
-def _score_class(confusion: npt.NDArray[np.int64], label: int) -> _ClassScore:
+def _score_class(confusion: npt.NDArray[np.int64], label: int) -> ClassScore:
     hits = int(confusion[label, label])
     support = int(confusion[label].sum())
     claimed = int(confusion[:, label].sum())
-    return _ClassScore(
+    return ClassScore(
         precision=_divide(hits, claimed),
         recall=_divide(hits, support),
         f1=_divide(2 * hits, support + claimed),
@@ -112,11 +112,11 @@ def _divide(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _mean_scores(scores: tuple[_ClassScore, ...], weights: npt.NDArray[np.float64]) -> _MeanScore:
+def _mean_scores(scores: tuple[ClassScore, ...], weights: npt.NDArray[np.float64]) -> MeanScore:
     def mean(values: list[float | None]) -> float:
         return float(np.average([value or 0.0 for value in values], weights=weights))
 
-    return _MeanScore(
+    return MeanScore(
         precision=mean([score.precision for score in scores]),
         recall=mean([score.recall for score in scores]),
         f1=mean([score.f1 for score in scores]),

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import DataError
-from pipeline.intake.archives import Limits
+from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import PictureFile, find_files, folder_of
 from pipeline.intake.names import plain_name, printable_name
 
@@ -277,10 +277,12 @@ def test_an_archive_that_changed_is_read_anew(tmp_path, photos):
 
 def test_a_huge_file_is_refused(tmp_path, photos):
     write(photos / "1.jpg", bytes(1001))
-    assert trouble_of(tmp_path, limits=Limits(file=1000)) == (
+    assert trouble_of(tmp_path, limits=ArchiveLimits(file=1000)) == (
         "too large: more than the limit of 1,000 bytes"
     )
-    assert PictureFile(f"{FOLDER}/1.jpg").read(tmp_path, limits=Limits(file=1001)) == bytes(1001)
+    assert PictureFile(f"{FOLDER}/1.jpg").read(tmp_path, limits=ArchiveLimits(file=1001)) == bytes(
+        1001
+    )
 
 
 # --- Archives --------------------------------------------------------------------------------
@@ -398,7 +400,7 @@ def test_an_encrypted_member_is_refused(tmp_path, photos):
 @archives
 def test_a_member_above_the_limit_is_refused(tmp_path, photos, name, write_archive):
     write_archive(photos / name, [("1.jpg", bytes(1001)), ("2.jpg", bytes(1000))])
-    limits = Limits(file=1000)
+    limits = ArchiveLimits(file=1000)
     large, small = find_files(tmp_path, FOLDER, limits=limits)
     assert large.trouble == "too large: 1,001 bytes unpacked, the limit is 1,000"
     assert small.read(tmp_path, limits=limits) == bytes(1000)
@@ -407,8 +409,8 @@ def test_a_member_above_the_limit_is_refused(tmp_path, photos, name, write_archi
 @archives
 def test_an_archive_above_the_limit_is_refused_whole(tmp_path, photos, name, write_archive):
     write_archive(photos / name, [(f"{n}.jpg", bytes(900)) for n in range(10)])
-    assert len(find_files(tmp_path, FOLDER, limits=Limits(total=10**5, members=10))) == 10
-    for limits in (Limits(total=8999), Limits(members=9)):
+    assert len(find_files(tmp_path, FOLDER, limits=ArchiveLimits(total=10**5, members=10))) == 10
+    for limits in (ArchiveLimits(total=8999), ArchiveLimits(members=9)):
         assert trouble_of(tmp_path, limits=limits).startswith("too large an archive")
 
 
@@ -419,7 +421,7 @@ def test_a_zips_word_about_a_members_size_is_not_believed(tmp_path, photos):
     directory = data.index(b"PK\1\2")
     data[directory + 24 : directory + 28] = (5000).to_bytes(4, "little")
     path.write_bytes(data)
-    limits = Limits(file=8000)
+    limits = ArchiveLimits(file=8000)
     (file,) = find_files(tmp_path, FOLDER, limits=limits)
     with pytest.raises(DataError, match="damaged|too large"):
         file.read(tmp_path, limits=limits)
@@ -429,7 +431,7 @@ def test_a_gzip_bomb_is_stopped_at_the_limit(tmp_path, photos):
     plain = write_tar(tmp_path / "plain.tar", [("1.jpg", JPEG)]).read_bytes()
     write(photos / "a.tar.gz", gzip.compress(plain + bytes(10**7)))  # behind the last member
     reason = "too large an archive: more than the limit of 1,000,000 bytes"
-    assert trouble_of(tmp_path, limits=Limits(total=10**6)) == reason
+    assert trouble_of(tmp_path, limits=ArchiveLimits(total=10**6)) == reason
 
 
 def test_a_tars_header_is_not_read_into_memory_whatever_its_size(tmp_path, photos):
