@@ -14,7 +14,7 @@ repro: .venv/ready
 	@echo "Report: $(CURDIR)/processed/report/index.html"
 
 test: .venv/ready
-	pytest -n auto --dist loadgroup
+	pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: .venv/ready
 	ruff format --check .

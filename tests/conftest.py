@@ -1,7 +1,11 @@
 """Small projects to run stages and the command line on."""
 
 import hashlib
+import os
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,13 @@ import yaml
 
 from pipeline import cli, console
 from pipeline.intake import images
+
+LONGEST = ("test_building.py", "test_road.py", "test_train.py")  # over a minute each
+
+# Several workers share the processor already: threads of their own would only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
+        os.environ.setdefault(f"{library}_THREADS", "1")
 
 DATA_STAGES = ("ingest", "segment", "normalise", "balance", "split", "augment", "plan")
 BLOBS = {"bar": (16, 4), "square": (10, 10)}  # height and width in pixels of each class's subject
@@ -80,9 +91,39 @@ def prep(monkeypatch, capsys):
 
 def run_to(prep, last: str) -> None:
     """Run the stages up to `last` with the fixture `prep`."""
-    for stage in DATA_STAGES[: DATA_STAGES.index(last) + 1]:
-        code, _, errors = prep(stage)
-        assert (code, errors) == (0, "")
+
+    def run() -> None:
+        for stage in DATA_STAGES[: DATA_STAGES.index(last) + 1]:
+            code, _, errors = prep(stage)
+            assert (code, errors) == (0, "")
+
+    once(f"run to {last}", run)
+
+
+KEPT = (
+    tempfile.TemporaryDirectory()
+)  # what this process has made, by a digest of what it is made of
+
+
+def once(what: str, make: Callable[[], None]) -> None:
+    """Let `make` fill processed/ of the project here, or copy what it made of the same before.
+
+    The same are params.yaml and all under raw/ and models/. Most tests begin where the stages have
+    run on one and the same tiny project: they need not run for each of them.
+    """
+    here = Path.cwd()
+    made = here / "processed"
+    if made.exists():
+        make()
+        return
+    inputs = [digests(here / part) for part in ("raw", "models")]
+    text = f"{what} {inputs} {(here / 'params.yaml').read_text(encoding='utf-8')}"
+    kept = Path(KEPT.name, hashlib.sha256(text.encode()).hexdigest())
+    if not kept.exists():
+        make()
+        shutil.copytree(made, kept)
+    else:
+        shutil.copytree(kept, made)
 
 
 def digests(folder):
@@ -91,3 +132,9 @@ def digests(folder):
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files come first, then those with slow tests: the others fill up the time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path.name not in LONGEST, item.path not in slow))

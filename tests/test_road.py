@@ -17,7 +17,7 @@ from pipeline.commands.init import init_project
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.verdicts.tables import LONG_COLUMNS
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("road")]
+pytestmark = pytest.mark.slow
 
 OWN_MODEL = """
 from keras import Input, Sequential, layers

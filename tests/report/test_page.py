@@ -33,7 +33,7 @@ from pipeline.stages.split import split
 from pipeline.stages.train import train
 from pipeline.verdicts.scores import score_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("report")]
+pytestmark = pytest.mark.slow
 
 EVIL = '<img src=x onerror="document.title=1">'
 QUOTED = "'日本' & \"🐈\" {{ 7 }}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_to, write_params
+from conftest import once, run_to, write_params
 
 from pipeline.network import asking, fitting, saving
 from pipeline.network.checkpoints import Checkpoint, write_checkpoint
@@ -32,6 +32,18 @@ def train(prep, name="none"):
     return printed
 
 
+@pytest.fixture
+def trained(project, prep):
+    """A project in which the experiment `none` is trained."""
+
+    def make():
+        run_to(prep, "plan")
+        train(prep)
+
+    once("train none", make)
+    return project
+
+
 def run_file(project, seed, name="none"):
     return project / f"processed/runs/{name}/fold-0/seed-{seed}/run.json"
 
@@ -43,25 +55,22 @@ def test_a_finished_run_is_kept(planned, prep):
     assert run_file(planned, 0).stat().st_mtime_ns == before
 
 
-def test_only_what_is_missing_is_trained(planned, prep):
-    train(prep)
-    run_file(planned, 1).unlink()
+def test_only_what_is_missing_is_trained(trained, prep):
+    run_file(trained, 1).unlink()
     assert "(1 finished before)" in train(prep)
-    assert run_file(planned, 1).exists()
+    assert run_file(trained, 1).exists()
 
 
 @pytest.mark.parametrize("change", [{"steps": 7}, {"batch_size": 5}, {"model": "dense512"}])
-def test_another_budget_trains_again(planned, prep, change):
-    train(prep)
-    write_params(planned, train=BUDGET | change)
+def test_another_budget_trains_again(trained, prep, change):
+    write_params(trained, train=BUDGET | change)
     assert "finished before" not in train(prep)
 
 
-def test_runs_that_are_no_longer_asked_for_are_removed(planned, prep):
-    train(prep)
-    write_params(planned, train=BUDGET | {"seeds": [1]})
+def test_runs_that_are_no_longer_asked_for_are_removed(trained, prep):
+    write_params(trained, train=BUDGET | {"seeds": [1]})
     assert "(1 finished before)" in train(prep)
-    assert not run_file(planned, 0).parent.exists()
+    assert not run_file(trained, 0).parent.exists()
 
 
 def test_a_run_says_what_it_was_and_what_made_it(planned, prep):
@@ -76,9 +85,8 @@ def test_a_run_says_what_it_was_and_what_made_it(planned, prep):
 
 
 def test_where_a_diverged_network_has_no_number_it_tells_no_class_from_another(
-    planned, prep, monkeypatch
+    trained, prep, monkeypatch
 ):
-    train(prep)
     asked = asking.predict
 
     def diverge(model, images):
@@ -88,7 +96,7 @@ def test_where_a_diverged_network_has_no_number_it_tells_no_class_from_another(
 
     monkeypatch.setattr(asking, "predict", diverge)
     assert prep("evaluate", *NONE)[0] == 0
-    with (planned / "processed/scores/none/predictions.csv").open() as file:
+    with (trained / "processed/scores/none/predictions.csv").open() as file:
         said = [(row["p0"], row["p1"]) for row in csv.DictReader(file)]
     assert said[3] == ("0.500000", "0.500000")
     assert ("0.500000", "0.500000") not in said[:3]
@@ -221,16 +229,15 @@ def score(project, prep):
     return (project / "processed/scores/flip/predictions.csv").read_bytes()
 
 
-def test_another_precision_trains_again_and_says_so(planned, prep):
-    train(prep)
-    near = what_was_learned(run_file(planned, 0).parent)
-    write_params(planned, train=BUDGET | {"precision": "float32"})
+def test_another_precision_trains_again_and_says_so(trained, prep):
+    near = what_was_learned(run_file(trained, 0).parent)
+    write_params(trained, train=BUDGET | {"precision": "float32"})
     assert "(2 finished before)" in train(prep)
-    assert "precision" not in json.loads(run_file(planned, 0).read_text())["budget"]
-    write_params(planned, train=BUDGET | {"precision": "bfloat16"})
+    assert "precision" not in json.loads(run_file(trained, 0).read_text())["budget"]
+    write_params(trained, train=BUDGET | {"precision": "bfloat16"})
     assert "finished before" not in train(prep)
-    assert json.loads(run_file(planned, 0).read_text())["budget"]["precision"] == "bfloat16"
-    assert what_was_learned(run_file(planned, 0).parent) != near
+    assert json.loads(run_file(trained, 0).read_text())["budget"]["precision"] == "bfloat16"
+    assert what_was_learned(run_file(trained, 0).parent) != near
 
 
 # --- Failed runs ---------------------------------------------------------------------------
@@ -272,7 +279,7 @@ def test_the_others_go_on_and_the_table_counts_the_failed(planned, prep):
 def test_a_stopped_training_goes_on_and_ends_like_one_never_stopped(
     planned, prep, monkeypatch, blow
 ):
-    write_params(planned, train=BUDGET | {"steps": 240, "seeds": 1, "model": "cnn"})
+    write_params(planned, train=BUDGET | {"steps": 120, "seeds": 1, "model": "cnn"})
     place = run_file(planned, 0).parent.with_name(".seed-0.npz")
     stop_at_a_checkpoint(place, getattr(signal, blow))
     assert not run_file(planned, 0).exists()
@@ -283,7 +290,7 @@ def test_a_stopped_training_goes_on_and_ends_like_one_never_stopped(
     run_file(planned, 0).unlink()
     train(prep)
     assert what_was_learned(run_file(planned, 0).parent) == stopped
-    assert 0 < resumed[0] < 240 and resumed[1:] == [None]
+    assert 0 < resumed[0] < 120 and resumed[1:] == [None]
 
 
 def stop_at_a_checkpoint(place, blow):
@@ -327,9 +334,8 @@ def test_a_checkpoint_of_other_inputs_is_thrown_away(planned, prep, monkeypatch)
     assert not place.exists()
 
 
-def test_what_a_killed_training_left_behind_is_removed(planned, prep):
-    train(prep)
-    fold = run_file(planned, 0).parents[1]
+def test_what_a_killed_training_left_behind_is_removed(trained, prep):
+    fold = run_file(trained, 0).parents[1]
     (fold / ".part-999999999-seed-0").mkdir()
     (fold / ".part-999999999-seed-0/model.keras").touch()
     (fold / ".part-999999999-.seed-0.npz").touch()
@@ -338,11 +344,10 @@ def test_what_a_killed_training_left_behind_is_removed(planned, prep):
     assert sorted(path.name for path in fold.iterdir()) == ["seed-0", "seed-1"]
 
 
-def test_a_run_of_another_split_is_not_tested(planned, prep):
+def test_a_run_of_another_split_is_not_tested(trained, prep):
     """Its training tiles may be among what are the test tiles now."""
-    train(prep)
     split = {"test": 0.3, "val": 0.2, "folds": 1, "group": "page", "seed": 2}
-    write_params(planned, split=split)
+    write_params(trained, split=split)
     assert prep("split")[0] == 0
     code, _, errors = prep("evaluate", "--experiment", "none")
     assert (code, "split.csv has changed since the experiments were planned" in errors) == (1, True)
@@ -352,19 +357,16 @@ def test_a_run_of_another_split_is_not_tested(planned, prep):
     assert (code, "prep train --experiment none" in errors) == (1, True)
 
 
-def test_classes_in_another_order_are_not_taken_for_the_same(planned, prep):
-    train(prep)
-    write_params(planned, classes=["square", "bar"])
+def test_classes_in_another_order_are_not_taken_for_the_same(trained, prep):
+    write_params(trained, classes=["square", "bar"])
     for stage in ("augment", "plan", "train", "evaluate"):
         code, _, errors = prep(stage)
         assert code == 1
         assert "classes" in errors
 
 
-def test_a_run_whose_weights_are_damaged_is_not_scored_but_trained_again(project, prep):
-    run_to(prep, "plan")
-    assert prep("train", "--experiment", "none")[0] == 0
-    weights = project / "processed/runs/none/fold-0/seed-1/model.keras"
+def test_a_run_whose_weights_are_damaged_is_not_scored_but_trained_again(trained, prep):
+    weights = trained / "processed/runs/none/fold-0/seed-1/model.keras"
     content = bytearray(weights.read_bytes())
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
