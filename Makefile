@@ -1,12 +1,14 @@
 # make repro   rebuild everything and print the ablation table and the report's path
 # make test    run all tests
+# make quick   run those that train nothing and start nothing: while working
+# make format  format, and mend what can be mended without asking
 # make check   format, lint, layers, types
 PYTHON ?= python3
 BIN := .venv/bin
 # DVC and the stages that it starts find `prep` here.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: repro test check
+.PHONY: repro test quick check format
 repro: .venv/ready
 	dvc repro
 	@echo
@@ -15,6 +17,13 @@ repro: .venv/ready
 
 test: .venv/ready
 	pytest -n auto --dist loadfile --no-loadscope-reorder
+
+quick: .venv/ready
+	pytest -n auto --dist loadfile -m "not slow"
+
+format: .venv/ready
+	ruff format .
+	ruff check --fix .
 
 check: .venv/ready
 	ruff format --check .

@@ -1,3 +1,3 @@
 """prep: from scans and photos to a dataset, and to what each augmentation is worth."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

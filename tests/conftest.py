@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 from pipeline import cli, console
 from pipeline.intake import images
@@ -21,6 +22,10 @@ LONGEST = ("test_building.py", "test_road.py", "test_train.py")  # over a minute
 if "PYTEST_XDIST_WORKER" in os.environ:
     for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
         os.environ.setdefault(f"{library}_THREADS", "1")
+
+# A busy machine is no reason to fail.
+settings.register_profile("prep", deadline=None)
+settings.load_profile("prep")
 
 DATA_STAGES = ("ingest", "segment", "normalise", "balance", "split", "augment", "plan")
 BLOBS = {"bar": (16, 4), "square": (10, 10)}  # height and width in pixels of each class's subject

@@ -1,6 +1,7 @@
 """The repository agrees with itself: stages, command line, dvc.yaml, presets and README."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -8,7 +9,7 @@ import pytest
 import typer
 import yaml
 
-from pipeline import cli
+from pipeline import __version__, cli
 from pipeline.augmentation.parsing import OP_KEYS
 from pipeline.augmentation.recipes import TRANSFORMS
 from pipeline.commands.init import PRESETS
@@ -134,3 +135,32 @@ def test_the_page_on_files_names_all_of_them():
     page = (ROOT / "docs/files.md").read_text(encoding="utf-8")
     for name in MADE_BY:
         assert f"`{name}" in page or f"`{name.split('.')[0]}" in page, name
+
+
+# --- The house ------------------------------------------------------------------------------
+
+
+WINGS = sorted(path.parent.name for path in (ROOT / "pipeline").glob("*/__init__.py"))
+
+
+def test_tests_lie_in_wings_named_after_those_of_the_code():
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert folders <= set(WINGS)
+
+
+def test_contributing_says_what_lives_in_each_wing():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for wing in WINGS:
+        assert f"`{wing}/`" in text
+
+
+def test_the_corridor_is_short_and_no_room_is_too_large():
+    assert len(list((ROOT / "pipeline").glob("*.py"))) <= 12
+    for path in (ROOT / "pipeline").rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 500, path
+
+
+def test_the_version_is_the_same_everywhere():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["project"]["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.augmentation import warps
@@ -196,7 +196,6 @@ def test_more_numbers_than_a_digest_holds_come_from_the_next() -> None:
 
 
 @given(ids=st.lists(st.text(max_size=12), unique=True, max_size=8), data=st.data())
-@settings(deadline=None)
 def test_draws_depend_on_no_other_tile(ids: list[str], data: st.DataObject) -> None:
     op = parse_op("slide", ENTRIES["slide"])
     drawn = dict(zip(ids, draw(op, 7, ids, 0).tolist(), strict=True))

@@ -297,7 +297,7 @@ shapes = st.tuples(st.integers(1, 4), st.integers(2, 24), st.integers(2, 24), st
 
 
 @given(shape=shapes, seed=st.integers(0, 99), name=st.sampled_from(sorted(WARPS)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_batch_equals_its_images_one_by_one(
     shape: tuple[int, int, int, int], seed: int, name: str
 ) -> None:
@@ -316,7 +316,7 @@ def test_a_batch_equals_its_images_one_by_one(
 
 
 @given(shape=shapes, border=st.sampled_from(BORDERS), interpolation=st.sampled_from(INTERPOLATIONS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_identity_numbers_change_nothing(
     shape: tuple[int, int, int, int], border: warps.Border, interpolation: warps.Interpolation
 ) -> None:

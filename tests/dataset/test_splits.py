@@ -75,7 +75,7 @@ def test_shares_are_met_in_every_class():
 
 
 @given(seed=st.integers(0, 1000), test=st.floats(0.1, 0.4), val=st.floats(0.05, 0.3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_groups_are_never_torn_and_classes_are_everywhere(seed, test, val):
     labels, groups = make_pages(seed=seed)
     [parts] = split_shares(labels, groups, test=test, val=val, seed=seed).folds
@@ -124,7 +124,7 @@ def test_every_class_is_within_three_points_in_every_part(name, seed):
 
 
 @given(seed=st.integers(0, 10**6), kinds=st.lists(st.sampled_from("abc"), min_size=40, max_size=90))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_picture_more_or_less_moves_one_other_at_each_border_of_its_class(seed, kinds):
     labels, groups = text(kinds), text(range(len(kinds)))
     try:
@@ -270,7 +270,7 @@ def test_shares_that_leave_nothing_once_rounded_are_refused(of_pages, test, val)
     val=st.floats(0, 0.99),
     size=st.integers(1, 3),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_shares_give_a_split_or_a_sentence(counts, test, val, size):
     labels = text(np.repeat(list("abcd")[: len(counts)], counts))
     groups = text(np.arange(len(labels)) // size)
@@ -311,7 +311,7 @@ def test_near_duplicates_are_tied_through_each_other():
 
 
 @given(seed=st.integers(0, 99))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_hash_distances_agree_with_imagehash(seed):
     bits = np.random.default_rng(seed).random((2, 8, 8)) < 0.5
     distance = imagehash.ImageHash(bits[0]) - imagehash.ImageHash(bits[1])
@@ -333,7 +333,7 @@ def test_a_share_is_met_in_every_class():
 
 
 @given(seed=st.integers(0, 1000), shares=st.tuples(st.floats(0.02, 1), st.floats(0.02, 1)))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_smaller_share_lies_within_a_larger_one_and_groups_are_never_torn(seed, shares):
     labels, groups = make_pages(seed=seed)
     small, large = (choose_share(labels, groups, share, seed) for share in sorted(shares))
@@ -364,7 +364,7 @@ def test_a_rare_class_keeps_some_of_its_tiles():
     distance=st.sampled_from([0, 1, 4, 8, 9, 32]),
     count=st.integers(3, 60),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_clusters_are_those_of_comparing_all_with_all(seed, distance, count):
     dice = np.random.default_rng(seed)
     hashes = dice.integers(0, 2**64, count, dtype=np.uint64)

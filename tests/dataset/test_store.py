@@ -76,7 +76,7 @@ def test_windows_are_read_back_as_one_dataset(tmp_path, draws):
 
 
 @given(rows=st.lists(st.integers(0, 99), max_size=20), draws=st.sampled_from([None, 0, 2]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rows_come_in_the_order_asked_for(tmp_path_factory, rows, draws):
     names = None if draws is None else ["x", "y"][:draws]
     everything = make_rows(100, draws=draws)
@@ -165,7 +165,7 @@ def test_a_newer_schema_is_refused(tmp_path):
 @given(
     glyphs=st.lists(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9))), max_size=10)
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_glyphs_of_any_size_come_back(tmp_path_factory, glyphs):
     path = tmp_path_factory.mktemp("store") / "glyphs.h5"
     named = [(f"id-{number}", pixels) for number, pixels in enumerate(glyphs)]

@@ -82,7 +82,7 @@ def test_images_from_the_disk_are_those_in_memory(files):
 
 
 @given(rows=st.lists(st.integers(-1, 3000), max_size=40), ends=st.tuples(*[st.integers(-9, 9)] * 2))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rows_and_slices_are_taken_as_numpy_takes_them(files, rows, ends):
     parts, expected, folder = files
     with open_images(parts, in_memory=False, scratch=folder) as far:

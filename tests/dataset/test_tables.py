@@ -12,7 +12,7 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\
 
 
 @given(rows=st.lists(st.fixed_dictionaries({"id": NAMES, "label": NAMES}), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_text_comes_back(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("tables") / "t.csv"
     write_table(path, ("id", "label"), rows)

@@ -475,7 +475,7 @@ def test_a_damaged_member_costs_itself_only(tmp_path, photos):
     assert sound.read(tmp_path) == JPEG
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.sampled_from(sorted(ARCHIVES)), st.data())
 def test_flipped_bits_give_files_or_reasons(name, data):
     with tempfile.TemporaryDirectory() as place:

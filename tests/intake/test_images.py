@@ -562,7 +562,7 @@ def decode_or_refuse(data):
     return pages
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(SAMPLES), st.data())
 def test_a_truncated_file_is_refused_unless_no_pixel_is_missing(sample, data):
     pages = decode_or_refuse(sample[: data.draw(st.integers(0, len(sample) - 1))])
@@ -571,7 +571,7 @@ def test_a_truncated_file_is_refused_unless_no_pixel_is_missing(sample, data):
         assert all(map(np.array_equal, pages, WHOLE[sample]))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.sampled_from(SAMPLES), st.data())
 def test_flipped_bits_give_a_picture_or_a_reason(sample, data):
     flips = st.integers(0, 8 * len(sample) - 1)
@@ -582,7 +582,7 @@ def test_flipped_bits_give_a_picture_or_a_reason(sample, data):
     decode_or_refuse(bytes(broken))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from([sample[:12] for sample in SAMPLES]), st.binary(max_size=200))
 def test_noise_behind_a_signature_gives_a_reason(signature, noise):
     decode_or_refuse(signature + noise)
@@ -598,7 +598,7 @@ def verdict(pages):
     return good, ""
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.sampled_from(SAMPLES), st.data())
 def test_measuring_finds_what_decoding_finds(sample, data):
     end = data.draw(st.integers(0, len(sample)))

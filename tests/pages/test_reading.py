@@ -159,7 +159,7 @@ def test_a_blank_page_has_no_glyphs(level: int) -> None:
     assert reading.read_page(noise, "rows").glyphs == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     page=st_numpy.arrays(
         np.uint8,
@@ -200,7 +200,7 @@ def test_one_subject_keeps_its_strokes_in_either_polarity() -> None:
         elements=st.sampled_from([0, 40, 128, 230, 255]), fill=st.just(235),
     )
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_small_picture_is_too_odd_to_be_searched(pixels):
     """Patches, frames and specks: however the paper is found, there is an answer."""
     for glyph in reading.read_page(pixels, "free").glyphs:

@@ -226,7 +226,7 @@ WRONG_VALUES = [None, [], {}, -1, "x", "", [[1]], [{}], 1.5, True, {1: 2}, INF, 
 
 
 @given(st.data())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_value_of_no_key_is_a_crash_or_speaks_of_python(load, data):
     """Each ends in settings or in a sentence, whatever stands where."""
     section = data.draw(st.sampled_from(list(Params.model_fields)))

@@ -131,7 +131,7 @@ def stroked_glyphs(draw, shortest=1, longest=70, thinnest=0.6):
     return np.rint(255 * np.clip(radius + 0.5 - distance, 0, 1)).astype(np.uint8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(stroked_glyphs())
 def test_every_byte_follows_the_published_steps(glyph):
     assert np.array_equal(normalise_mnist(glyph), naive_mnist(glyph))
@@ -140,7 +140,7 @@ def test_every_byte_follows_the_published_steps(glyph):
 # --- MNIST: what the rule promises ----------------------------------------------------------
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(stroked_glyphs(shortest=12, longest=120))
 def test_the_longest_side_is_20_and_the_mass_is_centred(glyph):
     rows, columns = np.nonzero(glyph >= 128)
@@ -166,7 +166,7 @@ def test_ordinary_strokes_are_centred_between_14_and_15():
     assert np.all((centroid >= 14) & (centroid <= 15))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(stroked_glyphs(), *[st.integers(0, 9)] * 4)
 def test_paper_around_the_glyph_changes_nothing(glyph, top, bottom, left, right):
     padded = np.pad(glyph, ((top, bottom), (left, right)))
@@ -241,7 +241,7 @@ def test_emnist_does_not_depend_on_the_scans_resolution(scale):
     assert np.abs(difference).mean() < 1.5
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stroked_glyphs(shortest=40, longest=120, thinnest=2))
 def test_emnist_centres_the_box_and_keeps_a_border_of_two(glyph):
     tile = normalise_emnist(glyph)
@@ -308,7 +308,7 @@ def test_a_sliver_of_a_photo_still_leaves_a_line():
     assert normalise_photo(solid(1, 500), 10, 1, "pad").max() == 255
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 50),
     st.integers(1, 50),
@@ -373,7 +373,7 @@ def test_unknown_fits_channels_and_shapes_are_refused():
         normalise_photo(np.zeros((6, 5)), 4, 1, "crop")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(60, 140),
     st.integers(60, 140),

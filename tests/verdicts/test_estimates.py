@@ -139,7 +139,7 @@ def test_in_the_far_tail_it_is_still_students_t():
     assert half_width(parts, 0.0005) == pytest.approx(stats.t.isf(0.00025, 2), rel=1e-3)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     hnp.arrays(np.int8, (4, 30), elements=st.integers(-1, 1)),
     hnp.arrays(np.int8, 30, elements=st.integers(-1, 25)),
@@ -248,7 +248,7 @@ def test_a_small_but_certain_effect_is_named_even_within_the_margin():
     assert judge_family([make_estimate(0.005, 0.002)], margin=0.01)[0].verdict == HELPS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(0.001, 0.1)), min_size=1, max_size=8),
     st.floats(0, 0.05),

@@ -45,7 +45,7 @@ def test_scores_by_hand():
     assert not score.collapsed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(runs())
 def test_scores_agree_with_scikit_learn(run):
     labels, predicted, classes = run
@@ -64,7 +64,7 @@ def test_scores_agree_with_scikit_learn(run):
 
 
 @pytest.mark.parametrize("average", ["macro", "weighted"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(run=runs())
 def test_means_agree_with_scikit_learn(average, run):
     labels, predicted, classes = run
@@ -123,7 +123,7 @@ def test_arrays_that_do_not_fit_are_refused(labels, predicted, message):
 
 
 @pytest.mark.parametrize("metric", ["precision", "recall", "f1"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(run=runs(), label=st.integers(0, 1))
 def test_the_parts_of_a_metric_have_the_metric_as_their_mean(metric, run, label):
     labels, predicted, classes = run

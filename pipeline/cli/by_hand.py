@@ -1,0 +1,233 @@
+"""The commands that only a person runs: the help that a person reads, and the options."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from pipeline.cli.app import BY_HAND, Quiet, Sections, app, run
+from pipeline.cli.road import Experiment  # whose commands are listed first
+
+
+@app.command(rich_help_panel=BY_HAND)
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new project's folder.")],
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="digits, letters, pets or blank.")
+    ] = "digits",
+    quiet: Quiet = False,
+) -> None:
+    """Start a project of your own.
+
+    Writes DIR with params.yaml, dvc.yaml and raw/ with a README of what goes where, and sets up
+    DVC (and git if there is none). What is there already is kept.
+
+    Example: `prep init pets --preset pets`
+    """
+    from pipeline import console
+    from pipeline.commands.init import init_project
+
+    if quiet:
+        console.be_quiet()
+    console.say(init_project(folder, preset))
+
+
+@app.command(rich_help_panel=BY_HAND)
+def sheet(
+    target: Annotated[Path, typer.Argument(metavar="PDF", help="The file to write.")],
+    classes: Annotated[
+        str, typer.Option(metavar="NAMES", help="Names and runs, as in 0-9 or A-Z,Ä,Ö,Ü.")
+    ] = "0-9",
+    rows: Annotated[int, typer.Option(help="Rows of boxes on a page.")] = 10,
+    columns: Annotated[int, typer.Option(help="Boxes in a row.")] = 8,
+    writer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Print this name; repeat it for several writers."),
+    ] = None,
+    copies: Annotated[
+        int, typer.Option(min=1, help="Without names: how many forms, each its own writer's.")
+    ] = 1,
+    paper: Annotated[Literal["a4", "letter"], typer.Option(help="Size of the paper.")] = "a4",
+    order: Annotated[
+        Literal["row", "box"],
+        typer.Option(help="row: a row holds one class; box: the classes follow one another."),
+    ] = "row",
+    quiet: Quiet = False,
+) -> None:
+    """Print a form to write on: its photos need no labels.
+
+    Writes a PDF. Each page carries a code that says which class belongs into which box, and whose
+    writing it is; put the scans or photos of filled-in pages into a source of layout `form`.
+    Print a fresh form for each writer (--writer or --copies): photocopies count as one writer's.
+
+    Example: `prep sheet digits.pdf --classes 0-9 --writer Ada --writer Grace`
+    """
+    from pipeline import console
+    from pipeline.commands.sheet import make_sheet
+
+    if quiet:
+        console.be_quiet()
+    made = make_sheet(
+        target,
+        classes,
+        rows=rows,
+        columns=columns,
+        writers=writer or [],
+        copies=copies,
+        paper=paper,
+        order=order,
+    )
+    console.say(made)
+
+
+@app.command(rich_help_panel=BY_HAND)
+def predict(
+    pictures: Annotated[
+        list[Path], typer.Argument(metavar="PICTURE", help="Files, or folders of them.")
+    ],
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="An experiment's name, or a .keras file.")
+    ],
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYOUT",
+            help="form, rows, sequence, free, cells or whole (default: the first source's).",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For the drawings (default: processed/predictions)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Find the subjects on new pictures and label them.
+
+    Finds and normalises them as the road does, by `tile` in params.yaml; an experiment's model is
+    that of its first run. Prints a table (box in pixels, label, probability) and writes for each
+    picture a JPEG with boxes and labels drawn, green where the model is sure, red where not.
+
+    Example: `prep predict photo.jpg --model flip`
+    """
+    options = {"pictures": pictures, "wanted": model, "layout": layout, "out": out}
+    run("commands.predict", "predict", "predict", quiet, options)
+
+
+@app.command(rich_help_panel=BY_HAND)
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any HDF5 file of the project.")],
+    quiet: Quiet = False,
+) -> None:
+    """Look into an HDF5 file: a contact sheet of its tiles, variants or glyphs.
+
+    Writes a JPEG into the current folder (not under raw/), named after the file, and opens it where
+    there is a screen.
+
+    Example: `prep show processed/augmented/flip/cat.h5`
+    """
+    from pipeline import console
+    from pipeline.commands.show import show_file
+
+    if quiet:
+        console.be_quiet()
+    target = Path(f"{file.resolve().parent.name}-{file.stem}.jpg")
+    console.say(show_file(file, target))
+    if sys.stdout.isatty():
+        typer.launch(str(target))
+
+
+@app.command(rich_help_panel=BY_HAND)
+def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
+    """Say what an op is worth in training pictures, and what would settle a "cannot tell".
+
+    Reads the scores that are there. The worth needs a training-size curve, experiments without ops
+    on a `share` of the training tiles; without one it prints the lines to add to params.yaml.
+    Then, for each "cannot tell", roughly how many seeds or test pictures would settle it. Writes
+    nothing.
+
+    Example: `prep advise --experiment flip`
+    """
+    run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
+
+
+@app.command(rich_help_panel=BY_HAND)
+def pretrain(
+    source: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
+    ],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps (default: train.steps).")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Draws weights and order.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file (default: models/pretrained.keras)."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train the network on other pictures, to go on from there on your own.
+
+    Trains as `train` in params.yaml says on the training set found at PATH, a tenth of which
+    chooses the checkpoint; prints the accuracy on the test set found there. Then set in params.yaml
+    `train: {init: models/pretrained.keras}`: every experiment starts from it.
+
+    Example: `prep pretrain ~/mnist --steps 3000`
+    """
+    options = {"source": source, "steps": steps, "seed": seed, "out": out}
+    run("commands.pretrain", "pretrain", "pretrain", quiet, options)
+
+
+check = typer.Typer(
+    cls=Sections,
+    no_args_is_help=True,
+    help="""Check that the project is what it says it is.
+
+Example: `prep check lineage`
+""",
+)
+app.add_typer(check, name="check", rich_help_panel=BY_HAND)
+
+
+@check.command()
+def lineage(quiet: Quiet = False) -> None:
+    """Prove that nothing crosses the split.
+
+    Looks for tiles, groups and identical pictures that stand on both sides of the split, and for
+    variants whose parent is no training tile; names them and exits with 1 if there are any.
+    `prep plan` refuses such a split.
+
+    Example: `prep check lineage`
+    """
+    run("commands.check", "check_lineage", "check lineage", quiet)
+
+
+@check.command()
+def files(quiet: Quiet = False) -> None:
+    """Verify every file under processed/: its bytes, what it says, and that all agree.
+
+    Reads every byte and compares it with the digests that DVC wrote into dvc.lock; then columns,
+    types, labels, ids, counts, parents, the split and its leaks, plans and runs. Names each faulty
+    file, its row and how to make it again, and exits with 1 if there are any. Notes whether raw/ or
+    models/ changed since, and every command that `dvc repro` may run and that is not of prep's
+    road. Changes nothing and starts nothing.
+
+    Example: `prep check files`
+    """
+    run("checks.files", "check_files", "check files", quiet)
+
+
+@check.command()
+def labels(
+    only: Annotated[str | None, typer.Option(metavar="OP", help="Only this op.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Warn where an op makes one class look like another, before anything is trained.
+
+    Compares variants of training tiles with the originals of every class: a mirrored b is a d, a 6
+    turned upside down is a 9. Prints the pairs of classes with the share of variants that look like
+    the other class and the same share of their originals. It warns and changes nothing.
+
+    Example: `prep check labels --only flip`
+    """
+    run("checks.labels", "check_labels", "check labels", quiet, {"only": only})
