@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -110,8 +110,10 @@ KEPT = (
 )  # what this process has made, by a digest of what it is made of
 
 
-def once(what: str, make: Callable[[], None]) -> None:
+def once(what: str, make: Callable[[], None], also: Sequence[str] = ()) -> None:
     """Let `make` fill processed/ of the project here, or copy what it made of the same before.
+
+    Folders that it fills as well are named in `also`.
 
     The same are params.yaml and all under raw/ and models/. Most tests begin where the stages have
     run on one and the same tiny project: they need not run for each of them.
@@ -126,9 +128,10 @@ def once(what: str, make: Callable[[], None]) -> None:
     kept = Path(KEPT.name, hashlib.sha256(text.encode()).hexdigest())
     if not kept.exists():
         make()
-        shutil.copytree(made, kept)
+        for name in ("processed", *also):
+            shutil.copytree(here / name, kept / name)
     else:
-        shutil.copytree(kept, made)
+        shutil.copytree(kept, here, dirs_exist_ok=True)
 
 
 def digests(folder):

@@ -12,6 +12,8 @@ from conftest import DATA_STAGES, digests, run_to
 
 from pipeline.dataset.tables import COLUMNS, read_table
 
+pytestmark = pytest.mark.slow
+
 needs_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0 or not shutil.which("mount"),
     reason="only root can mount a small disk",

@@ -18,6 +18,8 @@ from PIL import Image, ImageCms
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
 
+pytestmark = pytest.mark.slow
+
 SIZE = f"{WIDTH}x{HEIGHT}"
 TURNED = f"{HEIGHT}x{WIDTH}"
 PHOTO = Image.fromarray(COLOUR)

@@ -13,6 +13,8 @@ from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.forms import finding, layout
 from pipeline.intake import images
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ["1", "2", "4"]
 
 

@@ -9,6 +9,8 @@ from PIL import Image
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):

@@ -38,6 +38,8 @@ from pipeline.stages.segment import segment
 from pipeline.stages.split import split
 from pipeline.stages.train import train
 
+pytestmark = pytest.mark.slow
+
 BUDGET = {"model": "dense16", "steps": 2, "batch_size": 8, "validate_every": 1, "seeds": 1}
 ROAD = (ingest, segment, normalise, balance, split, augment, plan, train, evaluate, compare)
 

@@ -12,6 +12,8 @@ from conftest import BLOBS, write_params
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.verdicts.scores import score_run
 
+pytestmark = pytest.mark.slow
+
 TESTED, TRAINED, SEEDS = 600, 1000, 5
 CURVE = {"none": {}, "none-50": {"share": 0.5}, "none-25": {"share": 0.25}}
 # Errors that halve with each doubling: flip is worth one of them, zoom costs one, rotate is none.

@@ -17,6 +17,8 @@ from pipeline.network import asking, building, fitting, saving
 from pipeline.subjects import overlays
 from pipeline.tiles import normalising
 
+pytestmark = pytest.mark.slow
+
 PAPER, INK = 236, 35
 # x, y, width and height of the bars and squares on the page, in three rows from left to right
 PLACES = (

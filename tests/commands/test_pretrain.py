@@ -5,9 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import run_to, write_params
+from conftest import once, run_to, write_params
 
 from pipeline.network import building, saving
+
+pytestmark = pytest.mark.slow
 
 TRAIN = {"model": "dense16", "steps": 6, "batch_size": 8, "validate_every": 3, "seeds": 2}
 NONE = ("--experiment", "none")
@@ -16,13 +18,17 @@ NONE = ("--experiment", "none")
 @pytest.fixture
 def pretrained(project, prep):
     """The tiny project with a net in models/ that was trained on a copy of its tiles."""
-    run_to(prep, "plan")
-    (project / "other").mkdir()
-    for name in ("tiles.h5", "split.csv"):
-        shutil.copy(project / "processed" / name, project / "other")
-    code, printed, errors = prep("pretrain", "other/tiles.h5", "--steps", "60")
-    assert (code, errors) == (0, "")
-    assert "test tiles right" in printed
+
+    def make():
+        run_to(prep, "plan")
+        (project / "other").mkdir()
+        for name in ("tiles.h5", "split.csv"):
+            shutil.copy(project / "processed" / name, project / "other")
+        code, printed, errors = prep("pretrain", "other/tiles.h5", "--steps", "60")
+        assert (code, errors) == (0, "")
+        assert "test tiles right" in printed
+
+    once("pretrain", make, also=("other", "models"))
     return project
 
 

@@ -18,6 +18,8 @@ from pipeline.forms.layout import (
 )
 from pipeline.forms.planning import plan_forms
 
+pytestmark = pytest.mark.slow
+
 (FORM,) = plan_forms("0123456789", "k3f9d2", writer="Ada Lovelace")
 (OTHER,) = plan_forms("0123456789", "zz9x11", columns=6)
 SHOT = Shot(megapixels=4, blur=0.8)

@@ -12,6 +12,8 @@ from pipeline.forms.layout import Form, form_boxes
 from pipeline.forms.planning import plan_forms
 from pipeline.forms.reading import ReadForm, measure_darkness, read_form
 
+pytestmark = pytest.mark.slow
+
 (DIGITS,) = plan_forms("0123456789", "k3f9d2", writer="Ada Lovelace")
 (WORDS,) = plan_forms(["x", "×", "l", "yes"], "q1w2e3", rows=8, columns=5, paper="letter")
 STATES = ("written", "empty", "crossed")

@@ -17,7 +17,10 @@ from pipeline.errors import DataError
 from pipeline.network import asking, backend, building, fitting, recipes, saving
 
 # What Keras does to its own JAX variables.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 SHAPE = (13, 15, 1)
 
@@ -31,6 +34,17 @@ def bright_side(count, seed=0, shape=SHAPE):
         half = slice(None, shape[1] // 2) if label == 0 else slice(shape[1] // 2 + 1, None)
         image[:, half] += 60
     return images, labels
+
+
+@functools.cache
+def build_once(name):
+    return building.build(name, SHAPE, 2, seed=0)
+
+
+def start(name, seed):
+    """Return a model that is as good as a new one: building and tracing one takes a second."""
+    building.restart(model := build_once(name), seed)
+    return model
 
 
 def batches_of(images, labels, size=16):
@@ -305,7 +319,7 @@ def test_a_simple_task_is_learned():
 def test_exactly_the_given_steps_are_made_on_the_batches_in_order():
     asked, done = [], []
     get_batch = batches_of(*bright_side(64))
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
     history = train(model, steps=7, every=3, on_step=done.append)
     assert [row.step for row in history.rows] == [3, 6, 7]
     assert int(model.optimizer.iterations) == 7
@@ -346,7 +360,7 @@ def test_the_weights_with_the_lowest_validation_loss_come_back():
     images, labels = bright_side(40, seed=1)
 
     def weights_and_loss(seed):
-        model = building.build("dense16", SHAPE, 2, seed=seed)
+        model = start("dense16", seed)
         return asking.measure(model, images, labels)[0], model.get_weights()
 
     # At a learning rate of 0 the weights change only where they are planted.
@@ -401,7 +415,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_the_step_is_named():
 
 
 def test_weights_spoiled_by_the_very_last_step_are_noticed_at_the_validation():
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
     initial = model.get_weights()
 
     def spoil(step):
@@ -415,7 +429,7 @@ def test_weights_spoiled_by_the_very_last_step_are_noticed_at_the_validation():
 
 
 def test_without_a_validation_set_spoiled_weights_are_noticed_too():
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
 
     def spoil(step):
         if step == 4:
@@ -430,7 +444,7 @@ def test_without_a_validation_set_spoiled_weights_are_noticed_too():
 @pytest.mark.parametrize("stop", [0, 1, 2])
 def test_a_training_that_goes_on_from_a_checkpoint_ends_like_one_never_stopped(optimiser, stop):
     recipe = "cnn" if optimiser == "adam" else "cnn1"  # cnn has dropout: its dice go on as well
-    model = building.build(recipe, SHAPE, 2, seed=5)
+    model = start(recipe, 5)
     taken = []
     whole = train(model, steps=11, every=3, on_checkpoint=taken.append)
     expected = digest(model)
@@ -470,7 +484,7 @@ def test_tiles_that_are_read_in_windows_give_the_same_numbers():
 
 def test_the_next_batches_are_got_by_a_thread_and_few_of_them():
     get_batch = batches_of(*bright_side(64))
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
     asked, done, ahead = [], [], []
 
     def get(number):
@@ -490,7 +504,7 @@ def test_the_next_batches_are_got_by_a_thread_and_few_of_them():
 @pytest.mark.parametrize("where", ["get_batch", "on_step"])
 def test_what_goes_wrong_while_training_comes_through_and_no_thread_stays(error, where):
     get_batch = batches_of(*bright_side(64))
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
     before = threading.active_count()
 
     def fail(number):
@@ -509,7 +523,7 @@ def test_what_goes_wrong_while_training_comes_through_and_no_thread_stays(error,
 
 
 def test_steps_and_intervals_below_one_are_a_callers_mistake():
-    model = building.build("dense16", SHAPE, 2, seed=0)
+    model = start("dense16", 0)
     with pytest.raises(ValueError, match="at least 1"):
         train(model, steps=0)
     with pytest.raises(ValueError, match="at least 1"):

@@ -12,6 +12,8 @@ from pipeline.pages import flattening, plausibility, reading
 from pipeline.pages.pieces import Writing, find_pieces
 from pipeline.subjects import search
 
+pytestmark = pytest.mark.slow
+
 Picture = npt.NDArray[np.uint8]
 SIZE = (811, 1103)
 LETTERS = "abcdeghkmnpqrsuxyz"

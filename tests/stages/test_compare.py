@@ -10,6 +10,8 @@ from scipy.stats import binomtest
 from pipeline.dataset.tables import read_table
 from pipeline.verdicts.tables import LONG_COLUMNS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scored(project, prep):

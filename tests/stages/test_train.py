@@ -16,6 +16,8 @@ from conftest import once, run_to, write_params
 from pipeline.network import asking, fitting, saving
 from pipeline.network.checkpoints import Checkpoint, write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 BUDGET = {"model": "dense16", "steps": 6, "batch_size": 8, "validate_every": 3, "seeds": 2}
 NONE = ("--experiment", "none")
 
@@ -279,7 +281,7 @@ def test_the_others_go_on_and_the_table_counts_the_failed(planned, prep):
 def test_a_stopped_training_goes_on_and_ends_like_one_never_stopped(
     planned, prep, monkeypatch, blow
 ):
-    write_params(planned, train=BUDGET | {"steps": 120, "seeds": 1, "model": "cnn"})
+    write_params(planned, train=BUDGET | {"steps": 60, "seeds": 1, "model": "cnn"})
     place = run_file(planned, 0).parent.with_name(".seed-0.npz")
     stop_at_a_checkpoint(place, getattr(signal, blow))
     assert not run_file(planned, 0).exists()
@@ -290,7 +292,7 @@ def test_a_stopped_training_goes_on_and_ends_like_one_never_stopped(
     run_file(planned, 0).unlink()
     train(prep)
     assert what_was_learned(run_file(planned, 0).parent) == stopped
-    assert 0 < resumed[0] < 120 and resumed[1:] == [None]
+    assert 0 < resumed[0] < 60 and resumed[1:] == [None]
 
 
 def stop_at_a_checkpoint(place, blow):

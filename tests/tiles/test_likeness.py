@@ -23,6 +23,8 @@ from pipeline.tiles.likeness import (
     standardise,
 )
 
+pytestmark = pytest.mark.slow
+
 OPS = {
     "shift": {"x": [-0.05, 0.05], "y": [-0.05, 0.05]},
     "slide": {"transform": "shift", "x": 0.05, "y": -0.05},

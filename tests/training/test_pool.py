@@ -18,6 +18,8 @@ from pipeline.settings.params import Train
 from pipeline.training.plans import describe_budget, load_plan, read_planned_folds
 from pipeline.training.pool import open_pool, open_set
 
+pytestmark = pytest.mark.slow
+
 AUGMENT = {"flip": {}, "rotate": {"degrees": [-40, 40], "copies": 2}, "duplicate": {}}
 BOTH = {"ops": ["rotate", "flip"], "classes": {"flip": ["bar"]}}
 EXPERIMENTS = {

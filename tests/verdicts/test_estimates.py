@@ -33,6 +33,8 @@ from pipeline.verdicts.estimates import (
 )
 from pipeline.verdicts.wording import explain
 
+pytestmark = pytest.mark.slow
+
 ALONE = np.full(400, -1)  # every picture is its own group
 
 

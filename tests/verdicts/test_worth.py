@@ -29,6 +29,8 @@ from pipeline.verdicts.worth import (
     scale_components,
 )
 
+pytestmark = pytest.mark.slow
+
 SIZES = np.array([250.0, 500.0, 1000.0])
 BASE = 0.2  # errors with all pictures
 
