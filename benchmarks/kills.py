@@ -274,11 +274,11 @@ def command_of(stage: str, way: str) -> list[str]:
 
 def contents(folder: Path) -> dict[str, str]:
     """Return a digest of each file's content by its path; DVC's and git's own are left out."""
-    own = {".dvc", ".git", "dvc.lock"}
+    own = {".dvc", ".git", "dvc.lock"}  # and the notes of sizes and times
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if name.parts[0] not in own and path.is_file():
+        if name.parts[0] not in own and name.name != ".digests.json" and path.is_file():
             found[name.as_posix()] = hashlib.sha256(content_of(path)).hexdigest()
     return found
 

@@ -1,21 +1,11 @@
 """The command line on a tiny project: what it makes, and what it says to wrong input."""
 
-import hashlib
-
 import pytest
-from conftest import DATA_STAGES, run_to, write_params
+from conftest import DATA_STAGES, digests, run_to, write_params
 
 from pipeline.dataset import store
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
-
-
-def digests(folder):
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_data_half_from_pictures_to_plan(project, prep):

@@ -23,6 +23,7 @@ from pipeline.checks.records import (
 )
 from pipeline.checks.road import tell_differences
 from pipeline.console import track, warn
+from pipeline.dataset.digests import find_damaged
 from pipeline.errors import DataError, count_things
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
@@ -47,12 +48,13 @@ def check_files(project: Project, params: Params) -> str:
         trained = {name for name in stale if name.startswith("train@")}
         recorded_then = [record for record in lock.outputs if record.stage not in trained]
         faults += find_changed(project.root, recorded_then, files)
+    faults += [Fault(file, "its bytes changed since it was made") for file in find_damaged(project)]
     # What is out of date may well disagree with what is not.
     faults += [fault for fault in examine(project, params) if stage_of(fault.file) not in stale]
     _tell_missing(project, params, lock if files else None)
     sources = _check_sources(project.root, lock if files else None)
     if not lock:
-        warn("there is no dvc.lock, so no file's bytes could be checked, only what they say")
+        warn("there is no dvc.lock, so bytes could only be checked where prep noted their digests")
     if stale and not faults:
         warn(f"not up to date: {', '.join(sorted(stale))}. Bring them up to date with: dvc repro")
     if faults:

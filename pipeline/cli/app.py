@@ -4,12 +4,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import typer.core
 
 from pipeline import __version__
+
+if TYPE_CHECKING:
+    from pipeline.project import Project
 
 
 class Sections(typer.core.TyperGroup):
@@ -57,7 +60,10 @@ Jobs = Annotated[
 
 def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    run(f"stages.{stage}", stage, stage, quiet, options)
+    project = run(f"stages.{stage}", stage, stage, quiet, options)
+    from pipeline.dataset.digests import note_files
+
+    note_files(project, stage)
 
 
 def run(
@@ -66,8 +72,11 @@ def run(
     name: str,
     quiet: bool,
     options: dict[str, Any] | None = None,
-) -> None:
-    """Run a function of a module on the project here; import nothing before it is needed."""
+) -> "Project":
+    """Run a function of a module on the project here, and return that.
+
+    Nothing is imported before it is needed.
+    """
     from importlib import import_module
 
     from pipeline import console
@@ -82,6 +91,7 @@ def run(
     made = work(project, load_params(project.params_file), **(options or {}))
     if made:
         console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
+    return project
 
 
 def print_version(wanted: bool) -> None:
