@@ -14,10 +14,14 @@ _FOREACH = {"augment", "train", "evaluate"}  # DVC has one of these stages for e
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong; `file` is its path from the project's root, with '/'."""
+    """One thing that is wrong; `file` is its path from the project's root, with '/'.
+
+    `remedy` is there where deleting the file and making it again is none.
+    """
 
     file: str
     what: str
+    remedy: str = ""
 
 
 def stage_of(file: str) -> str:
@@ -48,11 +52,13 @@ def _tell_remedy(root: Path, file: str) -> str:
 def tell_faults(root: Path, faults: Iterable[Fault]) -> Iterator[str]:
     """Yield a line for each faulty file, up to _MOST_FILES, and one for how many more there are."""
     by_file: dict[str, list[str]] = defaultdict(list)
+    remedies: dict[str, str] = {}
     for fault in faults:
         by_file[fault.file].append(fault.what)
+        remedies[fault.file] = fault.remedy or remedies.get(fault.file, "")
     for file, found in [*by_file.items()][:_MOST_FILES]:
         more = f"; and {len(found) - _MOST_OF_A_FILE} more" if len(found) > _MOST_OF_A_FILE else ""
         said = "; ".join(found[:_MOST_OF_A_FILE])
-        yield f"{file}: {said}{more}. {_tell_remedy(root, file)}"
+        yield f"{file}: {said}{more}. {remedies[file] or _tell_remedy(root, file)}"
     if len(by_file) > _MOST_FILES:
         yield f"and {len(by_file) - _MOST_FILES:,} more files"

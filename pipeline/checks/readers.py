@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pipeline.checks import contents
 from pipeline.checks.contents import find_repeats, judge_lines
 from pipeline.checks.faults import Fault
+from pipeline.dataset.damage import REBUILD
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, Row
 from pipeline.errors import DataError, UnusableFileError
@@ -69,12 +70,14 @@ def read_part(
     if not path.is_file():
         return None
     said: list[str] = []
-    found = None
+    found, remedy = None, ""
     try:
         found = read(path, said)
     except DataError as error:
         said.append(tell_reason(error))
-    faults += [Fault(project.relative(path), what) for what in said]
+        if isinstance(error, UnusableFileError) and error.remedy == REBUILD:
+            remedy = REBUILD
+    faults += [Fault(project.relative(path), what, remedy) for what in said]
     return None if said else found
 
 
