@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.atomic import whole_file
 from pipeline.console import show, track, warn
 from pipeline.dataset.tables import Row
-from pipeline.errors import DataError, nearest
+from pipeline.errors import DataError, count_things, nearest
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.files import PictureFile, find_files
@@ -83,8 +83,8 @@ def predict(
     _report(found, unused, params.classes)
     count = sum(len(predicted.boxes) for predicted in found)
     return (
-        f"{count:,} subject{'s' * (count != 1)} labelled by {_shorten(project, model_file)} and "
-        f"drawn on {len(found):,} picture{'s' * (len(found) != 1)} in {_shorten(project, folder)}"
+        f"{count_things(count, 'subject')} labelled by {_shorten(project, model_file)} and "
+        f"drawn on {count_things(len(found), 'picture')} in {_shorten(project, folder)}"
     )
 
 

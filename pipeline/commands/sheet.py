@@ -4,7 +4,7 @@ import secrets
 from pathlib import Path
 
 from pipeline.atomic import whole_file
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.forms import drawing, layout, planning
 
 
@@ -37,6 +37,6 @@ def make_sheet(
     with whole_file(target) as part:
         part.write_bytes(drawing.draw_forms(pages))
     return (
-        f"{target}: {len(pages)} page{'s' * (len(pages) != 1)} for {len(names)} classes. Print at "
+        f"{target}: {count_things(len(pages), 'page')} for {len(names)} classes. Print at "
         "100 %, fill in, scan or photograph, and put the pictures into a source of layout form."
     )

@@ -53,7 +53,7 @@ class Run(TypedDict):
     fold: int
     seed: int
     steps: int
-    budget: dict[str, object]
+    budget: dict[str, Any]
     originals: int
     variants: int
     repeats: int
@@ -74,7 +74,7 @@ class Metrics(TypedDict):
     experiment: str
     classes: list[str]
     split: str  # SHA-256 of split.csv
-    budget: dict[str, object]
+    budget: dict[str, Any]
     runs: list[dict[str, Any]]
 
 

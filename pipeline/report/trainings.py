@@ -1,12 +1,12 @@
 """Section 5: the trainings - the model, the curves of every run, time and speed."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from pipeline.dataset.documents import Run as RunDocument
+from pipeline.dataset.documents import read_document
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.project import Project
 from pipeline.report.charts import Curve, LineChart, draw_curves, find_limits
@@ -23,7 +23,7 @@ CHARTS = {
 class Run:
     """One training: run.json and the columns of history.csv."""
 
-    about: dict[str, Any]
+    about: RunDocument
     history: dict[str, np.ndarray]
 
 
@@ -68,7 +68,7 @@ def read_runs(project: Project, name: str) -> list[Run]:
 def _read_run(folder: Path) -> Run:
     """Return one training."""
     rows = read_table(folder / "history.csv", COLUMNS["history"])
-    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    about = read_document(folder / "run.json", RunDocument, "Train again with: prep train")
     history = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS["history"]}
     return Run(about, history)
 

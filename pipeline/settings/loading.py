@@ -118,7 +118,7 @@ def _tell_found(item: Any) -> str:
         return ""
     if value is None:
         section = item["type"] == "model_type" and len(item["loc"]) == 1
-        return " (found: nothing)." + " Write {} for the defaults." * section
+        return " (found: nothing)." + (" Write {} for the defaults." if section else "")
     allowed = re.findall(r"'([^']+)'", item["msg"]) if item["type"] == "literal_error" else []
     hint = nearest(str(value), allowed)
     if item["type"] in ("int_type", "float_type") and isinstance(value, str):

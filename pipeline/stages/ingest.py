@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.console import track
 from pipeline.dataset.tables import COLUMNS, Row, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
 from pipeline.intake.files import PictureFile, find_files, folder_of
 from pipeline.intake.idx import IdxPair, pair_files
@@ -45,8 +45,8 @@ def _describe(rows: list[Row]) -> str:
         f"; {len(loose):,} without a label, such as {catalogue.name_of(loose[0])}" if loose else ""
     )
     return (
-        f"{ok:,} scan{'s' * (ok != 1)} in processed/catalogue.csv, "
-        f"{twice:,} duplicate{'s' * (twice != 1)}, {broken:,} quarantined{where}{note}"
+        f"{count_things(ok, 'scan')} in processed/catalogue.csv, "
+        f"{count_things(twice, 'duplicate')}, {broken:,} quarantined{where}{note}"
     )
 
 

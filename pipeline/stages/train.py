@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def _train_fold(
                 pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
                 model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
                 building.restart(model, seed, start)
-                _train_run(folder, model, params.train, pool, seed, inputs)
+                name = f"{plan['experiment']}, fold {fold.number}, seed {seed}"
+                _train_run(_Job(folder, name, seed, inputs), model, params.train, pool)
             _checkpoint_file(folder).unlink(missing_ok=True)
             yield kept
 
@@ -96,39 +98,46 @@ def _remove_other_runs(project: Project, name: str, folds: list[int], seeds: Seq
                 remove_at_once(path)
 
 
-def _train_run(
-    folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
-) -> None:
+@dataclass(frozen=True)
+class _Job:
+    """One run that is to be trained."""
+
+    folder: Path
+    name: str  # as a person reads it
+    seed: int
+    inputs: str  # the digest that names it
+
+
+def _train_run(job: _Job, model: Any, settings: Train, pool: Pool) -> None:
     """Train a restarted model on one fold's pool; write model.keras, history.csv, run.json."""
-    history = _fit_run(folder, model, settings, pool, seed, inputs)
+    history = _fit_run(job, model, settings, pool)
     if history.failed_step is not None:
         warn(
-            f"{folder.parent.parent.name}, fold {pool.fold}, seed {seed} failed: the loss stopped "
-            f"being a number at step {history.failed_step}. What it had learned by step "
-            f"{history.best_step} is kept and counts like the other runs."
+            f"{job.name} failed: the loss stopped being a number at step {history.failed_step}. "
+            f"What it had learned by step {history.best_step} is kept and counts like the other "
+            "runs."
         )
-    with whole_folder(folder) as part:
+    with whole_folder(job.folder) as part:
         saving.save(model, part / "model.keras")
         write_table(part / "history.csv", COLUMNS["history"], map(_vars_of, history.rows))
-        run = _describe_run(model, settings, pool, seed, inputs, history, digest_files(part))
+        run = _describe_run(job, model, settings, pool, history, digest_files(part))
         write_document(part / "run.json", run)
 
 
 def _describe_run(
+    job: _Job,
     model: Any,
     settings: Train,
     pool: Pool,
-    seed: int,
-    inputs: str,
     history: fitting.History,
     files: dict[str, str],
 ) -> Run:
     """Return run.json: what was trained, for how long, by which versions."""
     return {
-        "inputs": inputs,
+        "inputs": job.inputs,
         "classes": pool.classes,
         "fold": pool.fold,
-        "seed": seed,
+        "seed": job.seed,
         "steps": _count_steps(settings, pool),
         "budget": describe_budget(settings),
         "originals": pool.originals,
@@ -145,27 +154,24 @@ def _describe_run(
     }
 
 
-def _fit_run(
-    folder: Path, model: Any, settings: Train, pool: Pool, seed: int, inputs: str
-) -> fitting.History:
+def _fit_run(job: _Job, model: Any, settings: Train, pool: Pool) -> fitting.History:
     """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
     added = len(pool) - pool.originals
     steps = _count_steps(settings, pool)
-    order = Schedule(seed, pool.originals, added, steps, settings.batch_size)
-    place = _checkpoint_file(folder)
-    resume = read_checkpoint(place, inputs)
+    order = Schedule(job.seed, pool.originals, added, steps, settings.batch_size)
+    place = _checkpoint_file(job.folder)
+    resume = read_checkpoint(place, job.inputs)
     chosen = pool.validation
-    what = f"training {folder.parent.parent.name}, fold {pool.fold}, seed {seed}"
-    with progress(what, order.steps - (resume.step if resume else 0)) as advance:
+    with progress(f"training {job.name}", order.steps - (resume.step if resume else 0)) as advance:
         return fitting.fit(
             model,
-            lambda step: pool.take(order[step], order.passes(step), seed),
+            lambda step: pool.take(order[step], order.passes(step), job.seed),
             steps=order.steps,
             validate_every=settings.validate_every,
             validation=(chosen.images, chosen.labels) if chosen else None,
             on_step=lambda _: advance(),
             resume=resume,
-            on_checkpoint=lambda state: write_checkpoint(place, state, inputs),
+            on_checkpoint=lambda state: write_checkpoint(place, state, job.inputs),
         )
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Box = tuple[int, int, int, int]
+from pipeline.subjects.boxes import Box
 
 WEIGHT = 500  # of the labels' font; 400 is regular, 700 bold
 NOTE_SIZE = 0.7  # of the labels' size

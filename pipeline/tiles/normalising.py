@@ -13,9 +13,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.subjects.boxes import Box
+
 Picture = npt.NDArray[np.uint8]
 Weights = npt.NDArray[np.float64]
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, x1 and y1 exclusive
 Fit = Literal["crop", "pad", "stretch"]
 
 _SMALLEST_SIDE = 10  # source pixels: a smaller glyph is scaled as if it were this, and stays small

@@ -622,7 +622,7 @@ def test_libraries_under_pil_do_not_write_to_the_terminal():
     broken[40:300] = b"\xff" * 260  # libtiff complains of this,
     too_many = write_tiff(bytes(9), height=3, width=3, bits=8, samples=999)  # and PIL logs this
     script = (
-        "from pipeline import images\n"
+        "from pipeline.intake import images\n"
         f"for data in ({bytes(broken)!r}, {too_many!r}):\n"
         "    try: images.decode_page(data)\n"
         "    except images.PictureError as error: print(error)\n"
