@@ -11,7 +11,6 @@ from pipeline.checks.faults import Fault
 from pipeline.checks.readers import Data, Folds, read_part
 from pipeline.dataset.documents import Lineage, Metrics, Plan, Run, read_document
 from pipeline.dataset.tables import COLUMNS
-from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.plans import describe_lineage
@@ -34,16 +33,11 @@ def examine_plans(project: Project, params: Params, drawn: list[Plan], faults: l
 def _read_plan(root: Path, now: Plan | None, path: Path, faults: list[str]) -> None:
     """Read a plan: it is of the content that is there."""
     plan = read_document(path, Plan, "")
-    try:
-        files = [file["file"] for file in (*plan["variants"], *filter(None, [plan["model"]]))]
-        faults += [
-            f"it names {file}, which is gone" for file in files if not (root / file).is_file()
-        ]
-        if now is not None and plan != now:
-            other = _find_others(plan, now)
-            faults += [f"it was made for another {what}" for what in dict.fromkeys(other)]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"it does not name its files as a plan does ({error})") from error
+    files = [file["file"] for file in (*plan["variants"], *filter(None, [plan["model"]]))]
+    faults += [f"it names {file}, which is gone" for file in files if not (root / file).is_file()]
+    if now is not None and plan != now:
+        other = _find_others(plan, now)
+        faults += [f"it was made for another {what}" for what in dict.fromkeys(other)]
 
 
 def _find_others(plan: Plan, now: Plan) -> Iterator[str]:
@@ -88,7 +82,7 @@ def examine_runs(
             project, faults, f"{part}/model.keras", lambda path, said: contents.check_model(path)
         )
     for fold in folds if there and folds else ():
-        for seed in params.train.seeds:
+        for seed in params.seeds_of(name):
             folder = project.run_folder(name, fold, seed)
             if not folder.exists():
                 faults.append(Fault(project.relative(folder), "this run is missing"))
@@ -126,7 +120,7 @@ def examine_scores(
     split = project.output("split.csv")
     wanted = digest(split) if split.is_file() else None
     read(f"scores/{name}/metrics.json", partial(_read_metrics, params.classes, wanted))
-    judge = partial(_read_predictions, params, data)
+    judge = partial(_read_predictions, params, params.seeds_of(name), data)
     read(f"scores/{name}/predictions.csv", judge)
 
 
@@ -143,7 +137,9 @@ def _read_metrics(
         faults.append("it has no runs")
 
 
-def _read_predictions(params: Params, data: Data, path: Path, faults: list[str]) -> None:
+def _read_predictions(
+    params: Params, own: tuple[int, ...], data: Data, path: Path, faults: list[str]
+) -> None:
     """Read predictions.csv: a row for each test tile of each fold and seed."""
     columns = [*COLUMNS["predictions"], *(f"p{number}" for number in range(len(params.classes)))]
     judge = partial(contents.judge_prediction, classes=params.classes)
@@ -160,9 +156,9 @@ def _read_predictions(params: Params, data: Data, path: Path, faults: list[str])
             for fold, parts in data.folds.items()
             for name, part in parts.items()
             if part == "test"
-            for seed in params.train.seeds
+            for seed in own
         }
-        tests, seeds = len(expected) // len(params.train.seeds), len(params.train.seeds)
+        tests, seeds = len(expected) // len(own), len(own)
         if found.keys() != expected:
             lacking, strange = len(expected - found.keys()), len(found.keys() - expected)
             faults.append(

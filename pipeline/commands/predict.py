@@ -1,7 +1,6 @@
 """prep predict: new pictures and a model -> a table of labels, and drawings in predictions/."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.atomic import whole_file
 from pipeline.console import show, track, warn
+from pipeline.dataset.documents import read_object
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, nearest
 from pipeline.intake import images
@@ -117,7 +117,9 @@ def _find_model(project: Project, params: Params, wanted: str) -> Path:
             f"--model: '{wanted}' is no .keras file, and there is no such experiment in "
             f"params.yaml.{nearest(wanted, known)} Known: {', '.join(known)}"
         )
-    return project.require(project.run_folder(wanted, 0, params.train.seeds[0]) / "model.keras")
+    return project.require(
+        project.run_folder(wanted, 0, params.seeds_of(wanted)[0]) / "model.keras"
+    )
 
 
 def _load_model(path: Path, params: Params) -> Any:
@@ -131,13 +133,11 @@ def _load_model(path: Path, params: Params) -> Any:
 
 def _refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
     """Raise DataError when the run.json beside a model names other classes, or another order."""
-    try:
-        run = json.loads(path.with_name("run.json").read_text(encoding="utf-8"))
-        trained = run.get("classes", list(classes))  # an older prep did not write them
-    except FileNotFoundError:
+    beside = path.with_name("run.json")
+    if not beside.exists():
         return
-    except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{path.with_name('run.json')} is damaged ({error})") from error
+    run = read_object(beside, "Delete it, or bring the model's whole folder from where it came")
+    trained = run.get("classes", list(classes))  # an older prep did not write them
     if trained != list(classes):
         raise DataError(
             f"{path} was trained on the classes {', '.join(map(str, trained))}; params.yaml has "

@@ -2,7 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict, TypeVar, cast
+from typing import Any, NotRequired, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from pipeline.atomic import whole_file
 from pipeline.errors import UnusableFileError
@@ -96,12 +99,21 @@ def write_document(path: Path, content: Any) -> None:
 
 
 def read_document(path: Path, kind: type[Document], remedy: str) -> Document:
-    """Return what a document says; raises UnusableFileError unless it has all keys of its kind."""
+    """Return what a document says; raises UnusableFileError unless it is one of its kind.
+
+    Keys that the kind does not know are kept.
+    """
     content = read_object(path, remedy)
     missing = [key for key in list_keys(kind) if key not in content]
     if missing:
         lacking = f"lacks {', '.join(missing)}: it is damaged, or an older prep wrote it"
         raise UnusableFileError(path, lacking, remedy)
+    try:
+        TypeAdapter(kind).validate_python(content, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UnusableFileError(path, f"is damaged: {place}: {first['msg']}", remedy) from error
     return cast(Document, content)
 
 
