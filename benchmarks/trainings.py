@@ -1,8 +1,8 @@
 """The verdicts on real trainings: `python benchmarks/trainings.py --mnist FOLDER`.
 
 A study here is one as `prep` makes it: 1,000 training pictures, 200 that choose the checkpoint and
-1,000 test pictures, all drawn from MNIST's 70,000; 5 seeds of each arm, of equal steps, paired;
-accuracy and all class recalls judged as one family. Three kinds of studies:
+1,000 test pictures, all drawn from MNIST's 70,000; 5 seeds of each arm, of equal steps. Versions 1
+and 2 of the verdicts judge the same studies. Three kinds of them:
 
 same     `duplicate` against `none`, which differ in nothing but the order of the pictures. Each
          study has its own training pictures. The truth is 0, and every claim is a false one.
@@ -12,8 +12,7 @@ planted  `flip` and `rotate` against `none`. 20 studies share the training pictu
          29,000 pictures that it neither is trained nor tested on.
 moved    the test pictures lie 3 pixels further right, `shift` against `none`: has to be found.
 
-Right is a claim in the direction of the truth, and "no effect" where the truth lies within the
-margin. Wrong is any other claim.
+Said is any word but open (of a recall, any word); right where the truth is so, else wrong.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import version1
 from scipy.stats import binomtest
 
 from pipeline.augmentation import parsing, recipes, warps
@@ -33,7 +33,7 @@ from pipeline.intake.outside import Outside, read_outside
 from pipeline.network import asking, building, fitting
 from pipeline.training.schedule import Schedule
 from pipeline.verdicts.ablation import ALL, Arm, Result, compare_arms
-from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT
+from pipeline.verdicts.families import HELPS, HURTS, NO_EFFECT, NO_GAIN, NO_HARM
 from pipeline.verdicts.scores import choose_classes, score_run
 
 TRAINING, VALIDATION, TEST = 1000, 200, 1000  # pictures of a study
@@ -68,6 +68,7 @@ class Judged:
     low: float
     high: float
     verdict: str
+    first: str  # what version 1 says
     truth: float
 
     @property
@@ -75,19 +76,21 @@ class Judged:
         """Whether the interval holds the truth."""
         return self.low <= self.truth <= self.high
 
-    @property
-    def right(self) -> bool:
-        """Whether the verdict says what is true."""
-        return {
-            HELPS: self.truth > 0,
-            HURTS: self.truth < 0,
-            NO_EFFECT: abs(self.truth) <= MARGIN,
-        }.get(self.verdict, False)
 
-    @property
-    def wrong(self) -> bool:
-        """Whether the verdict says what is not true."""
-        return self.verdict != CANNOT_TELL and not self.right
+def is_right(word: str, truth: float) -> bool:
+    """Return whether a word says what is true."""
+    return {
+        HELPS: truth > 0,
+        HURTS: truth < 0,
+        NO_EFFECT: abs(truth) < MARGIN,
+        NO_HARM: truth > -MARGIN,
+        NO_GAIN: truth < MARGIN,
+    }.get(word, False)
+
+
+def is_wrong(word: str, truth: float) -> bool:
+    """Return whether a word says what is not true."""
+    return word in (HELPS, HURTS, NO_EFFECT, NO_HARM, NO_GAIN) and not is_right(word, truth)
 
 
 # --- one study --------------------------------------------------------------------------------
@@ -166,10 +169,26 @@ def judge(study: int, predicted: Predicted, labels: Rows, truth: Truth) -> list[
     ]
     nobody = np.full(len(labels), "", object)  # no picture belongs to a group
     results = compare_arms(arms, labels, nobody, classes, MARGIN)
-    return [to_judged(study, result, truth) for result in results if result.verdict]
+    judged = [result for result in results if result.verdict]
+    first = judge_first(predicted, labels, judged)
+    return [
+        to_judged(study, result, word, truth) for result, word in zip(judged, first, strict=True)
+    ]
 
 
-def to_judged(study: int, result: Result, truth: Truth) -> Judged:
+def judge_first(predicted: Predicted, labels: Rows, results: Sequence[Result]) -> list[str]:
+    """Return what version 1 says of the same lines."""
+    estimates = []
+    for result in results:
+        own = labels == int(result.label) if result.label != ALL else np.ones(len(labels), bool)
+        arm, none = (predicted[name][:, own] == labels[own] for name in (result.experiment, NONE))
+        estimates.append(
+            version1.estimate_difference(arm.astype(float) - none, np.arange(own.sum()))
+        )
+    return version1.judge_family(estimates, MARGIN)
+
+
+def to_judged(study: int, result: Result, first: str, truth: Truth) -> Judged:
     estimate, verdict = result.estimate, result.verdict
     assert estimate and verdict and estimate.low is not None and estimate.high is not None
     return Judged(
@@ -180,6 +199,7 @@ def to_judged(study: int, result: Result, truth: Truth) -> Judged:
         low=estimate.low,
         high=estimate.high,
         verdict=verdict.verdict,
+        first=first,
         truth=truth.get((result.experiment, result.label), 0.0),
     )
 
@@ -231,7 +251,8 @@ def find_truth(predicted: Predicted, labels: Rows, rest: Rows) -> Truth:
 # --- the table --------------------------------------------------------------------------------
 
 COLUMNS = (
-    "arm", "of", "truth (points)", "interval holds the truth", "right", "cannot tell", "wrong",
+    "arm", "of", "truth (points)", "interval holds the truth", "helps or hurts (version 1)",
+    "said (version 1)", "wrong (version 1)",
 )  # fmt: skip
 
 
@@ -242,10 +263,20 @@ def write_line(cells: Sequence[str]) -> str:
 def describe(lines: Sequence[Judged], what: str) -> str:
     """Return a line of the table: how often the intervals and the verdicts were right."""
     truths = 100 * np.array([line.truth for line in lines])
-    right, wrong = (np.mean([getattr(line, name) for line in lines]) for name in ("right", "wrong"))
     span = f"{truths.min():+.1f} to {truths.max():+.1f}" if truths.any() else "0"
-    shares = [f"{100 * share:.1f} %" for share in (right, 1 - right - wrong, wrong)]
-    return write_line([lines[0].arm, what, span, describe_cover(lines), *shares])
+    kinds = [
+        [(line.verdict in (HELPS, HURTS), line.first in (HELPS, HURTS)) for line in lines],
+        [(is_said(line.verdict), is_said(line.first)) for line in lines],
+        [(is_wrong(line.verdict, line.truth), is_wrong(line.first, line.truth)) for line in lines],
+    ]
+    shares = [100 * np.mean(kind, axis=0) for kind in kinds]
+    texts = [f"{second:.1f} % ({first:.1f} %)" for second, first in shares]
+    return write_line([lines[0].arm, what, span, describe_cover(lines), *texts])
+
+
+def is_said(word: str) -> bool:
+    """Return whether a word says anything."""
+    return word in (HELPS, HURTS, NO_EFFECT, NO_HARM, NO_GAIN)
 
 
 def describe_cover(lines: Sequence[Judged]) -> str:
@@ -280,9 +311,9 @@ def print_arms(lines: Sequence[Judged]) -> None:
 
 
 def count_false(lines: Sequence[Judged]) -> str:
-    """Return how many studies claimed anywhere what is not true."""
+    """Return how many studies said anywhere what is not true."""
     studies = {line.study for line in lines}
-    false = {line.study for line in lines if line.verdict in (HELPS, HURTS) and line.wrong}
+    false = {line.study for line in lines if is_wrong(line.verdict, line.truth)}
     return f"{len(false)} of {len(studies)}: {describe_share(len(false), len(studies))}"
 
 
@@ -314,7 +345,8 @@ def main() -> None:
     others = range(max(count // LOT, 1))
     moved = [x for n in others for x in run_alone(model, pictures, n, "shift", MOVED)]
     print(
-        f"\nStudies with a false claim: same {count_false(same)}; planted {count_false(planted)}."
+        f"\nStudies in which anything false was said: same {count_false(same)}; planted "
+        f"{count_false(planted)}."
     )
     print(report_moved(moved))
     print(f"{time.time() - began:.0f} s on {len(os.sched_getaffinity(0))} cores")

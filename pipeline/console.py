@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
@@ -15,6 +16,7 @@ from rich.text import Text
 Item = TypeVar("Item")
 
 _WIDE = 400  # columns: wider than any table
+_GAP = 2  # columns between two of a table
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -46,17 +48,61 @@ def fail(text: str) -> None:
 
 
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; on a terminal its cells wrap, elsewhere it is as wide as it needs to be."""
+    """Print a table; elsewhere than on a terminal it is as wide as it needs to be.
+
+    On a terminal cells wrap between words. Where words themselves would be torn, the columns are
+    dealt to several tables below each other, each with the first column.
+    """
+    table = [[_printable(cell) for cell in row] for row in (columns, *rows)]
+    wide = out if out.is_terminal else Console(width=_WIDE, quiet=out.quiet)
+    wide.print(Text(f"{title}\n", style="bold"))
+    words = [
+        max(cell_len(word) for cell in column for word in [*cell.split(), ""])
+        for column in _columns(table)
+    ]
+    whole = [max(map(cell_len, column)) for column in _columns(table)]
+    words[0] = whole[0]  # names are not broken
+    for part in _deal_columns(words, wide.width):
+        widths = _fit([whole[c] for c in part], [words[c] for c in part], wide.width)
+        _print_table([[row[column] for column in part] for row in table], widths, wide)
+
+
+def _columns(table: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    return list(zip(*table, strict=True))
+
+
+def _fit(whole: Sequence[int], words: Sequence[int], width: int) -> list[int]:
+    """Return the widths of columns: whole cells if they fit, else the widest give way to words."""
+    widths = list(whole)
+    while sum(widths) + _GAP * len(widths) > width:
+        spare = [(now, column) for column, now in enumerate(widths) if now > words[column]]
+        if not spare:
+            break
+        widths[max(spare)[1]] -= 1
+    return widths
+
+
+def _deal_columns(needs: Sequence[int], width: int) -> list[list[int]]:
+    """Return which columns stand in each of the tables that fit the width; needs: of each."""
+    parts = [[0]]
+    for column in range(1, len(needs)):
+        taken = sum(needs[one] + _GAP for one in (*parts[-1], column))
+        if len(parts[-1]) > 1 and taken > width:
+            parts.append([0])
+        parts[-1].append(column)
+    return parts
+
+
+def _print_table(table: Sequence[Sequence[str]], widths: Sequence[int], wide: Console) -> None:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(Text(_printable(column)), overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        table.add_row(*(Text(_printable(cell)) for cell in row))
-    wide = out if out.is_terminal else Console(width=_WIDE, quiet=out.quiet)
-    wide.print(Text(f"{title}\n", style="bold"), table, "", sep="\n")
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for column, width in zip(table[0], widths, strict=True):
+        shown.add_column(Text(column), overflow="fold", width=width)
+    for row in table[1:]:
+        shown.add_row(*map(Text, row))
+    wide.print(shown, "", sep="\n")
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:

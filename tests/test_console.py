@@ -1,6 +1,11 @@
 """What is printed: nothing hides in a name, nothing moves without a terminal."""
 
+import io
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
 
 from pipeline import console
 
@@ -38,3 +43,60 @@ def test_quiet_silences_all_but_errors(capsys, monkeypatch):
 def test_a_wide_table_is_not_cut_without_a_terminal(capsys):
     console.show("title", ["name", *"abcdefgh"], [["row", *["x" * 30] * 8]])
     assert capsys.readouterr().out.count("x" * 30) == 8
+
+
+# --- tables on a narrow terminal -------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Make `show` believe in a terminal so many columns wide; return what it printed."""
+
+    def show(width, columns, rows):
+        terminal = Console(width=width, force_terminal=True, color_system=None, record=True,
+                           file=io.StringIO())  # fmt: skip
+        monkeypatch.setattr(console, "out", terminal)
+        console.show("title", columns, rows)
+        return terminal.export_text().splitlines()
+
+    return show
+
+
+def test_cells_wrap_between_words_and_the_widest_gives_way_first(narrow):
+    rows = [["flip", "97.6", "one two three four"]]
+    shown = narrow(26, ["experiment", "accuracy", "what it says"], rows)
+    assert max(map(len, shown)) <= 26
+    words = " ".join(shown).split()
+    for word in ("experiment", "accuracy", "three", "97.6"):
+        assert word in words
+
+
+def test_columns_that_do_not_fit_are_dealt_to_tables_below_each_other(narrow):
+    shown = narrow(30, ["experiment", *"abcdef"], [["flip", *["+12.345"] * 6]])
+    heads = [line.split() for line in shown if line.startswith("experiment")]
+    assert heads == [["experiment", "a", "b"], ["experiment", "c", "d"], ["experiment", "e", "f"]]
+    assert sum(line.count("+12.345") for line in shown) == 6
+    assert sum(line.startswith("flip") for line in shown) == 3
+
+
+def test_a_word_that_is_wider_than_the_terminal_is_folded_and_not_cut(narrow):
+    shown = narrow(20, ["name", "file"], [["a", "x" * 50]])
+    assert sum(line.count("x") for line in shown) == 50
+
+
+@given(
+    st.integers(20, 100),
+    st.lists(st.lists(st.text("abc ", min_size=1, max_size=30), min_size=4, max_size=4)),
+)
+def test_nothing_is_lost_in_any_terminal(width, rows):
+    terminal = Console(width=width, force_terminal=True, color_system=None, record=True,
+                       file=io.StringIO())  # fmt: skip
+    before, console.out = console.out, terminal
+    try:
+        console.show("title", ["first", "second", "third", "fourth"], rows)
+    finally:
+        console.out = before
+    shown = terminal.export_text()
+    cells = [cell for row in rows for cell in row[1:]]
+    for letter in "ab":  # c, d and all else stand in the heads too
+        assert shown.count(letter) >= sum(cell.count(letter) for cell in cells)

@@ -138,17 +138,22 @@ def show(
 
 
 @app.command(rich_help_panel=BY_HAND)
-def advise(experiment: Experiment = None, quiet: Quiet = False) -> None:
-    """Say what an op is worth in training pictures, and what would settle a "cannot tell".
+def advise(
+    experiment: Experiment = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every open line, recalls too.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what an op is worth in training pictures, and what would settle what is open.
 
     Reads the scores that are there. The worth needs a training-size curve, experiments without ops
     on a `share` of the training tiles; without one it prints the lines to add to params.yaml.
-    Then, for each "cannot tell", roughly how many seeds or test pictures would settle it. Writes
-    nothing.
+    Then, for what is open, roughly how many seeds or test pictures would settle it: the five lines
+    that need least, or all. Where there is no verdict it says what would give one. Writes nothing.
 
     Example: `prep advise --experiment flip`
     """
-    run("commands.advise", "advise", "advise", quiet, {"experiment": experiment})
+    chosen = {"experiment": experiment, "everything": all_}
+    run("commands.advise", "advise", "advise", quiet, chosen)
 
 
 @app.command(rich_help_panel=BY_HAND)

@@ -174,19 +174,29 @@ def compare(
         str | None,
         typer.Option(metavar="NAME", help="McNemar's test of each run and its control's."),
     ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Also print runs, recalls, precisions and small print.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Compare the experiments: the ablation table.
 
-    Writes processed/ablation.csv (long), ablation.json (for `dvc metrics`), ablation.md (wide), and
-    prints the table: accuracy and each class's recall and precision in per cent, mean and standard
-    deviation over runs, the difference to the control in points, and a verdict. With an option
-    it prints the chosen lines and writes nothing.
+    Writes processed/ablation.csv (long), ablation.json (for `dvc metrics`), ablation.md (all to
+    read), and prints one screen: the finding, a line an experiment (accuracy in per cent,
+    difference to its control in points with the 95 % interval, verdict, the class that moved most),
+    and what to do next. With another option than --all it prints the chosen lines and writes
+    nothing.
 
     Example: `prep compare --against flip --metric recall --class dog`
     """
-    chosen = {"against": against, "metric": metric, "class_name": class_, "form": form}
-    chosen["mcnemar"] = mcnemar
+    chosen = {
+        "against": against,
+        "metric": metric,
+        "class_name": class_,
+        "form": form,
+        "mcnemar": mcnemar,
+        "everything": all_,
+    }
     run_stage("compare", quiet, chosen)
 
 

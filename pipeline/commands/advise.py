@@ -1,10 +1,9 @@
-"""prep advise: what an op is worth in training pictures, and what would settle a "cannot tell"."""
+"""prep advise: what an op is worth in training pictures, and what would settle what is open."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from pipeline.console import say, show
 from pipeline.dataset.reading import read_groups
@@ -12,8 +11,9 @@ from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Experiment, Params, write_plain
 from pipeline.training.plans import choose_experiments
-from pipeline.verdicts.ablation import Arm, Result, find_arm, share_seeds
-from pipeline.verdicts.estimates import CANNOT_TELL, NO_VERDICT, find_level
+from pipeline.verdicts.ablation import ALL, Arm, Judged, list_judged, list_measures
+from pipeline.verdicts.estimates import Sums
+from pipeline.verdicts.families import NO_VERDICT, SETTLED
 from pipeline.verdicts.results import Ablation, list_scored, load_ablation
 from pipeline.verdicts.wording import (
     say_numbers,
@@ -27,11 +27,13 @@ from pipeline.verdicts.worth import (
     REACH,
     Curve,
     Fall,
+    Need,
     estimate_worth,
     find_need,
     measure_fall,
 )
 
+MOST_LINES = 5  # that are shown unless all are asked for
 SHARES = (1.0, 0.5, 0.25)  # of the training tiles: the sizes of a curve
 
 
@@ -44,8 +46,13 @@ class _Point:
     pictures: float  # training tiles, the mean over folds
 
 
-def advise(project: Project, params: Params, experiment: str | None = None) -> str:
-    """Print the training-size curve, what each op is worth, and what would settle what is open."""
+def advise(
+    project: Project, params: Params, experiment: str | None = None, everything: bool = False
+) -> str:
+    """Print the training-size curve, what each op is worth, and what would settle what is open.
+
+    Of open lines the five that are settled most cheaply, unless everything is asked for.
+    """
     scored = list_scored(project, params)
     wanted = choose_experiments(params, experiment)
     names = [name for name in wanted if name in scored]
@@ -56,16 +63,18 @@ def advise(project: Project, params: Params, experiment: str | None = None) -> s
         )
     ablation = load_ablation(project, params, names=scored)
     group_of = read_groups(project.input("split.csv"))
-    groups = np.unique([group_of[name] for name in ablation.ids], return_inverse=True)[1]
+    groups = np.array([group_of[name] for name in ablation.ids], object)
+    accuracy = next(list_measures(ablation.labels, groups, len(params.classes)))
+    wrong = {arm.name: _flip_sums(accuracy.sum_parts(arm)) for arm in ablation.arms}
     if unscored := [name for name in params.experiments if name not in scored]:
         say(f"No scores yet, so left out: {', '.join(unscored)}. Make them with: dvc repro\n")
     points = _find_points(params, ablation.arms)
     _show_curve(points)
     if len(points) > 1 and points[-1].share == 1:
-        say("\n".join(_tell_worths(params, ablation, points, names, groups)) + "\n")
+        say("\n".join(_tell_worths(params, ablation, points, names, wrong)) + "\n")
     else:
         say(_tell_missing_curve(params))
-    if _show_needs(params, ablation, names):
+    if _show_needs(params, ablation, names, everything):
         say(_tell_folds(params, len(ablation.ids), len(group_of)))
     return "nothing written"
 
@@ -111,7 +120,7 @@ def _tell_worths(
     ablation: Ablation,
     points: Sequence[_Point],
     names: Sequence[str],
-    groups: npt.NDArray[np.intp],
+    wrong: Mapping[str, Sums],
 ) -> Iterator[str]:
     """Yield a sentence on the curve, one on each experiment, and how it was measured."""
     verdicts = {
@@ -119,14 +128,9 @@ def _tell_worths(
         for r in ablation.results
         if r.metric == "accuracy"
     }
-    curve_arms = [point.arm for point in points]
     sizes = np.array([point.pictures for point in points])
-    seeds = share_seeds(*curve_arms)
-    if not seeds:
-        yield "The sizes of the curve have no seed in common: train them with the same seeds."
-        return
-    curve = Curve(sizes, _mark_wrong(curve_arms, seeds, ablation.labels))
-    fall = measure_fall(curve, groups)
+    curve = Curve(sizes, [wrong[point.arm.name] for point in points])
+    fall = measure_fall(curve)
     yield _tell_fall(fall, curve)
     if fall.reason:
         return
@@ -134,29 +138,19 @@ def _tell_worths(
         control = params.control_of(name)
         if control is None or params.experiments[name].share < 1 or params.is_baseline(name):
             continue
-        compared, own = (find_arm(ablation.arms, one) for one in (control, name))
-        if compared is None or own is None:
-            yield f"{name}: cannot tell what it is worth: its control {control} has no scores yet."
+        if control not in wrong:
+            yield f"{name}: what it is worth is open: its control {control} has no scores yet."
             continue
-        pair = [compared, own]
-        seeds = share_seeds(*curve_arms, *pair)
-        if not seeds:
-            yield f"{name}: cannot tell what it is worth: it has no seed in common with the curve."
-            continue
-        wrong = _mark_wrong([*curve_arms, *pair], seeds, ablation.labels)
-        worth = estimate_worth(Curve(sizes, wrong[:-2]), wrong[-2], wrong[-1], groups)
+        worth = estimate_worth(curve, wrong[control], wrong[name])
         beyond = "" if control == points[-1].arm.name else f" (beyond {control})"
         yield say_worth(f"{name}{beyond}", worth, points[-1].pictures, verdicts[name])
     yield _tell_method(params, curve, fall)
 
 
-def _mark_wrong(
-    arms: Sequence[Arm], seeds: Sequence[int], labels: npt.NDArray[np.integer]
-) -> npt.NDArray[np.float64]:
-    """Return which test pictures each arm got wrong with each seed: (arms, S, N), 1 or 0."""
-    answers = np.array([arm.answers(seeds) for arm in arms])
-    wrong: npt.NDArray[np.float64] = np.not_equal(answers, labels).astype(np.float64)
-    return wrong
+def _flip_sums(right: Sums | None) -> Sums:
+    """Return what an arm's runs got wrong, from what they got right."""
+    assert right is not None  # every picture counts for the accuracy
+    return Sums(right.sizes - right.totals, right.sizes)
 
 
 def _tell_fall(fall: Fall, curve: Curve) -> str:
@@ -165,7 +159,7 @@ def _tell_fall(fall: Fall, curve: Curve) -> str:
         return f"What more pictures would bring can't be told: {fall.reason}."
     share = f"{100 * fall.share:.0f} % of the errors"
     if not fall.reason:
-        errors = float(curve.wrong[-1].mean())
+        errors = float(curve.wrong[-1].scores.mean())
         before, after = map(write_percent, (1 - errors, 1 - errors * (1 - fall.share)))
         return (
             f"Twice the training pictures take off {share} (between {100 * fall.low:.0f} and "
@@ -182,16 +176,17 @@ def _tell_fall(fall: Fall, curve: Curve) -> str:
 
 def _tell_method(params: Params, curve: Curve, fall: Fall) -> str:
     """Say what the worths rest on."""
-    points, seeds, pictures = curve.wrong.shape
+    points, pictures = len(curve.wrong), int(curve.wrong[-1].sizes.sum())
+    seeds = min(len(one.totals) for one in curve.wrong)
     sizes = f"{'the last' if fall.points < points else 'these'} {fall.points} sizes"
     bent = ", before which the curve bends" if fall.bent else ""
     epochs = params.train.budget == "epochs"
     budget = " The runs had equal epochs: fewer pictures also meant fewer steps." if epochs else ""
     return (
-        f"Measured with {seeds} seeds on {pictures:,} test pictures, 95 % intervals. Errors are "
-        f"taken to fall by the same factor with each doubling, as they do through {sizes}{bent}; "
-        f"nothing is read off beyond {2**REACH:.0f} times the pictures or a quarter of "
-        f"them.{budget}"
+        f"Measured with {seeds} seeds or more on {pictures:,} test pictures, 95 % intervals. "
+        "Errors are taken to fall by the same factor with each doubling, as they do through "
+        f"{sizes}{bent}; nothing is read off beyond {2**REACH:.0f} times the pictures or a quarter "
+        f"of them.{budget}"
     )
 
 
@@ -215,48 +210,65 @@ def _tell_missing_curve(params: Params) -> str:
 # --- what would settle it -------------------------------------------------------------------
 
 
-def _show_needs(params: Params, ablation: Ablation, names: Sequence[str]) -> bool:
-    """Print what would settle each "cannot tell" of the chosen experiments; was there any?"""
-    level = find_level([r.verdict.adjusted_p for r in ablation.results if r.verdict])
-    unclear = [r for r in ablation.results if r.experiment in names and _is_unclear(r)]
+def _show_needs(params: Params, ablation: Ablation, names: Sequence[str], everything: bool) -> bool:
+    """Print what would settle each open line of the chosen experiments; was there any?"""
+    judged = [line for line in list_judged(ablation.results) if line.experiment in names]
+    unclear = [line for line in judged if _is_unclear(line, everything)]
+    say(_tell_silent(judged))
     if not unclear:
-        say('There is no "cannot tell" to settle.\n')
+        say("All is settled that has a verdict.\n")
         return False
     margin = params.compare.margin / 100
-    columns = [
-        "experiment",
-        "on",
-        "difference",
-        "seeds",
-        "or test pictures",
-        "or seeds and pictures",
-    ]
-    rows = [_tell_need(result, level, margin) for result in unclear]
-    show('What would settle each "cannot tell"', columns, rows)
+    columns = ["experiment", "on", "difference", "seeds", "or test pictures", "or both"]
+    needs = [find_need(line.estimate, line.verdict.level or 1.0, margin) for line in unclear]
+    order = sorted(range(len(needs)), key=lambda place: (needs[place].seeds, needs[place].pictures))
+    shown = order if everything else order[:MOST_LINES]
+    rows = [_tell_need(unclear[place], needs[place]) for place in shown]
+    show("What would settle what is not settled", columns, rows)
+    more = len(order) - len(shown)
     points = "1 point" if params.compare.margin == 1 else f"{params.compare.margin:g} points"
     say(
-        f"So many in all would settle a line (helps, hurts, or no effect beyond {points}) 4 times "
-        "in 5, if the true difference is the measured one. That is not known, so take the numbers "
-        "as rough. For a recall only pictures of its class count. never: however many, the noise "
-        "of the others stays.\n"
+        (f"{more} more: prep advise --all. " if more else "")
+        + f"So many in all would settle a line (helps, hurts, or no effect beyond {points}) 4 "
+        "times in 5, if the true difference is the measured one. That is not known, so take the "
+        "numbers as rough. For a recall only pictures of its class count. never: however many, the "
+        "noise of the others stays.\n"
     )
     return True
 
 
-def _is_unclear(result: Result) -> bool:
-    """Return whether nothing can be told of a line that has a verdict."""
-    return result.verdict is not None and result.verdict.verdict == CANNOT_TELL
+def _is_unclear(line: Judged, everything: bool) -> bool:
+    """Return whether a line could have a verdict and has none; recalls only if all is asked for."""
+    if line.verdict.level is None:
+        return False
+    return line.verdict.verdict not in SETTLED and (everything or line.verdict.primary)
 
 
-def _tell_need(result: Result, level: float, margin: float) -> list[str]:
+def _tell_silent(judged: Sequence[Judged]) -> str:
+    """Say why there is no verdict where there is none, and what would give one."""
+    reasons = {
+        line.verdict.reason: None
+        for line in judged
+        if line.verdict.verdict == NO_VERDICT and line.label == ALL
+    }
+    told = []
+    for reason in reasons:
+        cure = "set seeds: 5 under train in params.yaml"
+        if "test group" in reason:
+            cure = (
+                "more pages, writers or photos, or split.folds: 5 in params.yaml, with which every "
+                "group is tested"
+            )
+        told.append(f"No verdict: {reason}. What would give one: {cure}.")
+    return "\n".join([*told, ""]) if told else ""
+
+
+def _tell_need(line: Judged, need: Need) -> list[str]:
     """Return a row: which line, its difference, and what would settle it."""
-    estimate = result.estimate
-    assert estimate is not None
-    on = "accuracy" if result.metric == "accuracy" else f"{result.metric} of {result.label}"
-    need = find_need(estimate, level, margin)
-    difference = write_difference(estimate.difference)
-    numbers = say_numbers(need, estimate.seeds, estimate.pictures)
-    return [result.experiment, on, difference, *numbers]
+    on = "accuracy" if line.metric == "accuracy" else f"{line.metric} of {line.label}"
+    difference = write_difference(line.estimate.difference)
+    numbers = say_numbers(need, line.estimate.seeds, line.estimate.pictures)
+    return [line.experiment, on, difference, *numbers]
 
 
 def _tell_folds(params: Params, tested: int, tiles: int) -> str:

@@ -6,18 +6,29 @@ from dataclasses import dataclass
 
 from pipeline.report.charts import IntervalBar, place_interval
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import ALL, Result, is_judged
-from pipeline.verdicts.estimates import CANNOT_TELL, HELPS, HURTS, NO_EFFECT, NO_VERDICT, Verdict
+from pipeline.verdicts.ablation import ALL, Result, is_looked_at
+from pipeline.verdicts.families import (
+    HELPS,
+    HURTS,
+    NO_EFFECT,
+    NO_GAIN,
+    NO_HARM,
+    NO_VERDICT,
+    OPEN,
+    Verdict,
+)
 from pipeline.verdicts.results import Ablation
 from pipeline.verdicts.tables import MARKS
 
 # Sign and name (for the style) of each verdict; the sign says without colour what is meant.
-SIGNS = {**MARKS, CANNOT_TELL: "?", NO_VERDICT: "–"}
+SIGNS = {**MARKS, NO_VERDICT: "–"}
 STYLES = {
     HELPS: "helps",
     HURTS: "hurts",
     NO_EFFECT: "same",
-    CANNOT_TELL: "unclear",
+    NO_HARM: "same",
+    NO_GAIN: "same",
+    OPEN: "unclear",
     NO_VERDICT: "none",
 }
 
@@ -45,7 +56,7 @@ class _Line:
 
 def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
     """Return the lines of the table, their grid by experiment and class, and the reading."""
-    judged = [r for r in ablation.results if is_judged(r)]
+    judged = [r for r in ablation.results if is_looked_at(r)]
     reach = _find_reach(judged, params.compare.margin / 100)
     lines = [_to_line(result, params.compare.margin / 100, reach) for result in judged]
     by_cell = {(line.experiment, line.label): line for line in lines}
@@ -59,7 +70,10 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
         "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
         "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
         "reach": 100 * reach,
-        "reading": ablation.reading.split("\n"),
+        "reading": [
+            *filter(None, [ablation.finding, ablation.next_step, *ablation.notes]),
+            *ablation.reading.split("\n"),
+        ],
     }
 
 

@@ -69,7 +69,8 @@ def _describe_machine() -> str:
 def _describe_seeds(params: Params) -> str:
     """Return every seed of the project in a line."""
     ops = ", ".join(f"{name} {op.seed}" for name, op in params.augment.items())
-    trainings = ", ".join(map(str, params.train.seeds))
+    every = {seed for name in params.experiments for seed in params.seeds_of(name)}
+    trainings = ", ".join(map(str, sorted(every)))
     return f"balance {params.balance.seed}; split {params.split.seed}; {ops}; trainings {trainings}"
 
 

@@ -6,7 +6,7 @@ and the nearest key or name that is known.
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -35,6 +35,23 @@ ClassName = Annotated[str, BeforeValidator(check_class)]
 OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
 ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _count_or_list(seeds: object) -> object:
+    """Return seeds that are given as a number, how many, or as a list."""
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        if not 1 <= seeds <= MOST_SEEDS:
+            raise ValueError(
+                f"a number says how many seeds, 1 to {MOST_SEEDS} (found: {seeds}); seeds of "
+                "your own stand in a list, as in [7, 8, 9]"
+            )
+        return tuple(range(seeds))
+    if not isinstance(seeds, (list, tuple)) or not seeds:
+        raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
+    return tuple(seeds)
+
+
+Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_count_or_list), AfterValidator(check_once)]
 
 
 class Section(BaseModel):
@@ -120,6 +137,7 @@ class Experiment(Section):
     balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
     share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
     control: Name | None = None  # the experiment that it is compared with; null: none
+    seeds: Seeds | None = None  # of its own; null: as train.seeds says
 
     @field_validator("ops", "classes", mode="before")
     @classmethod
@@ -150,7 +168,7 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64  # tiles a step
     learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
     validate_every: Annotated[int, Field(ge=1)] = 50  # steps
-    seeds: Annotated[tuple[Seed, ...], AfterValidator(check_once)] = (0, 1, 2)
+    seeds: Seeds = (0, 1, 2)
     init: str | None = None  # a .keras file that every run starts from
     freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
     precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
@@ -201,25 +219,24 @@ class Train(Section):
         file, _, function = self.model.rpartition(":")
         return (file, function) if file else None
 
-    @field_validator("seeds", mode="before")
-    @classmethod
-    def _count_or_list(cls, seeds: object) -> object:
-        if isinstance(seeds, int) and not isinstance(seeds, bool):
-            if not 1 <= seeds <= MOST_SEEDS:
-                raise ValueError(
-                    f"a number says how many seeds, 1 to {MOST_SEEDS} (found: {seeds}); seeds of "
-                    "your own stand in a list, as in [7, 8, 9]"
-                )
-            return tuple(range(seeds))
-        if not isinstance(seeds, (list, tuple)) or not seeds:
-            raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
-        return tuple(seeds)
+
+class Question(Section):
+    """A class recall that the user wants to know of, said before the runs are trained."""
+
+    experiment: Name
+    label: Annotated[ClassName, Field(alias="class")]
 
 
 class Compare(Section):
     """How the table is read."""
 
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
+    questions: tuple[Question, ...] = ()  # tested beside the accuracies, not behind them
+
+    @field_validator("questions", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
 
 
 class Report(Section):
@@ -288,6 +305,26 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
+    def _questions_have_an_answer(self) -> "Params":
+        for question in self.compare.questions:
+            known: tuple[tuple[str, Iterable[str], str], ...] = (
+                (question.experiment, self.experiments, "experiments"),
+                (question.label, self.classes, "classes"),
+            )
+            for word, names, section in known:
+                if word not in names:
+                    raise ValueError(
+                        f"compare.questions: '{word}' is not in {section}.{nearest(word, names)}"
+                    )
+            if not self.is_judged(question.experiment):
+                raise ValueError(
+                    f"compare.questions: there is no verdict on {question.experiment}: it changes "
+                    "nothing, or it has no control. Ask about one of "
+                    f"{', '.join(filter(self.is_judged, self.experiments)) or 'the others'}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _controls_train_on_as_much(self) -> "Params":
         none = self.experiments.get("none")
         if none and none.share < 1:
@@ -310,6 +347,11 @@ class Params(Section):
         """Return the source that a picture's path (as in the catalogue) lies in."""
         inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
         return max(inside, key=lambda source: len(source.path))
+
+    def seeds_of(self, name: str) -> tuple[int, ...]:
+        """Return the seeds that an experiment is trained with."""
+        own = self.experiments[name].seeds
+        return self.train.seeds if own is None else own
 
     def classes_of(self, name: str, op: str) -> tuple[str, ...]:
         """Return the classes whose variants by `op` the experiment `name` adds."""
@@ -341,6 +383,25 @@ class Params(Section):
         """Return whether an experiment changes no picture: it adds nothing, or duplicates."""
         steps = [step for op in self.experiments[name].ops for step in self.augment[op].steps]
         return all(isinstance(step, Duplicate) for step in steps)
+
+    def is_judged(self, name: str) -> bool:
+        """Return whether there is something to say of an experiment, and a control to say it by."""
+        changes = not self.is_baseline(name) or self.experiments[name].balance != "none"
+        return changes and self.control_of(name) is not None
+
+    def find_twin(self, name: str) -> str | None:
+        """Return the experiment that is this one in another order, None if there is none.
+
+        Each tile once more is, under equal steps, the same training.
+        """
+        own = self.experiments[name]
+        if own.ops or own.balance != "none" or self.train.budget != "steps":
+            return None
+        for other, experiment in self.experiments.items():
+            once = set(self.count_variants(other).values()) == {1} and self.is_baseline(other)
+            if once and (experiment.share, experiment.balance) == (own.share, "none"):
+                return other
+        return None
 
     def count_variants(self, name: str) -> dict[str, int]:
         """Return how many variants of each of its tiles an experiment adds, by class."""

@@ -13,9 +13,9 @@ from pipeline.verdicts.ablation import ALL, share_seeds
 from pipeline.verdicts.estimates import compare_two_runs
 from pipeline.verdicts.results import Ablation, load_ablation
 from pipeline.verdicts.tables import (
-    LEGEND,
     LONG_COLUMNS,
     narrow,
+    say_legend,
     to_lines,
     to_row,
     write_markdown,
@@ -32,10 +32,12 @@ def compare(
     class_name: str | None = None,
     form: str | None = None,
     mcnemar: str | None = None,
+    everything: bool = False,
 ) -> str:
     """Compare every experiment with its control and say what can be said.
 
-    With any choice the chosen lines are printed and nothing is written.
+    With any choice the chosen lines are printed and nothing is written; with `everything` the
+    tables behind the first one are printed too.
     """
     _refuse_ignored(against, metric, class_name, form, mcnemar)
     if mcnemar:
@@ -45,11 +47,24 @@ def compare(
     ablation = load_ablation(project, params)
     write_table(project.output("ablation.csv"), LONG_COLUMNS, map(to_row, ablation.results))
     _write_text(project, "ablation.json", _to_json(ablation))
-    _write_text(project, "ablation.md", _to_markdown(ablation))
-    for table in ablation.tables:
-        console.show(table.title, table.columns, table.rows)
-    console.say(f"{LEGEND}\n\n{ablation.reading}\n")
+    _write_text(project, "ablation.md", _to_markdown(ablation, params.compare.margin))
+    _print_first_screen(params, ablation)
+    if everything:
+        for table in ablation.tables:
+            console.show(table.title, table.columns, table.rows)
+        console.say(f"{ablation.reading}\n")
     return f"{len(ablation.arms)} experiments in processed/ablation.csv, .json and .md"
+
+
+def _print_first_screen(params: Params, ablation: Ablation) -> None:
+    """Print the finding, a line an experiment, and what to do next."""
+    console.say(f"{ablation.finding}\n")
+    console.show(ablation.summary.title, ablation.summary.columns, ablation.summary.rows)
+    console.say(f"{say_legend(params.compare.margin)}\n")
+    for note in ablation.notes:
+        console.say(f"{note}\n")
+    if ablation.next_step:
+        console.say(f"{ablation.next_step}\n")
 
 
 def _refuse_ignored(
@@ -90,7 +105,9 @@ def _print_chosen(
         return ""  # nothing else may stand in what another program reads
     table = to_lines(results)
     console.show(table.title, table.columns, table.rows)
-    console.say("p is corrected for all comparisons (Holm), each interval is a plain 95 % one.\n")
+    console.say(
+        "p and interval are of one line alone (plain 95 %); a verdict allows for all lines.\n"
+    )
     return f"{count_things(len(results), 'line')}, nothing written"
 
 
@@ -139,10 +156,12 @@ def _to_json(ablation: Ablation) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _to_markdown(ablation: Ablation) -> str:
+def _to_markdown(ablation: Ablation, margin: float) -> str:
     """Return ablation.md."""
-    tables = map(write_markdown, ablation.tables)
-    return "\n".join([*tables, LEGEND, "", ablation.reading, ""])
+    first = [ablation.finding, "", write_markdown(ablation.summary)]
+    said = [say_legend(margin), *ablation.notes, ablation.next_step, ablation.reading]
+    last = [line for part in filter(None, said) for line in (part, "")]
+    return "\n".join([*first, *last, *map(write_markdown, ablation.tables)])
 
 
 def _write_text(project: Project, name: str, text: str) -> None:

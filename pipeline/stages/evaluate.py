@@ -72,7 +72,7 @@ def _predict_runs(project: Project, params: Params, name: str, plan: Plan) -> It
     """Yield what each run of an experiment says of its fold's test set."""
     for fold in track(read_planned_folds(project, plan), f"evaluating {name}"):
         with open_set(project, fold.ids["test"], params.train.memory_mb) as test:
-            for seed in params.train.seeds:
+            for seed in params.seeds_of(name):
                 folder = project.require(project.run_folder(name, fold.number, seed))
                 inputs = digest_inputs(plan, params.train, fold.number, seed)
                 yield _predict_run(project, name, folder, test, inputs)

@@ -16,7 +16,7 @@ from pipeline.report.trainings import show_training
 from pipeline.report.variants import show_ops
 from pipeline.settings.params import Params
 from pipeline.verdicts.results import list_scored, load_ablation
-from pipeline.verdicts.wording import write_difference, write_percent, write_visible
+from pipeline.verdicts.wording import write_difference, write_percent
 
 
 def report(project: Project, params: Params) -> str:
@@ -60,6 +60,6 @@ def _render(content: dict[str, object]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for write in (write_difference, write_percent, write_visible):
+    for write in (write_difference, write_percent):
         environment.globals[write.__name__] = write
     return environment.get_template("report.html").render(content)

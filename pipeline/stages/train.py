@@ -55,7 +55,7 @@ def _train_experiment(
 ) -> Iterator[bool]:
     """Bring each run of an experiment up to date; yield for each whether it was finished before."""
     plan = load_plan(project, params, name)
-    folds, seeds = read_planned_folds(project, plan), params.train.seeds
+    folds, seeds = read_planned_folds(project, plan), params.seeds_of(name)
     _remove_other_runs(project, name, [fold.number for fold in folds], seeds)
     for fold in folds:
         yield from _train_fold(project, params, plan, fold, build)
@@ -67,7 +67,7 @@ def _train_fold(
     """Bring each run of a fold up to date; yield for each whether it was finished before."""
     with ExitStack() as stack:
         pool: Pool | None = None
-        for seed in params.train.seeds:
+        for seed in params.seeds_of(plan["experiment"]):
             folder = project.run_folder(plan["experiment"], fold.number, seed)
             inputs = digest_inputs(plan, params.train, fold.number, seed)
             run = read_run(folder)

@@ -5,30 +5,48 @@ cent and points. A run is one seed on one fold; `predicted` int (S, N) holds, fo
 class that each test picture was given (with cross-validation in the fold that tests it).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.verdicts.estimates import Estimate, Verdict, estimate_difference, judge_family
-from pipeline.verdicts.scores import Metric, pair_predictions
+from pipeline.verdicts.estimates import (
+    SIGNIFICANCE,
+    Estimate,
+    Sums,
+    estimate_difference,
+    number_groups,
+    pool_arms,
+    sum_groups,
+)
+from pipeline.verdicts.families import OPEN, Line, Verdict, judge_family
+from pipeline.verdicts.scores import Metric, spread_metric
 
 ALL = "all"  # stands where a class's name would
+Integers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One experiment's results. `runs` are metrics.json's; `seeds` name the rows of `predicted`."""
+    """One experiment's results. `runs` are metrics.json's; `seeds` name the rows of `predicted`.
+
+    `share`: of the training tiles; arms of one share make a study. `judged`: it changes pictures or
+    the training, so that there is something to say of it. `twin`: the experiment that is this one
+    in another order, whose runs count where this one is a control.
+    """
 
     name: str
     control: str | None
     seeds: tuple[int, ...]
-    predicted: npt.NDArray[np.integer]  # (S, N)
+    predicted: Integers  # (S, N)
     runs: Sequence[Mapping[str, Any]]
+    share: float = 1.0
+    judged: bool = True
+    twin: str | None = None
 
-    def answers(self, seeds: Sequence[int]) -> npt.NDArray[np.integer]:
+    def answers(self, seeds: Sequence[int]) -> Integers:
         """Return what the runs with these seeds predicted, in their order: (len(seeds), N)."""
         return self.predicted[[self.seeds.index(seed) for seed in seeds]]
 
@@ -63,86 +81,135 @@ class Result:
     verdict: Verdict | None = None
 
 
+@dataclass(frozen=True)
+class Measured:
+    """One metric, of one class or of all (number None), and the pictures that it is measured on."""
+
+    metric: Metric
+    number: int | None
+    labels: Integers  # (n,)
+    counted: npt.NDArray[np.bool_]  # (N,)
+    groups: npt.NDArray[np.int64]  # (n,) numbered
+
+    def sum_parts(self, arm: Arm) -> Sums | None:
+        """Return an arm's scores summed by group; None where one run's is undefined."""
+        if not self.counted.any():
+            return None
+        predicted = arm.predicted[:, self.counted]
+        parts = spread_metric(self.labels, predicted, self.metric, self.number)
+        # The precision of a class that a collapsed run never claimed.
+        return None if np.isnan(parts).any() else sum_groups(parts, self.groups)
+
+
 def compare_arms(
     arms: Sequence[Arm],
-    labels: npt.NDArray[np.integer],
+    labels: Integers,
     groups: npt.NDArray[np.object_],
     classes: Sequence[str],
     margin: float,
+    questions: Collection[tuple[str, str]] = (),
 ) -> list[Result]:
-    """Return every line of the long table; accuracy and class recalls are judged as one family.
+    """Return every line of the long table; accuracies and recalls of judged arms have a verdict.
 
-    labels (N,), groups (N,) of the test pictures; margin is a share.
+    labels (N,), groups (N,) of the test pictures; margin is a share. questions: the recalls, by
+    experiment and class, that were asked for beforehand: they stand beside the accuracies.
     """
-    results = [
-        measure(arm, find_arm(arms, arm.control), metric, number, labels, groups, classes)
-        for arm in arms
-        for metric, number in _list_measures(len(classes))
+    by_measure = [
+        _compare_measure(arms, measured, classes)
+        for measured in list_measures(labels, groups, len(classes))
     ]
-    estimates = [r.estimate for r in results if r.estimate and is_judged(r)]
-    verdicts = iter(judge_family(estimates, margin))
-    return [
-        replace(r, verdict=next(verdicts)) if r.estimate and is_judged(r) else r for r in results
+    results = [result for of_arm in zip(*by_measure, strict=True) for result in of_arm]
+    judged = {arm.name for arm in arms if arm.judged}
+    places = [
+        place
+        for place, result in enumerate(results)
+        if result.experiment in judged and result.estimate and is_looked_at(result)
     ]
+    lines = [_to_line(results[place], questions) for place in places]
+    for place, verdict in zip(places, judge_family(lines, margin), strict=True):
+        results[place] = replace(results[place], verdict=verdict)
+    return results
 
 
-def is_judged(result: Result) -> bool:
-    """Return whether a line belongs to the family that Holm's correction is made for."""
-    return result.metric == "recall" or result.label == ALL
+def is_looked_at(result: Result) -> bool:
+    """Return whether a line is an accuracy or a recall: of others nothing is said."""
+    return result.metric in ("accuracy", "recall")
 
 
-def _list_measures(class_count: int) -> Iterator[tuple[Metric, int | None]]:
+def list_measures(
+    labels: Integers, groups: npt.NDArray[np.object_], class_count: int
+) -> Iterator[Measured]:
     """Yield what is measured of each arm: accuracy, then recall, precision and F1 by class."""
-    yield "accuracy", None
-    metrics: tuple[Metric, ...] = ("recall", "precision", "f1")
+    everything, numbers = np.ones(len(labels), bool), number_groups(groups)
+    yield Measured("accuracy", None, labels, everything, numbers)
+    for number in range(class_count):
+        own = labels == number
+        own_numbers = number_groups(groups[own])
+        yield Measured("recall", number, labels[own], own, own_numbers)
+    metrics: tuple[Metric, ...] = ("precision", "f1")
     for metric in metrics:
         for number in range(class_count):
-            yield metric, number
+            yield Measured(metric, number, labels, everything, numbers)
 
 
-def measure(
-    arm: Arm,
-    control: Arm | None,
-    metric: Metric,
-    number: int | None,
-    labels: npt.NDArray[np.integer],
-    groups: npt.NDArray[np.object_],
-    classes: Sequence[str],
-) -> Result:
-    """Return an arm's mean and spread of one metric, and its difference to the control."""
-    values = [run[metric] if number is None else run["classes"][number][metric] for run in arm.runs]
+def _compare_measure(
+    arms: Sequence[Arm], measured: Measured, classes: Sequence[str]
+) -> list[Result]:
+    """Return the line of each arm."""
+    sums = {arm.name: measured.sum_parts(arm) for arm in arms}
+    results = []
+    for arm in arms:
+        control, twin = find_arm(arms, arm.control), find_arm(arms, arm.twin)
+        result = _summarise([arm, *([twin] if twin else [])], measured, classes)
+        if control:
+            study = [sums[one.name] for one in arms if one.share == arm.share]
+            base = [sums[control.name]]
+            if control.twin in sums and control.twin != arm.name:
+                base.append(sums[control.twin])
+            estimate = _estimate(sums[arm.name], base, study)
+            result = replace(result, control=control.name, estimate=estimate)
+        results.append(result)
+    return results
+
+
+def _summarise(arms: Sequence[Arm], measured: Measured, classes: Sequence[str]) -> Result:
+    """Return mean and spread of the first arm's runs, together with those of its twin."""
+    metric, number = measured.metric, measured.number
+    runs = [run for arm in arms for run in arm.runs]
+    values = [run[metric] if number is None else run["classes"][number][metric] for run in runs]
     known = np.array([value for value in values if value is not None], float)
     return Result(
-        experiment=arm.name,
-        control=control.name if control else "",
+        experiment=arms[0].name,
+        control="",
         label=ALL if number is None else classes[number],
         metric=metric,
         mean=float(known.mean()) if len(known) else None,
         sd=float(known.std(ddof=1)) if len(known) > 1 else None,
         known=len(known),
-        runs=len(arm.runs),
-        estimate=estimate(arm, control, metric, number, labels, groups) if control else None,
+        runs=len(runs),
     )
 
 
-def estimate(
-    arm: Arm,
-    control: Arm,
-    metric: Metric,
-    number: int | None,
-    labels: npt.NDArray[np.integer],
-    groups: npt.NDArray[np.object_],
+def _estimate(
+    arm: Sums | None, control: Sequence[Sums | None], study: Sequence[Sums | None]
 ) -> Estimate | None:
-    """Return the difference over the seeds that both have; None when there is nothing to pair."""
-    shared = share_seeds(arm, control)
-    if not shared or (metric == "recall" and not (labels == number).any()):
+    """Return the difference of an arm and all runs of its control; None where one is undefined."""
+    base = [sums for sums in control if sums]
+    if arm is None or len(base) < len(control):
         return None
-    differences, counted = pair_predictions(
-        labels, groups, control.answers(shared), arm.answers(shared), metric, number
+    together = Sums(np.concatenate([sums.totals for sums in base]), base[0].sizes)
+    return estimate_difference(arm, together, pool_arms([sums for sums in study if sums]))
+
+
+def _to_line(result: Result, questions: Collection[tuple[str, str]]) -> Line:
+    """Return a line as its family takes it."""
+    assert result.estimate is not None
+    return Line(
+        experiment=result.experiment,
+        primary=result.label == ALL or (result.experiment, result.label) in questions,
+        estimate=result.estimate,
+        chance=(result.mean or 0.0) - result.estimate.difference,
     )
-    if np.isnan(differences).any():  # the precision of a class that a collapsed run never claimed
-        return None
-    return estimate_difference(differences, counted)
 
 
 @dataclass(frozen=True)
@@ -156,6 +223,12 @@ class Judged:
     estimate: Estimate
     verdict: Verdict
 
+    @property
+    def is_open_beside_an_interval(self) -> bool:
+        """Whether the plain interval leaves 0 out, which is not enough among so many lines."""
+        p = self.estimate.p
+        return self.verdict.verdict == OPEN and p is not None and p < SIGNIFICANCE
+
 
 def list_judged(results: Sequence[Result]) -> list[Judged]:
     """Return the lines that have a verdict."""
@@ -164,3 +237,8 @@ def list_judged(results: Sequence[Result]) -> list[Judged]:
         for r in results
         if r.estimate and r.verdict
     ]
+
+
+def count_primary(lines: Sequence[Judged]) -> int:
+    """Return how many lines are tested beside each other: accuracies, and questions asked."""
+    return sum(line.verdict.primary and line.verdict.level is not None for line in lines)

@@ -1,44 +1,47 @@
-"""Does an experiment help? Differences between two arms, with intervals and verdicts.
+"""How much two arms differ, and how sure that is: the estimate of docs/ablation.md, rule 5.
 
-Contract of the arrays: `differences` float (S, N), score of the arm minus score of the control
-for seed s and test picture i; row s of both arms was trained with the same seed. For accuracy
-that is 1, 0 or -1 for every test picture; for a class's recall only that class's pictures are
-columns. With cross-validation a column is the fold in which the picture was tested.
-`groups` (N,), strings or ints: pictures of one group are not independent; a picture without a
-group ("" or below 0) is its own. All differences are shares: 0.02 is two points.
+Contract of the arrays: `parts` float (S, N), what test picture i adds to the score of an arm's run
+with seed s, so that the mean of row s is that run's score (verdicts/scores.py). For accuracy a part
+is 1 or 0; for a class's recall only that class's pictures are columns. With cross-validation a
+column is the fold in which the picture was tested. `groups` (N,), names or numbers: pictures of one
+group are not independent; a picture without a group ("" or below 0) is its own. Scores are shares:
+0.02 is two points.
 
-The variance. A new study would draw other seeds and other test pictures, so both are sources of
-variance, and they are crossed. With D the mean over everything, D_s the mean of seed s, n_g the
-pictures of group g, T_sg the sum of seed s in group g and T_g its mean over the seeds:
+A new study would draw other runs and other test pictures, so both are sources of variance, and they
+are crossed. For arm a with S_a runs and its control c, with N pictures in G groups, n_g in group g:
 
-    seeds  A = sum_s (D_s - D)^2 / (S (S - 1))
-    groups B = (G - 1) / G sum_g c_g^2,     c_g  = (T_g - n_g D) / (N - n_g)
-    both   C = (G - 1) / G sum_sg e_sg^2 / (S (S - 1)),  e_sg = (T_sg - n_g D_s) / (N - n_g) - c_g
+    runs    s2_x = var of the scores of x's runs, t_x = (s2_x + mean of all arms' s2) / 2, and of a
+            control at least s2_c
+    groups  B = (G - 1) / G sum_g c_g^2,  c_g = (T_g - n_g D) / (N - n_g), where T_g is what group g
+            adds to the difference D of the mean scores: the jackknife of a ratio
+    both    C = C_a + C_c,  C_x = (G - 1) / G sum_sg e_sg^2 / (S_x (S_x - 1)), e_sg what is left of
+            run s in group g when run and group each had their part
 
-c_g is the change of D when group g is left out (the jackknife of a ratio), so groups may have
-any sizes. The noise of seed x picture is contained in A and in B, so it is taken off once: the
-variance of D is A + B - C, which for equal groups is the two-way random-effects estimate
-(MS_seeds + MS_groups - MS_both) / (S G). The variance that lies in the choice of training
-pictures is not in it: the answer holds for this training set (in cross-validation, these folds).
+    A = max(t_a / S_a + t_c / S_c, C),  H = max(B - C, 0),  V = max(A + H, 1 / N^2)
 
-The interval. Satterthwaite's degrees of freedom are good for a 95 % interval and bad for Holm's
-correction, which works far out in the tail: with 3 seeds the estimate of A is now and then tiny
-by chance, Satterthwaite then believes in many degrees of freedom, and up to 30 % of A/A studies
-made a false claim. So the ignorance about A and B is carried through instead: A (S - 1) / chi2
-and B (G - 1) / chi2 are the values of the variances that are plausible after the data, and p is
-the normal tail averaged over them (Behrens and Fisher's solution; a generalised p-value, Tsui
-and Weerahandi 1989). Where one source outweighs the other it is Student's t; where they are
-alike it errs on the safe side. For groups of unequal size, G in the degrees of freedom is the
-effective number N^2 / sum n_g^2. benchmarks/verdicts.py measures what this is worth.
+The noise of single pictures is contained in A and in B, so it is taken off once. The variance that
+lies in the choice of training pictures is not in it: the answer holds for this training set (in
+cross-validation, these folds).
 
-The floor. Half a picture gained and half a picture lost is added to the variance, 1 / N^2
-(Agresti and Min 2005), so that even two arms with identical predictions get an interval,
-+-1.96 / N, instead of a false certainty.
+Why half. With 5 runs an arm's own variance is known so badly (4 degrees of freedom) that nothing
+can be claimed far out in the tail; pooled over all arms it is wrong as soon as arms differ, and
+made 9 to 12 % false claims then. Half way (Smyth 2004, with the prior's weight fixed, since 5 to 10
+variances can't tell it) it has 2 (S - 1) degrees of freedom and holds its level. Runs are not
+paired by seed: that gained nothing (correlation 0.01 to 0.17), and arms may have any number of
+runs.
+
+Degrees of freedom: Welch and Satterthwaite's for A, at most those of all arms but the best known
+one; for V, nu = V^2 / (A^2 / nu_A + B^2 / (G - 1)), between min(nu_A, G - 1) and nu_A + G - 1,
+where G is the effective number of groups, N^2 / sum n_g^2. The floor 1 / N^2 is half a picture
+gained and half a picture lost (Agresti and Min 2005): even two arms with identical predictions get
+an interval, +-1.96 / N, instead of a false certainty.
+
+benchmarks/verdicts.py measures what this is worth.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,287 +52,235 @@ from pipeline.errors import count_things
 Floats = npt.NDArray[np.float64]
 MINIMUM_SEEDS = 3
 MINIMUM_GROUPS = 20
-CLAIM_SEEDS = 5  # Picard, arXiv 2109.08203
 SIGNIFICANCE = 0.05  # of one interval
-
-# Of a whole table of verdicts 5 % is promised and 3.5 % spent: with few noisy seeds Holm uses up
-# all that it is given, and differences of shares are only nearly normal (5.3 % of 1,000 simulated
-# A/A studies at 0.05).
-FAMILY_SIGNIFICANCE = 0.035
-POWER = 0.8
-HELPS = "helps"
-HURTS = "hurts"
-NO_EFFECT = "no effect beyond the margin"
-CANNOT_TELL = "cannot tell"
-NO_VERDICT = "no verdict"
 
 
 @dataclass(frozen=True)
-class Components:
-    """Where the variance of a difference comes from (A, B, C and the floor of the module)."""
+class Sums:
+    """What an arm's runs scored: `totals` (S, G) summed by group, `sizes` (G,) its pictures."""
 
-    seeds: float
-    groups: float
-    both: float
-    floor: float
-    seed_degrees: float
-    group_degrees: float
+    totals: Floats
+    sizes: Floats
 
     @property
-    def standard_error(self) -> float:
-        """The root of the variance; a negative component counts as 0."""
-        variance = max(self.seeds, self.both) + max(self.groups - self.both, 0.0) + self.floor
-        return float(np.sqrt(variance))
+    def scores(self) -> Floats:
+        """(S,) the score of each run."""
+        return np.asarray(self.totals.sum(axis=1) / self.sizes.sum())
+
+    @property
+    def spread(self) -> float:
+        """The variance of the runs' scores; NaN for a single run."""
+        return float(self.scores.var(ddof=1)) if len(self.totals) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """What all arms together say of the variance of a run: its mean, and the arms' S - 1."""
+
+    spread: float
+    degrees: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Where the variance of a difference comes from: A, B and C of the module.
+
+    `run_degrees` belong to `runs`, `group_degrees` to `groups`; `pictures` gives the floor.
+    """
+
+    runs: float
+    groups: float
+    both: float
+    run_degrees: float
+    group_degrees: float
+    pictures: float
+
+    @property
+    def total(self) -> float:
+        """V."""
+        return max(self.runs + self._beyond, 1 / self.pictures**2)
+
+    @property
+    def error(self) -> float:
+        """The standard error of the difference."""
+        return float(np.sqrt(self.total))
+
+    @property
+    def degrees(self) -> float:
+        """nu: the degrees of freedom of V."""
+        doubt = self.runs**2 / self.run_degrees
+        doubt += self.groups**2 / self.group_degrees if self._beyond > 0 else 0.0
+        most = self.run_degrees + self.group_degrees
+        degrees = self.total**2 / doubt if doubt > 0 else most
+        return min(max(degrees, min(self.run_degrees, self.group_degrees)), most)
+
+    @property
+    def _beyond(self) -> float:
+        """What the groups add beyond the noise of single pictures in single runs."""
+        return max(self.groups - self.both, 0.0)
 
 
 @dataclass(frozen=True)
 class Estimate:
     """The difference between two arms.
 
-    `low`, `high`: 95 % interval of this one difference, not widened for the family. `p`:
-    two-sided, of no difference; below 0.05 exactly when the interval leaves out 0.
-    `degrees_of_freedom`: of the Student t that gives the same interval. These and `components`
-    are None when `reason` says why there can be no verdict.
+    `low`, `high`: plain 95 % interval, not widened for the number of lines. `p`: two-sided, of no
+    difference; below 0.05 exactly when the interval leaves out 0. These and `variance` are None
+    when `reason` says why there can be no verdict. `seeds` and `control_seeds`: the runs of each.
     """
 
     difference: float
     low: float | None
     high: float | None
     p: float | None
-    degrees_of_freedom: float | None
     seeds: int
+    control_seeds: int
     pictures: int
     groups: int
-    components: Components | None = None
+    variance: Variance | None = None
     reason: str = ""
 
+    def tail(self, bound: float, side: int) -> float:
+        """Return p of "not above the bound" (side 1), or of "not below it" (side -1)."""
+        from scipy.special import stdtr
 
-@dataclass(frozen=True)
-class Verdict:
-    """What may be said about one difference, given all the others that were looked at.
-
-    `adjusted_p`: Holm's; helps and hurts need it below FAMILY_SIGNIFICANCE. It is never below
-    the plain p, so they never stand beside an interval that holds 0, while cannot tell may stand
-    beside one that does not. `visible_effect`: the smallest difference that would have been
-    called helps or hurts with 80 % power at the level that Holm's correction had reached in
-    this family (not the plain 5 %).
-    """
-
-    verdict: str
-    adjusted_p: float | None
-    visible_effect: float | None
-    reason: str = ""
+        assert self.variance is not None
+        away = side * (self.difference - bound) / self.variance.error
+        return float(stdtr(self.variance.degrees, -away))
 
 
-def estimate_difference(differences: Floats, groups: npt.NDArray[Any]) -> Estimate:
-    """Estimate the mean difference with its 95 % interval.
-
-    differences: (S, N), groups: (N,). Raises ValueError when the shapes do not fit or there is
-    no picture. NaN (a score that is undefined for some seed) gives a reason instead.
-    """
-    if differences.ndim != 2 or differences.size == 0 or groups.shape != differences.shape[1:]:
-        raise ValueError(f"differences {differences.shape}, groups {groups.shape}: (S, N) and (N,)")
-    totals, sizes = _sum_groups(np.asarray(differences, dtype=np.float64), groups)
-    seeds, pictures = differences.shape
-    difference = float(totals.sum() / differences.size)
-    reason = _find_obstacle(totals)
-    if reason:
-        return Estimate(
-            difference, None, None, None, None, seeds, pictures, len(sizes), reason=reason
-        )
-    components = _measure_components(totals, sizes)
-    half = half_width(components, SIGNIFICANCE)
-    return Estimate(
-        difference=difference,
-        low=max(difference - half, -1.0),
-        high=min(difference + half, 1.0),
-        p=two_sided_p(difference, components),
-        degrees_of_freedom=_match_degrees(half, components, SIGNIFICANCE),
-        seeds=seeds,
-        pictures=pictures,
-        groups=len(sizes),
-        components=components,
-    )
-
-
-def _sum_groups(differences: Floats, groups: npt.NDArray[Any]) -> tuple[Floats, Floats]:
-    """Sum each seed's differences within each group: totals (S, G) and sizes (G,)."""
+def number_groups(groups: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Number the groups of pictures from 0; one without a group gets a number of its own: (N,)."""
     missing = groups == "" if groups.dtype.kind in "UOT" else groups < 0
     names, index = np.unique(groups[~missing], return_inverse=True)
-    codes = np.empty(len(groups), dtype=np.int64)
-    codes[~missing] = index
-    codes[missing] = len(names) + np.arange(missing.sum())
-    count = len(names) + int(missing.sum())
-    totals = [np.bincount(codes, weights=row, minlength=count) for row in differences]
-    sizes = np.bincount(codes, minlength=count)
-    return np.array(totals, dtype=np.float64), sizes.astype(np.float64)
+    numbers = np.empty(len(groups), dtype=np.int64)
+    numbers[~missing] = index
+    numbers[missing] = len(names) + np.arange(missing.sum())
+    return numbers
 
 
-def _find_obstacle(totals: Floats) -> str:
-    seeds, groups = totals.shape
-    if seeds < MINIMUM_SEEDS:
-        return f"only {count_things(seeds, 'seed')}, at least {MINIMUM_SEEDS} are needed"
+def sum_groups(parts: Floats, numbers: npt.NDArray[np.int64]) -> Sums:
+    """Sum each run's parts, (S, N), within each of the numbered groups, (N,).
+
+    Raises ValueError when the shapes do not fit or there is no picture.
+    """
+    if parts.ndim != 2 or parts.size == 0 or numbers.shape != parts.shape[1:]:
+        raise ValueError(f"parts {parts.shape}, groups {numbers.shape}: (S, N) and (N,)")
+    sizes = np.bincount(numbers).astype(np.float64)
+    totals = [np.bincount(numbers, weights=row, minlength=len(sizes)) for row in parts]
+    return Sums(np.array(totals, dtype=np.float64), sizes)
+
+
+def pool_arms(arms: Sequence[Sums]) -> Pooled:
+    """Return what all arms of a study say of the variance of a run; those of one run say nothing.
+
+    Arms that train on another share of the tiles are of another study.
+    """
+    spreads = [arm.spread for arm in arms if len(arm.totals) > 1]
+    known = [spread for spread in spreads if np.isfinite(spread)]
+    degrees = tuple(len(arm.totals) - 1 for arm in arms if len(arm.totals) > 1)
+    return Pooled(float(np.mean(known)) if known else 0.0, degrees)
+
+
+def estimate_difference(arm: Sums, control: Sums, pooled: Pooled) -> Estimate:
+    """Estimate the difference of the mean scores, arm minus control, with its 95 % interval.
+
+    Both are of the same pictures. NaN (a score that is undefined for some run) gives a reason.
+    """
+    return estimate_contrast([(1.0, arm), (-1.0, control)], pooled)
+
+
+def estimate_contrast(
+    terms: Sequence[tuple[float, Sums]], pooled: Pooled, value: float | None = None
+) -> Estimate:
+    """Estimate a weighted sum of arms' mean scores: what has a weight below 0 is a control.
+
+    value: what is estimated, where the sum is only its linear part.
+    """
+    sizes = terms[0][1].sizes
+    pictures = sizes.sum()
+    own = [len(arm.totals) for weight, arm in terms if weight > 0]
+    others = [len(arm.totals) for weight, arm in terms if weight <= 0]
+    totals = sum(weight * arm.totals.mean(axis=0) for weight, arm in terms)
+    linear = float(np.sum(totals) / pictures)
+    difference = linear if value is None else value
+    counts = (min(own, default=0), min(others, default=0), int(pictures), len(sizes))
+    reason = _find_obstacle([arm for _, arm in terms])
+    if reason:
+        return Estimate(difference, None, None, None, *counts, reason=reason)
+    variance = _measure_variance(terms, np.asarray(totals), linear, pooled)
+    half = find_quantile(variance, SIGNIFICANCE / 2) * variance.error
+    most = 1.0 if value is None else math.inf  # of a difference of shares
+    ends = max(difference - half, -most), min(difference + half, most)
+    estimate = Estimate(difference, *ends, None, *counts, variance)
+    p = 2 * estimate.tail(0.0, 1 if difference > 0 else -1)
+    return replace(estimate, p=min(p, 1.0))
+
+
+def find_quantile(variance: Variance, level: float) -> float:
+    """Return how many standard errors a one-sided test at this level asks for."""
+    from scipy.special import stdtrit
+
+    return -float(stdtrit(variance.degrees, level))
+
+
+def _find_obstacle(arms: Sequence[Sums]) -> str:
+    fewest = min(len(arm.totals) for arm in arms)
+    groups = len(arms[0].sizes)
+    if fewest < MINIMUM_SEEDS:
+        return f"only {count_things(fewest, 'seed')}, at least {MINIMUM_SEEDS} are needed"
     if groups < MINIMUM_GROUPS:
         return f"only {count_things(groups, 'test group')}, at least {MINIMUM_GROUPS} are needed"
-    if not np.isfinite(totals).all():
+    if not all(np.isfinite(arm.totals).all() for arm in arms):
         return "undefined for at least one run"
     return ""
 
 
-def _measure_components(totals: Floats, sizes: Floats) -> Components:
-    """Measure the variance's components from the sums by seed and group.
-
-    totals: (S, G), S > 1; sizes: (G,) pictures in each group, G > 1. The formulas and their
-    reasons stand at the head of the module.
-    """
-    seeds, groups = totals.shape
+def _measure_variance(
+    terms: Sequence[tuple[float, Sums]], totals: Floats, linear: float, pooled: Pooled
+) -> Variance:
+    """Measure the variance of a weighted sum; totals: (G,), what each group adds to it."""
+    sizes = terms[0][1].sizes
     pictures = sizes.sum()
-    seed_means = totals.sum(axis=1, keepdims=True) / pictures
-    influence = (totals - sizes * seed_means) / (pictures - sizes)
-    group_influence = influence.mean(axis=0)
-    shrink = (groups - 1) / groups
-    return Components(
-        seeds=float(seed_means.var(ddof=1) / seeds),
-        groups=float(shrink * np.sum(group_influence**2)),
-        both=float(shrink * np.sum((influence - group_influence) ** 2) / (seeds * (seeds - 1))),
-        floor=float(1 / pictures**2),
-        seed_degrees=seeds - 1,
+    shrink = (len(sizes) - 1) / len(sizes)
+    left_out = (totals - sizes * linear) / (pictures - sizes)
+    runs = np.array([_runs_share(weight, arm, pooled) for weight, arm in terms])
+    both = sum(weight**2 * _noise_of_pictures(arm, shrink) for weight, arm in terms)
+    return Variance(
+        runs=max(float(runs.sum()), float(both)),
+        groups=float(shrink * np.sum(left_out**2)),
+        both=float(both),
+        run_degrees=_count_degrees(runs, [arm for _, arm in terms], pooled),
         group_degrees=max(float(pictures**2 / np.sum(sizes**2)) - 1, 1.0),
+        pictures=float(pictures),
     )
 
 
-def two_sided_p(difference: float, components: Components) -> float:
-    """Return the probability of a difference at least this large if there were none."""
-    from scipy.special import ndtr
-
-    deviations, weights = _plausible_deviations(components)
-    tail = 2 * ndtr(-abs(difference) / deviations)
-    return float(min(np.sum(weights * tail), 1.0))
-
-
-def half_width(components: Components, significance: float) -> float:
-    """Return the difference whose two-sided p is `significance`: half the interval's width."""
-    from scipy.optimize import brentq
-
-    error = components.standard_error
-
-    def excess(log_width: float) -> float:
-        p = two_sided_p(error * float(np.exp(log_width)), components)
-        return float(np.log(max(p, 1e-300) / significance))
-
-    # At least the normal's width; Student's t with one degree of freedom is 1 / significance.
-    return error * float(np.exp(brentq(excess, -3.0, np.log(10 / significance), xtol=1e-5)))
+def _runs_share(weight: float, arm: Sums, pooled: Pooled) -> float:
+    """Return what the choice of an arm's runs adds to the variance."""
+    shrunk = (arm.spread + pooled.spread) / 2
+    # A control stands in every comparison: where it is the unsteady one, pooling would hide it.
+    spread = max(shrunk, arm.spread) if weight < 0 else shrunk
+    return weight**2 * spread / len(arm.totals)
 
 
-def _plausible_deviations(components: Components) -> tuple[Floats, Floats]:
-    """Return standard deviations of D that the data allow, and their weights, (n, n) each."""
-    seed_scales, seed_weights = _chi_square_nodes(components.seed_degrees)
-    group_scales, group_weights = _chi_square_nodes(components.group_degrees)
-    # Whatever the seeds happened to do, the noise of single pictures is at least in there.
-    seeds = np.maximum(components.seeds / seed_scales, components.both)
-    groups = np.maximum(components.groups / group_scales - components.both, 0.0)
-    variances = seeds[:, None] + groups[None, :] + components.floor
-    return np.sqrt(variances), seed_weights[:, None] * group_weights[None, :]
+def _noise_of_pictures(arm: Sums, shrink: float) -> float:
+    """Return C_x: the noise of single groups in single runs, as it is in the mean of the runs."""
+    runs = len(arm.totals)
+    pictures = arm.sizes.sum()
+    influence = (arm.totals - arm.sizes * arm.scores[:, None]) / (pictures - arm.sizes)
+    rest = influence - influence.mean(axis=0)
+    return float(shrink * np.sum(rest**2) / (runs * (runs - 1)))
 
 
-@lru_cache(maxsize=4096)
-def _chi_square_nodes(degrees: float, count: int = 48) -> tuple[Floats, Floats]:
-    """Return nodes and weights for means over chi2 / degrees: the trapezoid rule on its log.
-
-    The left end is where the probability below is about 1e-13, since Holm's correction asks
-    for the far tail.
-    """
-    spread = 8 * np.sqrt(2 / degrees)
-    logs = np.linspace(-60 / degrees - spread, spread, count)
-    log_density = degrees / 2 * (logs - np.exp(logs))
-    weights = np.exp(log_density - log_density.max())
-    return np.exp(logs), weights / weights.sum()
-
-
-def _match_degrees(half: float, components: Components, significance: float) -> float:
-    """Return the degrees of freedom of the Student t that has this half width."""
-    from scipy.optimize import brentq
-    from scipy.special import stdtr
-
-    ratio = half / components.standard_error
-    most = components.seed_degrees + components.group_degrees
-
-    def excess(degrees: float) -> float:
-        return float(2 * stdtr(degrees, -ratio) - significance)
-
-    if excess(most) >= 0:
-        return most
-    return float(brentq(excess, 0.5, most, xtol=1e-3))
-
-
-def find_visible_effect(components: Components, significance: float) -> float:
-    """Return the smallest difference that a study like this one finds with 80 % power.
-
-    "Like this one": as many seeds and pictures. Its standard error will differ from ours as
-    ours differs from the truth, both by chi, so the power is averaged over both; with many
-    degrees of freedom this is the textbook's (1.96 + 0.84) standard errors.
-    """
-    from scipy.optimize import brentq
-    from scipy.special import ndtr
-
-    half = half_width(components, significance)
-    squares, weights = _chi_square_nodes(_match_degrees(half, components, significance))
-    here, weights_here = np.sqrt(squares)[:, None], weights[:, None]
-    threshold = half / components.standard_error * np.sqrt(squares)
-
-    def lack(log_effect: float) -> float:
-        found = ndtr(np.exp(log_effect) * here - threshold)
-        return float(np.sum(weights_here * weights * found)) - POWER
-
-    return components.standard_error * float(np.exp(brentq(lack, -3.0, 20.0, xtol=1e-4)))
-
-
-def judge_family(estimates: Sequence[Estimate], margin: float) -> list[Verdict]:
-    """Judge all differences that a table shows at once, with Holm's correction.
-
-    margin: share, 0.01 is a point. The chance that helps or hurts is said anywhere in the
-    family without ground is at most 5 %. "No effect beyond the margin" needs the whole 95 %
-    interval within +-margin; it is not corrected (a statement on one difference at a time), and
-    helps or hurts goes before it. Estimates with a reason take no part in the correction.
-    """
-    if margin < 0:
-        raise ValueError(f"margin {margin} is below 0")
-    adjusted = adjust_holm([estimate.p for estimate in estimates])
-    level = find_level(adjusted)
-    return [
-        _judge(estimate, p, level, margin) for estimate, p in zip(estimates, adjusted, strict=True)
-    ]
-
-
-def find_level(adjusted_p: Sequence[float | None]) -> float:
-    """Return the significance that Holm's correction reached: the next claim's p must be below."""
-    open_tests = sum(p is not None and p >= FAMILY_SIGNIFICANCE for p in adjusted_p)
-    return FAMILY_SIGNIFICANCE / max(open_tests, 1)
-
-
-def adjust_holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return Holm's adjusted p-values; None stays None and does not count as a test."""
-    from statsmodels.stats.multitest import multipletests
-
-    known = [p for p in p_values if p is not None]
-    adjusted = iter(multipletests(known, method="holm")[1] if known else [])
-    return [None if p is None else float(next(adjusted)) for p in p_values]
-
-
-def _judge(estimate: Estimate, adjusted_p: float | None, level: float, margin: float) -> Verdict:
-    if estimate.components is None or adjusted_p is None:
-        return Verdict(NO_VERDICT, None, None, estimate.reason)
-    visible = find_visible_effect(estimate.components, level)
-    return Verdict(_name_verdict(estimate, adjusted_p, margin), adjusted_p, visible)
-
-
-def _name_verdict(estimate: Estimate, adjusted_p: float, margin: float) -> str:
-    assert estimate.low is not None and estimate.high is not None
-    if adjusted_p < FAMILY_SIGNIFICANCE:
-        return HELPS if estimate.difference > 0 else HURTS
-    if -margin <= estimate.low and estimate.high <= margin:
-        return NO_EFFECT
-    return CANNOT_TELL
+def _count_degrees(shares: Floats, arms: Sequence[Sums], pooled: Pooled) -> float:
+    """Return the degrees of freedom of the runs' part, at most those of all arms but the best."""
+    most = sum(pooled.degrees) - max(pooled.degrees)
+    most = max(most, min(len(arm.totals) - 1 for arm in arms))
+    doubt = sum(
+        share**2 / (2 * (len(arm.totals) - 1)) for share, arm in zip(shares, arms, strict=True)
+    )
+    return float(min(shares.sum() ** 2 / doubt, most)) if doubt > 0 else float(most)
 
 
 @dataclass(frozen=True)

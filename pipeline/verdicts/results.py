@@ -11,22 +11,29 @@ from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import Arm, Result, compare_arms, find_arm, list_judged
-from pipeline.verdicts.tables import WideTable, widen
-from pipeline.verdicts.wording import explain
+from pipeline.verdicts.ablation import Arm, Result, compare_arms, count_primary, list_judged
+from pipeline.verdicts.next_step import find_next_step
+from pipeline.verdicts.tables import WideTable, summarise, widen
+from pipeline.verdicts.wording import explain, say_broken, say_finding, say_next
 
 
 @dataclass(frozen=True)
 class Ablation:
-    """All experiments compared: the arms, the long table, the wide ones, the paragraph.
+    """All experiments compared: the arms, the long table, the ones to read, and the words.
 
-    `ids` and `labels` (N,) are the test pictures, in the order of the arms' `predicted`.
+    `finding` comes before the `summary`; `notes` (what has to be known before it is believed),
+    `next_step` and `reading` (the small print) after it; `tables` are what lies behind. `ids` and
+    `labels` (N,) are the test pictures, in the order of the arms' `predicted`.
     """
 
     arms: list[Arm]
     results: list[Result]
-    tables: list[WideTable]
+    finding: str
+    summary: WideTable
+    next_step: str
+    notes: list[str]
     reading: str
+    tables: list[WideTable]
     ids: list[str]
     labels: npt.NDArray[np.int64]
 
@@ -48,14 +55,18 @@ def load_ablation(
 ) -> Ablation:
     """Read every experiment's scores and compare each with its control, or all with `against`.
 
-    With `names` only these experiments are read; whose control is not among them has none.
+    Against another one than their controls nothing is judged. With `names` only these experiments
+    are read; whose control is not among them has none.
     Raises DataError when scores are missing or belong to different splits.
     """
     metrics = {name: _read_metrics(project, name) for name in names or params.experiments}
     _check_comparable(metrics)
     arms, ids, labels = _read_arms(project, params, metrics)
     if against is not None:
-        arms = [replace(arm, control=None if arm.name == against else against) for arm in arms]
+        arms = [
+            replace(arm, control=against if arm.name != against else None, judged=False, twin=None)
+            for arm in arms
+        ]
     groups = read_groups(project.input("split.csv"))
     if not groups.keys() >= set(ids):
         raise DataError(
@@ -68,10 +79,20 @@ def load_ablation(
         np.array([groups[tile_id] for tile_id in ids], object),
         params.classes,
         params.compare.margin / 100,
+        {(question.experiment, question.label) for question in params.compare.questions},
     )
-    tables = widen(arms, results, params.classes)
-    reading = _read_aloud(params, arms, results)
-    return Ablation(arms, results, tables, reading, ids, labels)
+    return Ablation(
+        arms=arms,
+        results=results,
+        finding=_say_finding(params, results),
+        summary=summarise(arms, results),
+        next_step=_say_next(params, arms, results, len(ids), len(groups)),
+        notes=_list_notes(params, arms),
+        reading=_read_aloud(arms, results),
+        tables=widen(arms, results, params.classes),
+        ids=ids,
+        labels=labels,
+    )
 
 
 def _read_metrics(project: Project, name: str) -> Metrics:
@@ -117,6 +138,9 @@ def _read_arms(
                 seeds=tuple(table.index),
                 predicted=table.to_numpy(),
                 runs=content["runs"],
+                share=params.experiments[name].share,
+                judged=params.is_judged(name),
+                twin=params.find_twin(name) if params.find_twin(name) in metrics else None,
             )
         )
     return arms, list(labels.index), labels.to_numpy()
@@ -134,43 +158,55 @@ def read_confidence(project: Project, arm: Arm, ids: list[str]) -> npt.NDArray[n
     return result
 
 
-def _read_aloud(params: Params, arms: list[Arm], results: list[Result]) -> str:
-    """Return the paragraph under the table."""
+def _say_finding(params: Params, results: list[Result]) -> str:
+    """Return the sentences above the table."""
+    plain = next((r for r in results if (r.experiment, r.metric) == ("none", "accuracy")), None)
+    margin = params.compare.margin / 100
+    return say_finding(list_judged(results), plain.mean if plain else None, margin)
+
+
+def _say_next(
+    params: Params, arms: list[Arm], results: list[Result], pictures: int, tiles: int
+) -> str:
+    """Return what to do next; nothing where there is no verdict at all."""
+    lines = list_judged(results)
+    if not count_primary(lines):
+        return ""
+    step = find_next_step(arms, lines, params.compare.margin / 100)
+    return say_next(step, pictures, tiles, params.split.folds)
+
+
+def _list_notes(params: Params, arms: list[Arm]) -> list[str]:
+    """Return what has to be known before the table is believed."""
+    notes = [note for arm in arms for note in say_broken(arm)]
+    if params.train.budget == "epochs":
+        notes.append(
+            "The arms ran equal epochs, so an arm with more pictures also took more training steps."
+        )
+    controls = (params.explain_missing_control(arm.name) for arm in arms)
+    return [*notes, *filter(None, controls)]
+
+
+def _read_aloud(arms: list[Arm], results: list[Result]) -> str:
+    """Return the small print under the table."""
     accuracy = {r.experiment: r.mean or 0.0 for r in results if r.metric == "accuracy"}
     paragraph = explain(
         list_judged(results),
-        margin=params.compare.margin / 100,
         stored=[
             arm.name
             for arm in arms
             if any(run["variants"] and not run.get("online") for run in arm.runs)
         ],
-        equal_epochs=params.train.budget == "epochs",
-        collapsed={arm.name: sum(run["collapsed"] for run in arm.runs) for arm in arms},
         best=max(accuracy, key=lambda name: accuracy[name]),
     )
-    controls = filter(None, map(params.explain_missing_control, accuracy))
-    return "\n".join([paragraph, *_tell_failures(arms), *_tell_unpaired(arms), *controls])
+    return "\n".join([paragraph, *_tell_twins(arms)])
 
 
-def _tell_unpaired(arms: list[Arm]) -> Iterator[str]:
-    """Yield a sentence for each experiment whose seeds are not all those of its control."""
+def _tell_twins(arms: list[Arm]) -> Iterator[str]:
+    """Yield a sentence for each experiment that is another in another order."""
     for arm in arms:
-        control = find_arm(arms, arm.control)
-        if control and (alone := sorted(set(arm.seeds) ^ set(control.seeds))):
+        if arm.twin:
             yield (
-                f"{arm.name} is compared with {control.name} on the seeds that both have; only one "
-                f"of them has {', '.join(map(str, alone))}."
+                f"{arm.twin} is {arm.name} in another order: a check of the study that is not "
+                f"tested, and its runs count as runs of {arm.name} where that is the control."
             )
-
-
-def _tell_failures(arms: list[Arm]) -> Iterator[str]:
-    """Yield a sentence for each run whose loss stopped being a number."""
-    for arm in arms:
-        for run in arm.runs:
-            if run["failed_step"] is not None:
-                yield (
-                    f"{arm.name}, fold {run['fold']}, seed {run['seed']} failed at step "
-                    f"{run['failed_step']} (its loss was no number); it is scored with what it had "
-                    f"learned by step {run['best_step']} and counted like the others."
-                )

@@ -11,7 +11,7 @@ that a run that collapsed to one class does not look good.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -121,31 +121,6 @@ def _mean_scores(scores: tuple[ClassScore, ...], weights: npt.NDArray[np.float64
         recall=mean([score.recall for score in scores]),
         f1=mean([score.f1 for score in scores]),
     )
-
-
-def pair_predictions(
-    labels: Integers,
-    groups: npt.NDArray[Any],
-    control: Integers,
-    arm: Integers,
-    metric: Metric,
-    label: int | None = None,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
-    """Return what `verdicts.estimate_difference` takes: arm minus control, picture by picture.
-
-    control, arm: (S, N), row s of both trained with the same seed. label: the class, None for
-    accuracy. Returns differences (S, n) whose mean is the metric's difference, and the groups
-    (n,) of the pictures that count: for recall only the class's own, otherwise all of them.
-    A seed in which the metric is undefined has a row of NaN.
-    """
-    if control.shape != arm.shape or control.ndim != 2:
-        raise ValueError(f"control {control.shape} and arm {arm.shape} must be one (S, N)")
-    counted = labels == label if metric == "recall" else np.ones(len(labels), dtype=bool)
-    values = [
-        spread_metric(labels[counted], predicted[:, counted], metric, label)
-        for predicted in (arm, control)
-    ]
-    return values[0] - values[1], groups[counted]
 
 
 def spread_metric(

@@ -6,22 +6,25 @@ Shares in the long one; per cent and points, written by verdicts/wording.py, in 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.verdicts.ablation import ALL, Arm, Result
-from pipeline.verdicts.estimates import HELPS, HURTS, NO_EFFECT
+from pipeline.verdicts.ablation import ALL, Arm, Result, count_primary, find_arm, list_judged
+from pipeline.verdicts.families import (
+    HELPS,
+    HURTS,
+    NO_EFFECT,
+    NO_GAIN,
+    NO_HARM,
+    OPEN,
+)
 from pipeline.verdicts.wording import (
     write_difference,
     write_interval,
     write_mean,
     write_p,
     write_percent,
-    write_visible,
 )
 
-MARKS = {HELPS: "▲", HURTS: "▼", NO_EFFECT: "="}
-
-LEGEND = (
-    "▲ helps, ▼ hurts, = no effect beyond the margin; without a mark: cannot tell or no verdict"
-)
+MARKS = {HELPS: "▲", HURTS: "▼", NO_EFFECT: "=", NO_HARM: "≥", NO_GAIN: "≤", OPEN: "?"}
+SHORT = {NO_EFFECT: "no effect", NO_HARM: "no harm", NO_GAIN: "no gain"}  # beyond the margin
 
 LONG_COLUMNS = (
     "experiment", "control", "class", "metric", "mean", "sd", "runs", "difference", "low",
@@ -57,7 +60,7 @@ def to_row(result: Result) -> dict[str, object]:
         for name in ("difference", "low", "high"):
             row[name] = _digits(getattr(result.estimate, name))
     if result.verdict:
-        row["p"] = _digits(result.verdict.adjusted_p)
+        row["p"] = _digits(result.estimate.p) if result.estimate else ""
         row["verdict"] = result.verdict.verdict
         row["visible_effect"] = _digits(result.verdict.visible_effect)
     return row
@@ -69,7 +72,7 @@ def to_lines(results: Sequence[Result]) -> WideTable:
         "Ablation (%, differences in points)",
         (
             "experiment", "class", "metric", "mean", "control", "difference", "95 % interval",
-            "p (Holm)", "verdict", "visible effect", "runs",
+            "p", "verdict", "runs",
         ),
         tuple(
             (
@@ -80,14 +83,21 @@ def to_lines(results: Sequence[Result]) -> WideTable:
                 result.control,
                 write_difference(result.estimate.difference) if result.estimate else "",
                 _interval(result),
-                write_p(result.verdict.adjusted_p) if result.verdict else "",
+                write_p(result.estimate.p) if result.estimate else "",
                 result.verdict.verdict if result.verdict else "",
-                write_visible(result.verdict.visible_effect) if result.verdict else "",
                 _count_known(result) or str(result.runs),
             )
             for result in results
         ),
     )  # fmt: skip
+
+
+def say_legend(margin: float) -> str:
+    """Say what the marks and the short words mean. margin: points."""
+    return (
+        "▲ helps, ▼ hurts, = no effect, ≥ no harm, ≤ no gain beyond the margin of "
+        f"{write_percent(margin / 100)} points, ? open. In brackets the plain 95 % interval."
+    )
 
 
 def narrow(results: Sequence[Result], metric: str | None, label: str | None) -> list[Result]:
@@ -104,7 +114,7 @@ def write_rows(results: Sequence[Result], form: str) -> str:
     import pandas as pd
 
     table = pd.DataFrame([to_row(result) for result in results], columns=list(LONG_COLUMNS))
-    table = table.fillna("")
+    table = table.astype(object).fillna("")
     match form:
         case "csv":
             return str(table.to_csv(index=False, lineterminator="\n"))
@@ -119,19 +129,60 @@ def write_rows(results: Sequence[Result], form: str) -> str:
             raise ValueError(f"unknown form {form}")
 
 
+def summarise(arms: Sequence[Arm], results: Sequence[Result]) -> WideTable:
+    """Return the table that decides: a line an experiment, narrow enough for any terminal."""
+    controls = {arm.control for arm in arms if find_arm(arms, arm.control)}
+    against = next(iter(controls)) if len(controls) == 1 else "the control"
+    return WideTable(
+        f"Accuracy (%), difference to {against} (points) with its 95 % interval",
+        ("experiment", "accuracy", "difference", "verdict", "moved most"),
+        tuple(_summary_row(arm, results) for arm in arms),
+    )
+
+
+def _summary_row(arm: Arm, results: Sequence[Result]) -> tuple[str, ...]:
+    own = [result for result in results if result.experiment == arm.name]
+    accuracy = next(result for result in own if result.metric == "accuracy")
+    estimate = accuracy.estimate
+    return (
+        arm.name,
+        write_percent(accuracy.mean),
+        f"{write_difference(estimate.difference)} {_interval(accuracy)}" if estimate else "",
+        _say_verdict(accuracy, results),
+        _find_most_moved([result for result in own if result.metric == "recall"]),
+    )
+
+
+def _say_verdict(result: Result, results: Sequence[Result]) -> str:
+    """Return the verdict with its mark, in as few words as will do."""
+    for line in list_judged([result]):
+        word, among = line.verdict.verdict, count_primary(list_judged(results))
+        more = f", not enough among {among}" if line.is_open_beside_an_interval else ""
+        return f"{MARKS.get(word, '–')} {SHORT.get(word, word)}{more}"
+    return ""
+
+
+def _find_most_moved(recalls: Sequence[Result]) -> str:
+    """Return the class whose recall differs most, with its verdict's mark."""
+    known = [result for result in recalls if result.estimate]
+    if not known:
+        return ""
+    most = max(known, key=lambda r: abs(r.estimate.difference) if r.estimate else 0.0)
+    assert most.estimate is not None
+    mark = MARKS.get(most.verdict.verdict, "") if most.verdict else ""
+    return f"{most.label} {write_difference(most.estimate.difference)}{mark}"
+
+
 def widen(
     arms: Sequence[Arm], results: Sequence[Result], classes: Sequence[str]
 ) -> list[WideTable]:
-    """Return the tables to read: accuracy, then recall and precision by class."""
+    """Return the tables behind the summary: the runs, then recall and precision by class."""
     by_key = {(r.experiment, r.metric, r.label): r for r in results}
-    accuracy = WideTable(
-        "Accuracy (%)",
-        (
-            "experiment", "accuracy", "control", "difference", "95 % interval", "verdict",
-            "visible effect", "runs", "steps", "training tiles",
-        ),
-        tuple(_accuracy_row(arm, by_key[arm.name, "accuracy", ALL]) for arm in arms),
-    )  # fmt: skip
+    runs = WideTable(
+        "Runs (accuracy in %, mean ± standard deviation)",
+        ("experiment", "accuracy", "control", "runs", "steps", "training tiles"),
+        tuple(_runs_row(arm, by_key[arm.name, "accuracy", ALL]) for arm in arms),
+    )
     by_class = [
         WideTable(
             f"{metric.capitalize()} by class (%), with the difference to the control (points)",
@@ -146,7 +197,7 @@ def widen(
         )
         for metric in ("recall", "precision")
     ]
-    return [accuracy, *by_class]
+    return [runs, *by_class]
 
 
 def write_markdown(table: WideTable) -> str:
@@ -158,29 +209,26 @@ def write_markdown(table: WideTable) -> str:
     return f"**{table.title}**\n\n" + "\n".join(escaped) + "\n"
 
 
-def _accuracy_row(arm: Arm, result: Result) -> tuple[str, ...]:
-    estimate, verdict = result.estimate, result.verdict
+def _runs_row(arm: Arm, result: Result) -> tuple[str, ...]:
     return (
         arm.name,
         write_mean(result.mean, result.sd),
         result.control,
-        write_difference(estimate.difference) if estimate else "",
-        _interval(result),
-        verdict.verdict if verdict else "",
-        write_visible(verdict.visible_effect) if verdict else "",
-        _count_runs(arm),
+        _count_runs(arm, result),
         _span([run["steps"] for run in arm.runs]),
         _span([run["originals"] + run["variants"] for run in arm.runs]),
     )
 
 
-def _count_runs(arm: Arm) -> str:
-    broken = {
+def _count_runs(arm: Arm, result: Result) -> str:
+    """Return how many runs there are, and which of them are special."""
+    told = {
+        f"of {arm.twin}": result.runs - len(arm.runs),
         "failed": sum(run.get("failed_step") is not None for run in arm.runs),
         "collapsed": sum(run["collapsed"] for run in arm.runs),
     }
-    told = ", ".join(f"{count} {how}" for how, count in broken.items() if count)
-    return f"{len(arm.runs)} ({told})" if told else str(len(arm.runs))
+    special = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+    return f"{result.runs} ({special})" if special else str(result.runs)
 
 
 def _count_known(result: Result) -> str:

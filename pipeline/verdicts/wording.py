@@ -5,151 +5,207 @@ Shares (0.02) come in; people read per cent and points ("2.0"), with one decimal
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from pipeline.errors import count_things
-from pipeline.verdicts.ablation import ALL, Judged
-from pipeline.verdicts.estimates import (
-    CANNOT_TELL,
-    CLAIM_SEEDS,
+from pipeline.verdicts.ablation import ALL, Arm, Judged, count_primary
+from pipeline.verdicts.estimates import MINIMUM_GROUPS
+from pipeline.verdicts.families import (
     HELPS,
     HURTS,
-    MINIMUM_GROUPS,
-    MINIMUM_SEEDS,
     NO_EFFECT,
+    NO_GAIN,
+    NO_HARM,
     NO_VERDICT,
+    OPEN,
 )
+from pipeline.verdicts.next_step import NextStep
 from pipeline.verdicts.worth import MOST_SEEDS, MOST_TIMES, REACH, Need, Worth
 
 NAMED = 3  # lines without a verdict that are named; more are counted
 
 
-def explain(
-    cells: Sequence[Judged],
-    *,
-    margin: float,
-    stored: Sequence[str] = (),
-    equal_epochs: bool = False,
-    collapsed: Mapping[str, int] | None = None,
-    best: str = "",
-) -> str:
-    """Write the paragraph under the table, from its numbers.
+def say_finding(lines: Sequence[Judged], plain: float | None, margin: float) -> str:
+    """Write the finding: the accuracy without augmentation, then what each experiment does.
 
-    margin: share. stored: experiments trained on stored variants. equal_epochs: the arms ran
-    equal epochs instead of equal steps. collapsed: experiment -> runs that predicted one class
-    for everything. best: the arm with the highest accuracy, if the table shows one.
+    plain: the mean accuracy of the experiment without augmentation, if there is one; margin: share.
+    """
+    sentences = []
+    if plain is not None:
+        sentences.append(
+            f"Without augmentation {write_percent(plain)} % of the test pictures are right."
+        )
+    primary = [line for line in lines if line.verdict.primary]
+    for word in (HELPS, HURTS):
+        found = [_say_briefly(line) for line in primary if line.verdict.verdict == word]
+        sentences += [f"{word.capitalize()}: {_join(found)}."] if found else []
+    for word in (NO_EFFECT, NO_HARM, NO_GAIN, OPEN):
+        names = [_name_briefly(line) for line in primary if line.verdict.verdict == word]
+        of = f" of {_points(margin)}" if word != OPEN else ""
+        sentences += [f"{word.capitalize()}{of}: {_join(names)}."] if names else []
+    silent = [line for line in primary if line.verdict.verdict == NO_VERDICT]
+    if silent and len(silent) == len(primary):
+        sentences.append("No verdict on any experiment.")
+    return " ".join(sentences)
+
+
+def _say_briefly(line: Judged) -> str:
+    return f"{_name_briefly(line)} ({write_difference(line.estimate.difference)} points)"
+
+
+def _name_briefly(line: Judged) -> str:
+    return line.experiment if line.label == ALL else f"{line.experiment} on {line.label}"
+
+
+def explain(lines: Sequence[Judged], *, stored: Sequence[str] = (), best: str = "") -> str:
+    """Write the small print under the table, from its numbers.
+
+    stored: experiments trained on stored variants. best: the arm with the highest accuracy, if the
+    table shows one.
     """
     sentences = [
-        *[_say_claim(cell) for cell in cells if cell.verdict.verdict in (HELPS, HURTS)],
-        _say_no_effect(cells, margin),
-        _say_cannot_tell(cells),
-        *_say_no_verdict(cells),
-        _say_family(cells),
-        *_say_caveats(cells, stored, equal_epochs, collapsed or {}, best),
+        *_say_controls(lines),
+        *map(_say_claim, filter(_is_claim_behind, lines)),
+        *_say_no_verdict(lines),
+        *_say_family(lines),
+        *_say_caveats(stored, best),
     ]
-    return " ".join(sentence for sentence in sentences if sentence)
+    return " ".join(sentences)
 
 
-def _say_claim(cell: Judged) -> str:
-    estimate = cell.estimate
+def _say_controls(lines: Sequence[Judged]) -> Iterator[str]:
+    """Yield which experiment is held against which, where that is not the same for all."""
+    pairs = {line.experiment: line.control for line in lines}
+    if len(set(pairs.values())) > 1:
+        told = [f"{name} against {control}" for name, control in pairs.items()]
+        yield f"Compared: {_join(told)}."
+
+
+def _is_claim_behind(line: Judged) -> bool:
+    return not line.verdict.primary and line.verdict.verdict in (HELPS, HURTS)
+
+
+def _say_claim(line: Judged) -> str:
+    estimate = line.estimate
     assert estimate.low is not None and estimate.high is not None
-    verb = "raises" if cell.verdict.verdict == HELPS else "lowers"
+    verb = "raises" if line.verdict.verdict == HELPS else "lowers"
     near, far = sorted([abs(estimate.low), abs(estimate.high)])
     return (
-        f"{cell.experiment} {verb} {_name_score(cell)} by {_points(abs(estimate.difference))} "
-        f"against {cell.control} (95 % interval {write_percent(near)} to {write_percent(far)}): "
-        f"{cell.verdict.verdict}."
+        f"{line.experiment} {verb} {_name_score(line)} by {_points(abs(estimate.difference))} "
+        f"against {line.control} (95 % interval {write_percent(near)} to {write_percent(far)})."
     )
 
 
-def _say_no_effect(cells: Sequence[Judged], margin: float) -> str:
-    names = [_name_cell(cell) for cell in cells if cell.verdict.verdict == NO_EFFECT]
-    if not names:
-        return ""
-    return f"{NO_EFFECT.capitalize()} of {_points(margin)}: {_join(names)}."
-
-
-def _say_cannot_tell(cells: Sequence[Judged]) -> str:
-    unclear = [cell for cell in cells if cell.verdict.verdict == CANNOT_TELL]
-    if not unclear:
-        return ""
-    effects = [cell.verdict.visible_effect or 0.0 for cell in unclear]
-    least, most = write_visible(min(effects)), write_visible(max(effects))
-    reach = f"{least} points" if least == most else f"{least} to {most} points, line by line"
-    who = _name_cell(unclear[0]) if len(unclear) == 1 else count_things(len(unclear), "line")
-    return (
-        f"Cannot tell: {who}; the smallest effect that this test set and these seeds would have "
-        f"shown with 80 % power is {reach}."
-    )
-
-
-def _say_no_verdict(cells: Sequence[Judged]) -> list[str]:
+def _say_no_verdict(lines: Sequence[Judged]) -> list[str]:
     """Say why there is no verdict: name a few lines, count many."""
-    without = [cell for cell in cells if cell.verdict.verdict == NO_VERDICT]
+    without = [line for line in lines if line.verdict.verdict == NO_VERDICT]
     reasons: dict[str, list[Judged]] = {}
-    for cell in without:
-        reason = cell.verdict.reason
+    for line in without:
+        reason = line.verdict.reason
         # Each class has its own number of test groups: one sentence for all of them.
-        reasons.setdefault("groups" if "test group" in reason else reason, []).append(cell)
-    if len(without) > NAMED and len(reasons) == 1 and len(without) == len(cells):
-        return [f"No verdict on any of {len(cells)} comparisons: {_say_reason(without)}."]
+        reasons.setdefault("groups" if "test group" in reason else reason, []).append(line)
+    if len(without) > NAMED and len(reasons) == 1 and len(without) == len(lines):
+        return [f"No verdict on any of {len(lines)} lines: {_say_reason(without)}."]
     return [f"No verdict on {_name_lines(some)}: {_say_reason(some)}." for some in reasons.values()]
 
 
-def _name_lines(cells: Sequence[Judged]) -> str:
-    if len(cells) > NAMED:
-        return f"{len(cells)} comparisons"
-    return _join([_name_cell(cell) for cell in cells])
+def _name_lines(lines: Sequence[Judged]) -> str:
+    if len(lines) > NAMED:
+        return f"{len(lines)} lines"
+    return _join([f"{line.experiment} on {_name_score(line)}" for line in lines])
 
 
-def _say_reason(cells: Sequence[Judged]) -> str:
-    """Return the reason that cells share; those of test groups differ in their number alone."""
-    reason = cells[0].verdict.reason
-    counts = [cell.estimate.groups for cell in cells]
+def _say_reason(lines: Sequence[Judged]) -> str:
+    """Return the reason that lines share; those of test groups differ in their number alone."""
+    reason = lines[0].verdict.reason
+    counts = [line.estimate.groups for line in lines]
     if "test group" not in reason or min(counts) == max(counts):
         return reason
     return f"only {min(counts)} to {max(counts)} test groups, at least {MINIMUM_GROUPS} are needed"
 
 
-def _say_family(cells: Sequence[Judged]) -> str:
-    tests = sum(cell.verdict.adjusted_p is not None for cell in cells)
-    if tests == 0:
-        return ""
+def _say_family(lines: Sequence[Judged]) -> Iterator[str]:
+    primary = count_primary(lines)
+    if primary:
+        recalls = sum(not line.verdict.primary for line in lines)
+        behind = f" and the {count_things(recalls, 'class recall')} behind them" if recalls else ""
+        yield (
+            f"The words allow for {count_things(primary, 'comparison')}{behind}: the chance that "
+            "any of them is false is at most 5 %. Each interval is a plain 95 % one."
+        )
+
+
+def _say_caveats(stored: Sequence[str], best: str) -> Iterator[str]:
+    if stored:
+        yield (
+            f"{_join(stored)}: trained on stored variants, so the intervals hold for those draws "
+            "only."
+        )
+    if best:
+        yield (
+            f"{best} has the highest accuracy, but it was picked on the test set, so this accuracy "
+            "is not an estimate for new pictures."
+        )
+
+
+def say_broken(arm: Arm) -> Iterator[str]:
+    """Yield what a reader has to know of an experiment's runs: that some collapsed or failed."""
+    collapsed = sum(run["collapsed"] for run in arm.runs)
+    if collapsed:
+        runs = count_things(collapsed, "run")
+        yield f"{runs} of {arm.name} gave every picture one class; counted like the others."
+    failed = [run for run in arm.runs if run["failed_step"] is not None]
+    if failed:
+        steps = _join([str(run["failed_step"]) for run in failed])
+        yield (
+            f"{count_things(len(failed), 'run')} of {arm.name} failed (the loss was no number at "
+            f"step {steps}); scored with what was learned before and counted like the others."
+        )
+
+
+def _name_score(line: Judged) -> str:
+    return "accuracy" if line.label == ALL else f"{line.label} {line.metric}"
+
+
+def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> str:
+    """Say what to do next, with its cost.
+
+    pictures, tiles: how many are tested and how many there are; folds: of the split.
+    """
+    if step is None:
+        return "Next: all is settled. Each class: prep compare --all; the pictures: prep report."
+    line = step.experiment if step.label == ALL else f"{step.experiment} on {step.label}"
+    if step.seeds is not None:
+        return (
+            f"Next: {count_things(step.trainings, 'more training')} of {_join(step.arms)}, "
+            f"about {_say_duration(step.seconds)}, would settle {line} 4 times in 5, if its "
+            f"difference is as measured. Give {'each' if len(step.arms) > 1 else 'it'} "
+            f"`seeds: {step.seeds}` under experiments in params.yaml, and run: dvc repro"
+        )
+    if folds == 1 and tiles > pictures:
+        return (
+            f"Next: more trainings alone settle none of the rest; more test pictures do. With "
+            f"split.folds: {max(round(tiles / pictures), 2)} in params.yaml all {tiles:,} tiles "
+            f"are tested instead of {pictures:,}, in as many times the trainings."
+        )
+    if math.isfinite(step.pictures):
+        return (
+            f"Next: more trainings alone settle none of the rest; about "
+            f"{_write_roughly(step.pictures)} test pictures (now {pictures:,}) would settle {line}."
+        )
     return (
-        f"Helps and hurts are corrected for {count_things(tests, 'comparison')} (Holm): the chance "
-        "that even one of them is a false alarm is at most 5 %. Each interval is a plain 95 % one."
+        "Next: with these pictures nothing settles the rest; the differences are too small to "
+        "be seen."
     )
 
 
-def _say_caveats(
-    cells: Sequence[Judged],
-    stored: Sequence[str],
-    equal_epochs: bool,
-    collapsed: Mapping[str, int],
-    best: str,
-) -> list[str]:
-    broken = [f"{count_things(runs, 'run')} of {name}" for name, runs in collapsed.items() if runs]
-    seeds = min((cell.estimate.seeds for cell in cells), default=CLAIM_SEEDS)
-    caveats = {
-        f"Collapsed to one class: {_join(broken)}; counted like the others.": bool(broken),
-        f"With {count_things(seeds, 'seed')} take a verdict as a hint: {CLAIM_SEEDS} or more make "
-        "a claim.": MINIMUM_SEEDS <= seeds < CLAIM_SEEDS,
-        f"{_join(stored)}: trained on stored variants, so the intervals hold for those draws "
-        "only.": bool(stored),
-        "The arms ran equal epochs, so an arm with more pictures also took more training "
-        "steps.": equal_epochs,
-        f"{best} has the highest accuracy, but it was picked on the test set, so this accuracy "
-        "is not an estimate for new pictures.": bool(best),
-    }
-    return [sentence for sentence, applies in caveats.items() if applies]
-
-
-def _name_score(cell: Judged) -> str:
-    return "accuracy" if cell.label == ALL else f"{cell.label} {cell.metric}"
-
-
-def _name_cell(cell: Judged) -> str:
-    return f"{cell.experiment} on {_name_score(cell)}"
+def _say_duration(seconds: float) -> str:
+    """Write a time as people say it."""
+    if seconds < 90:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def write_percent(share: float | None) -> str:
@@ -182,13 +238,6 @@ def write_interval(low: float | None, high: float | None) -> str:
     return f"[{write_difference(low)}, {write_difference(high)}]"
 
 
-def write_visible(effect: float | None) -> str:
-    """Write the smallest effect that would have been seen; none above what is possible."""
-    if not effect:
-        return ""
-    return write_percent(effect) if effect < 1 else "over 100"
-
-
 def write_p(p: float | None) -> str:
     """Write a probability with three digits."""
     return "" if p is None else f"{p:.3f}" if p >= 0.0005 else "< 0.001"
@@ -208,7 +257,7 @@ def say_worth(name: str, worth: Worth, pictures: float, verdict: str) -> str:
     verdict: on its accuracy. Only where that is helps or hurts is anything claimed.
     """
     if worth.reason:
-        return f"{name}: cannot tell what it is worth: {worth.reason}."
+        return f"{name}: what it is worth is open: {worth.reason}."
     if verdict == HELPS and worth.low > 0:
         return f"{name} is worth {_say_more(worth, pictures)}."
     if verdict == HURTS and worth.high < 0:
@@ -266,13 +315,13 @@ def say_numbers(need: Need, seeds: int, pictures: int) -> tuple[str, str, str]:
     if need.both:
         both = " and ".join(map(_write_roughly, need.both))
     return (
-        _saywrite_percent(need.seeds, MOST_SEEDS, seeds),
-        _saywrite_percent(need.pictures, most, pictures),
+        _say_number(need.seeds, MOST_SEEDS, seeds),
+        _say_number(need.pictures, most, pictures),
         both,
     )
 
 
-def _saywrite_percent(number: float, most: float, now: int) -> str:
+def _say_number(number: float, most: float, now: int) -> str:
     if math.isinf(number):
         return "never"
     return f"over {most:,.0f}" if number > most else f"{now:,} → {_write_roughly(number)}"

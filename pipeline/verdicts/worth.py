@@ -1,9 +1,7 @@
-"""What an effect is worth in training pictures, and what it takes to settle a "cannot tell".
+"""What an effect is worth in training pictures, and what it takes to settle what is open.
 
-Contract of the arrays: `wrong` float (S, N), 1 where the run with seed s got test picture i wrong,
-else 0 (a share where several runs are averaged); of a curve (K, S, N), one a training-size.
-`groups` (N,) are the pictures' groups as in `verdicts.estimates`. Row s of all arrays was trained
-with the same seed, column i is the same picture.
+Contract: an arm comes as `Sums` (verdicts/estimates.py) of what its runs got *wrong*: the mean of a
+row of the parts is that run's share of errors. All arms are of the same test pictures.
 
 The curve. Errors fall with the number of training pictures like a power law, by the same factor
 with each doubling (Hestness et al., arXiv 1712.00409). With three points and their noise nothing
@@ -17,36 +15,37 @@ The worth w, in doublings, of an effect solves
     log(error of control) - log(error of arm) = w * (fall of log(error) with a doubling)
 
 and its interval holds every w at which both sides are not visibly different (Fieller's theorem):
-left minus right is, by the delta method, the mean of one number for each seed and picture, which
-`estimate_difference` judges with seeds and test groups as crossed sources of variance. So the
-interval carries what is not known about the effect and about the curve, and that both were measured
-on the same pictures and seeds. Where the fall itself can't be told from 0 there is no worth.
+left minus right is, by the delta method, a weighted sum of the arms' errors, whose variance counts
+runs and test groups as crossed sources. So the interval carries what is not known about the effect
+and about the curve, and that both were measured on the same pictures. Where the fall itself can't
+be told from 0 there is no worth.
 
-Settling. `Components` says how much of a difference's variance the seeds, the test groups and
-both together make; each shrinks with their number. With S seeds, and pictures in proportion, a
-study is settled when the difference is called helps or hurts, or its interval lies within the
-margin; `find_need` looks for the numbers at which that happens 4 times in 5, if the true difference
-is the measured one. The variance among few seeds is itself a guess: the chance is averaged over the
-values that are plausible after the data, as in `pipeline.verdicts.estimates`.
+Settling. `Variance` says how much of a difference's variance the runs, the test groups and both
+together make; each shrinks with their number. With S seeds, and pictures in proportion, a study is
+settled when the difference is said to help or hurt, or to lie within the margin; `find_need` looks
+for the numbers at which that happens 4 times in 5, if the true difference is the measured one. The
+variance among few runs is itself a guess: the chance is averaged over values that are plausible.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.verdicts.estimates import (
-    POWER,
     SIGNIFICANCE,
-    Components,
     Estimate,
-    estimate_difference,
-    half_width,
+    Pooled,
+    Sums,
+    Variance,
+    estimate_contrast,
+    find_quantile,
+    pool_arms,
 )
+from pipeline.verdicts.families import POWER
 
 Floats = npt.NDArray[np.float64]
 REACH = 2.0  # doublings of the training pictures, both ways, that are read off a curve
@@ -59,13 +58,13 @@ NODES = 5  # plausible variances among the seeds
 
 @dataclass(frozen=True)
 class Curve:
-    """What training without variants scores at several sizes.
+    """What training without variants gets wrong at several sizes.
 
-    `pictures` (K,) training pictures, rising; the last are all of them. `wrong` (K, S, N).
+    `pictures` (K,) training pictures, rising; the last are all of them. `wrong`: an arm for each.
     """
 
     pictures: Floats
-    wrong: Floats
+    wrong: Sequence[Sums]
 
     def take(self, points: slice) -> "Curve":
         """Return some of its points."""
@@ -120,13 +119,14 @@ class Need:
     both: tuple[int, int] | None = None
 
 
-def measure_fall(curve: Curve, groups: npt.NDArray[Any]) -> Fall:
+def measure_fall(curve: Curve) -> Fall:
     """Measure how much a doubling of the training pictures takes off the errors."""
-    if not _has_errors(curve.wrong):
+    if not all(map(_find_errors, curve.wrong)):
         return Fall(math.nan, None, None, 0, False, "no errors are left that more could take off")
-    chosen, bent = _choose_points(curve, groups)
-    scale = float(curve.wrong[-1].mean())
-    estimate = estimate_difference(scale * _fall_of_log(chosen), groups)
+    pooled = pool_arms(curve.wrong)
+    chosen, bent = _choose_points(curve, pooled)
+    scale = _find_errors(curve.wrong[-1])
+    estimate = _estimate(_fall_of_log(chosen), scale, pooled)
     points = len(chosen.pictures)
     share = 1 - math.exp(-estimate.difference / scale)
     if estimate.low is None or estimate.high is None or estimate.p is None:
@@ -134,33 +134,40 @@ def measure_fall(curve: Curve, groups: npt.NDArray[Any]) -> Fall:
     low, high = (1 - math.exp(-end / scale) for end in (estimate.low, estimate.high))
     if estimate.p < SIGNIFICANCE and estimate.difference > 0:
         return Fall(share, low, high, points, bent)
-    seeds = find_need(estimate, SIGNIFICANCE, margin=0.0).seeds
+    seeds = find_need(estimate, SIGNIFICANCE / 2, margin=0.0).seeds
     return Fall(share, low, high, points, bent, "the curve's rise can't be told from 0", seeds)
 
 
-def estimate_worth(curve: Curve, control: Floats, arm: Floats, groups: npt.NDArray[Any]) -> Worth:
+def estimate_worth(curve: Curve, control: Sums, arm: Sums) -> Worth:
     """Estimate what an arm is worth beyond its control, in doublings of the training pictures.
 
-    control, arm: (S, N) wrong. Below 0: it does as much harm as having fewer pictures does.
+    An arm that is the control and a point of the curve is the same object in both. Below 0: the arm
+    does as much harm as having fewer pictures does.
     """
-    fall = measure_fall(curve, groups)
+    fall = measure_fall(curve)
     if fall.reason:
         return _cannot_tell(fall.reason)
-    if not _has_errors(np.stack([control, arm])):
+    if not (_find_errors(control) and _find_errors(arm)):
         return _cannot_tell("it makes no errors any more, and the curve never gets there")
-    chosen, _ = _choose_points(curve, groups)
-    scale = float(control.mean())
-    gain = scale * (_log_error(control) - _log_error(arm))
-    rise = scale * _fall_of_log(chosen)
+    others = [one for one in (control, arm) if not any(one is point for point in curve.wrong)]
+    pooled = pool_arms([*curve.wrong, *others])
+    chosen, _ = _choose_points(curve, pooled)
+    scale = _find_errors(control)
+    gain = [(1.0, control), (-1.0, arm)]
+    rise = _fall_of_log(chosen)
+    reason = _estimate([*gain, *rise], scale, pooled).reason
+    if reason:
+        return _cannot_tell(reason)
 
     def plausibility(doublings: float) -> float:
-        return estimate_difference(gain - doublings * rise, groups).p or 0.0
+        terms = [*gain, *((-doublings * weight, point) for weight, point in rise)]
+        return _estimate(terms, scale, pooled).p or 0.0
 
-    best = float(gain.mean() / rise.mean())
+    best = _sum_logs(gain) / _sum_logs(rise)
     return Worth(best, _find_end(plausibility, best, -REACH), _find_end(plausibility, best, REACH))
 
 
-def _choose_points(curve: Curve, groups: npt.NDArray[Any]) -> tuple[Curve, bool]:
+def _choose_points(curve: Curve, pooled: Pooled) -> tuple[Curve, bool]:
     """Return the points that the power law goes through, and whether the others bend away.
 
     Raises ValueError when there are fewer than two, or the pictures don't rise.
@@ -172,28 +179,35 @@ def _choose_points(curve: Curve, groups: npt.NDArray[Any]) -> tuple[Curve, bool]
     if len(chosen.pictures) == 2:
         return chosen, False
     last, before = chosen.take(slice(-2, None)), chosen.take(slice(None, -1))
-    bend = chosen.wrong[-1].mean() * (_fall_of_log(last) - _fall_of_log(before))
-    p = estimate_difference(bend, groups).p
+    bend = [*_fall_of_log(last), *((-weight, point) for weight, point in _fall_of_log(before))]
+    p = _estimate(bend, _find_errors(chosen.wrong[-1]), pooled).p
     bent = p is not None and p < SIGNIFICANCE
     return (last, True) if bent else (chosen, False)
 
 
-def _fall_of_log(curve: Curve) -> Floats:
-    """Return (S, N) numbers whose mean is the fall of log(error) with a doubling."""
+def _fall_of_log(curve: Curve) -> list[tuple[float, Sums]]:
+    """Return which weighted sum of log(error) is its fall with a doubling."""
     sizes = np.log2(curve.pictures)
     away = sizes - sizes.mean()
-    return -np.tensordot(away / np.sum(away**2), _log_error(curve.wrong), 1)
+    return list(zip((-away / np.sum(away**2)).tolist(), curve.wrong, strict=True))
 
 
-def _log_error(wrong: Floats) -> Floats:
-    """Return numbers (..., S, N) whose mean is the log of the mean error: the delta method."""
-    mean = wrong.mean(axis=(-2, -1), keepdims=True)
-    result: Floats = np.log(mean) + (wrong - mean) / mean
-    return result
+def _sum_logs(terms: Sequence[tuple[float, Sums]]) -> float:
+    return sum(weight * math.log(_find_errors(arm)) for weight, arm in terms)
 
 
-def _has_errors(wrong: Floats) -> bool:
-    return bool((wrong.mean(axis=(-2, -1)) > 0).all())
+def _estimate(terms: Sequence[tuple[float, Sums]], scale: float, pooled: Pooled) -> Estimate:
+    """Estimate scale times a weighted sum of log(error), by the delta method."""
+    weights: dict[int, float] = {}
+    for weight, arm in terms:  # an arm that comes twice has one noise, not two
+        weights[id(arm)] = weights.get(id(arm), 0.0) + scale * weight / _find_errors(arm)
+    arms = {id(arm): arm for _, arm in terms}
+    merged = [(weight, arms[key]) for key, weight in weights.items()]
+    return estimate_contrast(merged, pooled, value=scale * _sum_logs(terms))
+
+
+def _find_errors(wrong: Sums) -> float:
+    return float(wrong.scores.mean())
 
 
 def _find_end(plausibility: Callable[[float], float], best: float, limit: float) -> float:
@@ -214,16 +228,16 @@ def _cannot_tell(reason: str) -> Worth:
 def find_need(estimate: Estimate, level: float, margin: float) -> Need:
     """Return the seeds, and the test pictures, that would settle a difference.
 
-    level: the significance that Holm's correction had reached; margin: share. Raises ValueError
-    for an estimate without components.
+    level: of a one-sided test (Verdict.level); margin: share. Raises ValueError for an estimate
+    without a variance.
     """
-    if estimate.components is None:
+    if estimate.variance is None:
         raise ValueError("there is no estimate of the variance to go by")
-    now = _plausible_components(estimate.components)
+    now = _plausible_variances(estimate.variance)
 
     def settles(seeds: float, pictures: float) -> bool:
-        scaled = [scale_components(parts, seeds / estimate.seeds, pictures) for parts in now]
-        chances = [chance_to_settle(estimate.difference, p, level, margin) for p in scaled]
+        scaled = [scale_variance(one, seeds / estimate.seeds, pictures) for one in now]
+        chances = [chance_to_settle(estimate.difference, v, level, margin) for v in scaled]
         return float(np.mean(chances)) >= POWER
 
     seeds = _find_seeds(estimate.seeds, settles)
@@ -240,15 +254,13 @@ def find_need(estimate: Estimate, level: float, margin: float) -> Need:
     return replace(need, both=(fewest, math.ceil(times * estimate.pictures)))
 
 
-def chance_to_settle(
-    difference: float, components: Components, level: float, margin: float
-) -> float:
-    """Return the probability that a study with this variance gives helps, hurts or no effect."""
+def chance_to_settle(difference: float, variance: Variance, level: float, margin: float) -> float:
+    """Return the probability that a study with this variance says helps, hurts or no effect."""
     from scipy.special import ndtr
 
-    error = components.standard_error
-    claim = half_width(components, level)  # a difference beyond it helps or hurts
-    inside = margin - half_width(components, SIGNIFICANCE)  # one within it is no effect
+    error = variance.error
+    claim = find_quantile(variance, level) * error  # a difference beyond it helps or hurts
+    inside = margin - claim  # one within it is no effect
     if claim <= inside:
         return 1.0
     away = abs(difference)
@@ -257,29 +269,26 @@ def chance_to_settle(
     return float(claimed + none)
 
 
-def scale_components(components: Components, seeds: float, groups: float) -> Components:
-    """Return the components of a study with so many times as many seeds and test groups."""
-    both = components.both / (seeds * groups)
-    return Components(
-        seeds=max(components.seeds - components.both, 0.0) / seeds + both,
-        groups=max(components.groups - components.both, 0.0) / groups + both,
+def scale_variance(variance: Variance, seeds: float, groups: float) -> Variance:
+    """Return the variance of a study with so many times as many seeds and test groups."""
+    both = variance.both / (seeds * groups)
+    return Variance(
+        runs=max(variance.runs - variance.both, 0.0) / seeds + both,
+        groups=max(variance.groups - variance.both, 0.0) / groups + both,
         both=both,
-        floor=components.floor / groups**2,
-        seed_degrees=(components.seed_degrees + 1) * seeds - 1,
-        group_degrees=(components.group_degrees + 1) * groups - 1,
+        run_degrees=(variance.run_degrees + 1) * seeds - 1,
+        group_degrees=(variance.group_degrees + 1) * groups - 1,
+        pictures=variance.pictures * groups,
     )
 
 
-def _plausible_components(components: Components) -> list[Components]:
-    """Return components as the true ones may be: NODES equally likely variances of the seeds."""
+def _plausible_variances(variance: Variance) -> list[Variance]:
+    """Return variances as the true ones may be: NODES equally likely ones of the runs."""
     from scipy.stats import chi2
 
-    degrees = components.seed_degrees
+    degrees = variance.run_degrees
     scales = chi2.ppf((np.arange(NODES) + 0.5) / NODES, degrees) / degrees
-    return [
-        replace(components, seeds=max(components.seeds / scale, components.both))
-        for scale in scales
-    ]
+    return [replace(variance, runs=max(variance.runs / scale, variance.both)) for scale in scales]
 
 
 def _find_seeds(now: int, settles: Callable[[float, float], bool]) -> float:

@@ -405,3 +405,56 @@ def test_a_value_that_holds_itself_is_no_trap(tmp_path):
     (tmp_path / "params.yaml").write_text("classes: &names [a, *names]\n")
     with pytest.raises(DataError):
         load_params(tmp_path / "params.yaml")
+
+
+# --- seeds of one experiment, questions, twins -------------------------------------------------
+
+ARMS = {"none": {}, "duplicate": {"ops": ["duplicate"]}, "turned": {"ops": ["rotate"]}}
+OPS = {"rotate": {"degrees": 5}, "duplicate": {}, "twice": {"transform": "duplicate", "copies": 2}}
+
+
+def test_an_experiment_may_have_seeds_of_its_own(load):
+    arms = {"none": {"seeds": 9}, "turned": {"ops": ["rotate"], "seeds": [4, 2]}, "plain": {}}
+    params = load(experiments=arms, train={"seeds": 3})
+    assert [len(params.seeds_of(name)) for name in arms] == [9, 2, 3]
+    assert params.seeds_of("turned") == (4, 2)
+    with pytest.raises(DataError, match="turned.seeds: a number says how many seeds, 1 to 1000"):
+        load(experiments={"none": {}, "turned": {"ops": ["rotate"], "seeds": 0}})
+
+
+def test_a_question_names_a_judged_experiment_and_a_class(load):
+    asked = [{"experiment": "turned", "class": "dog"}]
+    params = load(experiments=ARMS, augment=OPS, compare={"questions": asked})
+    assert [(q.experiment, q.label) for q in params.compare.questions] == [("turned", "dog")]
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        ({"experiment": "turn", "class": "dog"}, "'turn' is not in experiments. Did you mean 't"),
+        ({"experiment": "turned", "class": "dgo"}, "'dgo' is not in classes. Did you mean 'dog'"),
+        ({"experiment": "duplicate", "class": "dog"}, "no verdict on duplicate: it changes nothi"),
+        ({"experiment": "turned"}, "class: it is missing"),
+    ],
+)
+def test_a_question_that_names_no_line_is_told(load, question, message):
+    with pytest.raises(DataError, match=message):
+        load(experiments=ARMS, augment=OPS, compare={"questions": [question]})
+
+
+def test_what_is_judged_changes_pictures_or_the_training_and_has_a_control(load):
+    arms = ARMS | {
+        "weights": {"balance": "weights"},
+        "half": {"share": 0.5},
+        "cats": {"ops": ["rotate"], "classes": ["cat"]},
+    }
+    params = load(experiments=arms, augment=OPS)
+    assert list(filter(params.is_judged, arms)) == ["turned", "weights"]
+
+
+def test_each_tile_once_more_is_the_same_experiment_in_another_order(load):
+    arms = ARMS | {"more": {"ops": ["twice"]}, "half": {"share": 0.5}}
+    params = load(experiments=arms, augment=OPS)
+    assert [params.find_twin(name) for name in arms] == ["duplicate", None, None, None, None]
+    epochs = {"budget": "epochs", "epochs": 2}
+    assert load(experiments=ARMS, augment=OPS, train=epochs).find_twin("none") is None

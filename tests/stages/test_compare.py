@@ -3,9 +3,11 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from conftest import DATA_STAGES, once, write_params
 from scipy.stats import binomtest
+from terminals import run_in_terminal
 
 from pipeline.dataset.tables import read_table
 from pipeline.verdicts.tables import LONG_COLUMNS
@@ -51,15 +53,35 @@ def test_a_view_to_read_is_in_per_cent_like_the_table(scored, prep):
     assert line.split()[3:6] == [mean, "±", sd]
 
 
-def test_a_seed_that_only_one_arm_has_is_left_out_and_named(scored, prep):
-    path = scored / "processed/scores/flip/predictions.csv"
+def test_a_seed_that_only_one_arm_has_counts_as_well(scored, prep):
+    path = scored / "processed/scores/none/predictions.csv"
     header, *lines = path.read_text().splitlines()
     seed = header.split(",").index("seed")
-    kept = [line for line in lines if line.split(",")[seed] != "2"]
-    path.write_text("\n".join([header, *kept]) + "\n")
-    code, printed, _ = prep("compare")
-    told = "flip is compared with none on the seeds that both have; only one of them has 2."
-    assert (code, told in " ".join(printed.split())) == (0, True)
+    path.write_text("\n".join([header, *(one for one in lines if one.split(",")[seed] != "0")]))
+    printed = prep("compare", "--class", "all", "--format", "csv")[1]
+    rows = {row["experiment"]: row for row in csv.DictReader(io.StringIO(printed))}
+    right = {
+        name: [row["label"] == row["predicted"] for row in read_table(file, ())]
+        for name in ("none", "flip")
+        for file in [scored / f"processed/scores/{name}/predictions.csv"]
+    }
+    expected = np.mean(right["flip"]) - np.mean(right["none"])  # three runs against two
+    assert float(rows["flip"]["difference"]) == pytest.approx(expected, abs=1e-6)
+    assert rows["flip"]["verdict"] == "no verdict"
+
+
+def test_the_first_screen_fits_a_terminal_of_80_columns(scored):
+    """In a real terminal: the finding, a line an experiment, what to do next; no word is torn."""
+    shown = run_in_terminal(["compare"], scored, columns=80).splitlines()
+    assert shown[0].startswith("Without augmentation ")
+    assert max(map(len, shown)) <= 80
+    assert len(shown) <= 24
+    header = next(line for line in shown if line.startswith("experiment "))
+    assert header.split() == ["experiment", "accuracy", "difference", "verdict", "moved", "most"]
+    narrow = run_in_terminal(["compare", "--all"], scored, columns=48)
+    assert max(map(len, narrow.splitlines())) <= 48
+    for word in ("accuracy", "difference", "experiment", "control"):
+        assert word in narrow
 
 
 def test_mcnemar_is_told_for_each_pair_of_runs(scored, prep):

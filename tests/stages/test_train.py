@@ -205,7 +205,7 @@ def test_online_variants_and_balanced_classes_train_and_say_so(planned, prep):
     train(prep, "flip")
     assert what_was_learned(run_file(planned, 0, "flip").parent)[0][0] == learned["flip"]
     prep("evaluate")
-    printed = prep("compare")[1]
+    printed = prep("compare", "--all")[1]
     assert "rotate and weights: trained on stored variants" in printed
 
 
@@ -267,9 +267,9 @@ def test_the_others_go_on_and_the_table_counts_the_failed(planned, prep):
     assert (code, errors.count("failed:")) == (0, 6)
     assert printed.startswith("train: 6 runs")
     assert prep("evaluate")[0] == 0
-    _, printed, _ = prep("compare")
+    _, printed, _ = prep("compare", "--all")
     assert "2 (2 failed" in printed
-    assert "rotate, fold 0, seed 1 failed at step " in printed
+    assert "2 runs of rotate failed (the loss was no number at step " in prep("compare")[1]
 
 
 # --- Stopped runs --------------------------------------------------------------------------

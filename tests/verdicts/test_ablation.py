@@ -3,15 +3,24 @@
 import csv
 import io
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, precision_score
 
-from pipeline.verdicts.ablation import Arm, compare_arms
+from pipeline.verdicts.ablation import Arm, compare_arms, count_primary, list_judged
+from pipeline.verdicts.families import OPEN, Verdict
 from pipeline.verdicts.scores import score_run
-from pipeline.verdicts.tables import narrow, to_lines, to_row, widen, write_markdown, write_rows
+from pipeline.verdicts.tables import (
+    narrow,
+    summarise,
+    to_lines,
+    to_row,
+    widen,
+    write_markdown,
+    write_rows,
+)
 
 CLASSES = ["cat", "dog"]
 LABELS = np.array([0, 0, 0, 1, 1] * 12)
@@ -76,13 +85,57 @@ def test_accuracy_and_recalls_are_judged_and_nothing_else(results):
     assert results["flip", "accuracy", "all"].verdict.verdict == "helps"
 
 
-def test_pairs_are_formed_from_the_seeds_that_both_have(arms, results):
+def test_all_seeds_of_every_arm_are_used(arms, results):
     estimate = results["short", "accuracy", "all"].estimate
-    assert estimate.seeds == 2
-    right = [arm.predicted == LABELS for arm in (arms[0], arms[3])]
-    expected = np.mean([right[1][0] * 1.0 - right[0][4], right[1][1] * 1.0 - right[0][1]])
+    assert (estimate.seeds, estimate.control_seeds) == (3, 5)
+    expected = np.mean(arms[3].predicted == LABELS) - np.mean(arms[0].predicted == LABELS)
     assert estimate.difference == pytest.approx(expected)
-    assert results["short", "accuracy", "all"].verdict.verdict == "no verdict"
+
+
+def test_an_arm_that_changes_nothing_is_shown_and_not_tested(arms):
+    arms[3] = replace(arms[3], judged=False)
+    found = compare_arms(arms, LABELS, GROUPS, CLASSES, margin=0.01)
+    short = [result for result in found if result.experiment == "short"]
+    assert all(result.verdict is None for result in short)
+    assert all(r.estimate.low is not None for r in short if r.metric == "accuracy")
+
+
+def test_a_question_stands_beside_the_accuracies(arms):
+    found = compare_arms(arms, LABELS, GROUPS, CLASSES, 0.01, {("flip", "cat")})
+    by_key = {(r.experiment, r.label): r.verdict for r in found if r.verdict}
+    assert by_key["flip", "cat"].primary
+    assert not by_key["flip", "dog"].primary
+    assert count_primary(list_judged(found)) == 3  # two accuracies and the question
+
+
+def test_the_runs_of_a_twin_count_for_the_control(arms):
+    """duplicate is none in another order: nine runs of none, but not in duplicate's own line."""
+    twin = make_arm("duplicate", "none", range(4), 0.3)
+    arms[0] = replace(arms[0], twin="duplicate")
+    found = compare_arms([*arms, replace(twin, judged=False)], LABELS, GROUPS, CLASSES, 0.01)
+    accuracy = {r.experiment: r for r in found if r.metric == "accuracy"}
+    together = np.concatenate([arms[0].predicted, twin.predicted]) == LABELS
+    assert accuracy["none"].runs == 9
+    assert accuracy["none"].mean == pytest.approx(together.mean())
+    flip = accuracy["flip"].estimate
+    assert flip.control_seeds == 9
+    assert flip.difference == pytest.approx(accuracy["flip"].mean - together.mean())
+    assert accuracy["duplicate"].estimate.control_seeds == 5
+    assert widen([*arms, twin], found, CLASSES)[0].rows[0][3] == "9 (4 of duplicate)"
+
+
+def test_arms_on_another_share_of_the_tiles_say_nothing_of_the_spread(arms):
+    wild = make_arm("none-50", None, range(5), 0.3)
+    wild.predicted[0] = 1 - LABELS
+    with_it, without = (
+        compare_arms([*arms, *more], LABELS, GROUPS, CLASSES, 0.01)
+        for more in ([replace(wild, share=0.5)], [])
+    )
+    width = [
+        next(r for r in found if (r.experiment, r.metric) == ("flip", "accuracy")).estimate
+        for found in (with_it, without)
+    ]
+    assert width[0] == width[1]
 
 
 def test_a_difference_that_is_undefined_for_a_run_is_left_out(arms):
@@ -95,7 +148,7 @@ def test_a_difference_that_is_undefined_for_a_run_is_left_out(arms):
     assert precision["flip", "dog"].estimate is None
     assert "difference" not in to_row(precision["flip", "dog"])
     assert precision["flip", "cat"].estimate is not None
-    assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 collapsed)"
+    assert widen(arms, found, CLASSES)[0].rows[1][3] == "5 (1 collapsed)"
 
 
 def test_a_mean_says_of_how_many_runs_it_is(arms):
@@ -122,7 +175,7 @@ def test_a_mean_says_of_how_many_runs_it_is(arms):
 def test_a_failed_run_is_counted_in_the_table(arms):
     arms[1].runs[3]["failed_step"] = 7
     found = compare_arms(arms, LABELS, GROUPS, CLASSES, 0.01)
-    assert widen(arms, found, CLASSES)[0].rows[1][7] == "5 (1 failed)"
+    assert widen(arms, found, CLASSES)[0].rows[1][3] == "5 (1 failed)"
 
 
 def test_rows_of_the_long_table_leave_unknown_fields_empty(results):
@@ -130,7 +183,34 @@ def test_rows_of_the_long_table_leave_unknown_fields_empty(results):
     assert row["runs"] == 5
     assert "difference" not in row
     assert to_row(results["flip", "f1", "cat"]).get("p") is None
-    assert to_row(results["flip", "recall", "cat"])["p"] != ""
+    estimate = results["flip", "recall", "cat"].estimate
+    assert to_row(results["flip", "recall", "cat"])["p"] == f"{estimate.p:.6f}"
+
+
+def test_the_summary_has_a_line_an_experiment_with_what_decides(arms, results):
+    table = summarise(arms, list(results.values()))
+    assert [row[0] for row in table.rows] == ["none", "flip", "lonely", "short"]
+    assert table.title.startswith("Accuracy (%), difference to none")
+    flip = table.rows[1]
+    accuracy, moved = results["flip", "accuracy", "all"], results["flip", "recall", "dog"]
+    assert flip[1] == f"{100 * accuracy.mean:.1f}"
+    assert flip[2].startswith(f"+{100 * accuracy.estimate.difference:.1f} [+")
+    assert flip[3] == "▲ helps"
+    others = results["flip", "recall", "cat"].estimate.difference
+    most = max(("cat", others), ("dog", moved.estimate.difference), key=lambda one: abs(one[1]))
+    assert flip[4].startswith(f"{most[0]} +{100 * most[1]:.1f}")
+    assert table.rows[2][2:] == ("", "", "")
+
+
+def test_an_interval_without_0_beside_open_says_why(arms, results):
+    """Significant alone, not in the company of the others."""
+    flip = results["flip", "accuracy", "all"]
+    slight = replace(flip, verdict=Verdict(OPEN, level=0.001))
+    lines = [slight if result is flip else result for result in results.values()]
+    assert summarise(arms, lines).rows[1][3] == "? open, not enough among 2"
+    unclear = replace(slight, estimate=replace(flip.estimate, p=0.06))
+    lines = [unclear if result is flip else result for result in results.values()]
+    assert summarise(arms, lines).rows[1][3] == "? open"
 
 
 def test_wide_tables_have_a_row_an_experiment(arms, results):

@@ -13,7 +13,6 @@ from sklearn import metrics
 from pipeline.verdicts.scores import (
     choose_classes,
     count_confusion,
-    pair_predictions,
     score_run,
     spread_metric,
 )
@@ -147,21 +146,6 @@ def test_the_spread_of_precision_is_that_of_a_resampled_test_set():
         assert parts.std() / np.sqrt(600) == pytest.approx(np.std(resampled), rel=0.08)
 
 
-def test_runs_are_paired_seed_by_seed():
-    groups = np.array(["w1", "w1", "w2", "w2", "w3", "w3", "w4", "w4", "", "", "w5"])
-    control = np.stack([PREDICTED, LABELS])
-    arm = np.stack([LABELS, LABELS])
-    differences, kept = pair_predictions(LABELS, groups, control, arm, "recall", 0)
-    assert differences.tolist() == [[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]
-    assert kept.tolist() == ["w1", "w1", "w2", "w2", "w3"]
-    everything, kept = pair_predictions(LABELS, groups, control, arm, "accuracy")
-    assert everything.shape == (2, 11)
-    assert everything.mean(axis=1).tolist() == [5 / 11, 0.0]
-    assert len(kept) == 11
-
-
 def test_a_metric_of_a_class_needs_the_class():
     with pytest.raises(ValueError, match="give its label"):
         spread_metric(LABELS, PREDICTED, "f1")
-    with pytest.raises(ValueError, match=r"one \(S, N\)"):
-        pair_predictions(LABELS, LABELS, PREDICTED, PREDICTED, "accuracy")

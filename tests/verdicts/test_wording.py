@@ -1,18 +1,34 @@
-"""Every number is written in one way, wherever it stands."""
+"""Every number is written in one way, wherever it stands; and what is said of a table."""
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.verdicts.ablation import Arm, Judged
+from pipeline.verdicts.estimates import Estimate, Variance
+from pipeline.verdicts.families import (
+    HELPS,
+    HURTS,
+    NO_EFFECT,
+    NO_HARM,
+    NO_VERDICT,
+    OPEN,
+    Verdict,
+)
+from pipeline.verdicts.next_step import NextStep
 from pipeline.verdicts.wording import (
+    explain,
+    say_broken,
+    say_finding,
+    say_next,
     write_difference,
     write_interval,
     write_mean,
     write_p,
     write_percent,
-    write_visible,
 )
 
 
@@ -36,15 +52,12 @@ def test_a_difference_has_its_sign_and_nothing_has_none(share, written):
 
 def test_what_is_not_known_is_not_written():
     assert write_percent(None) == write_interval(None, 0.1) == write_p(None) == ""
-    assert write_visible(None) == write_visible(0.0) == ""
     assert write_mean(0.5, None) == "50.0"
 
 
 def test_the_same_number_reads_the_same_in_a_mean_a_difference_and_an_interval():
     assert write_mean(0.95125, 0.0004) == "95.1 ± 0.04"
     assert write_interval(-0.0004, 0.031) == "[−0.04, +3.1]"
-    assert write_visible(0.117) == "11.7"
-    assert write_visible(1.2) == "over 100"
     assert (write_p(0.0004), write_p(0.0351)) == ("< 0.001", "0.035")
 
 
@@ -54,3 +67,137 @@ def test_what_is_written_reads_back_and_zero_is_never_negative(share):
     assert math.isclose(float(written.replace("−", "-")), 100 * share, abs_tol=0.0501)
     assert "-" not in written
     assert float(written.replace("−", "-")) != 0 or written == "0.0"
+
+
+# --- the finding -----------------------------------------------------------------------------
+
+
+def make_line(name, word, difference=0.0, half=0.02, label="all", control="none", **verdict):
+    """Make a line of the table whose interval has a given half width."""
+    variance = Variance(1e-4, 0, 0, 20, 20, 1000)
+    low, high = difference - half, difference + half
+    p = 0.01 if low > 0 or high < 0 else 0.5
+    estimate = Estimate(difference, low, high, p, 5, 5, 1000, 200, variance)
+    metric = "accuracy" if label == "all" else "recall"
+    more = {"primary": label == "all", "level": 0.001} | verdict
+    return Judged(name, control, label, metric, estimate, Verdict(word, **more))
+
+
+def make_silent(name, reason, groups=50, label="all"):
+    estimate = Estimate(0.1, None, None, None, 2, 2, 50, groups, reason=reason)
+    metric = "accuracy" if label == "all" else "recall"
+    return Judged(name, "none", label, metric, estimate, Verdict(NO_VERDICT, reason=reason))
+
+
+def test_the_finding_says_first_what_is_certain_and_last_what_is_open():
+    lines = [
+        make_line("zoom", OPEN),
+        make_line("flip", HURTS, -0.024),
+        make_line("shift", HELPS, 0.012),
+        make_line("flip", HURTS, -0.051, label="7"),
+        make_line("rotate", NO_EFFECT, 0.001),
+        make_line("stretch", NO_HARM, 0.01),
+    ]
+    assert say_finding(lines, 0.976, 0.01) == (
+        "Without augmentation 97.6 % of the test pictures are right. "
+        "Helps: shift (+1.2 points). Hurts: flip (−2.4 points). "
+        "No effect beyond the margin of 1.0 points: rotate. "
+        "No harm beyond the margin of 1.0 points: stretch. Open: zoom."
+    )
+
+
+def test_a_question_is_answered_in_the_finding():
+    lines = [make_line("flip-cat", HURTS, -0.05, label="dog", primary=True)]
+    assert say_finding(lines, None, 0.01) == "Hurts: flip-cat on dog (−5.0 points)."
+
+
+def test_where_nothing_can_be_said_that_is_said():
+    assert say_finding([make_silent("flip", "only 2 seeds")], None, 0.01).startswith("No verdict")
+    assert say_finding([], None, 0.01) == ""
+    assert explain([]) == ""
+
+
+# --- the small print -------------------------------------------------------------------------
+
+
+def test_a_claim_on_a_class_is_said_with_its_interval():
+    text = explain([make_line("flip-cat", HURTS, -0.051, 0.031, "dog")])
+    assert (
+        "flip-cat lowers dog recall by 5.1 points against none (95 % interval 2.0 to 8.2)." in text
+    )
+
+
+def test_the_words_say_what_they_allow_for():
+    lines = [
+        make_line("flip", OPEN),
+        make_line("zoom", OPEN),
+        *(make_line(name, "", label=label) for name in ("flip", "zoom") for label in "ab"),
+    ]
+    told = "The words allow for 2 comparisons and the 4 class recalls behind them: the chance that"
+    assert told in explain(lines)
+    assert "allow for 1 comparison: the chance" in explain(lines[:1])
+
+
+def test_which_control_is_which_is_said_where_they_differ():
+    lines = [make_line("flip", OPEN), make_line("flip-cat", OPEN, control="duplicate-cat")]
+    assert "Compared: flip against none and flip-cat against duplicate-cat." in explain(lines)
+    assert "Compared" not in explain(lines[:1])
+
+
+def test_many_lines_without_a_verdict_are_counted_not_named():
+    """Two arms and six classes: every line has its own number of groups, all too small."""
+
+    def silent(number):
+        groups = 3 + number % 3
+        reason = f"only {groups} test groups, at least 20 are needed"
+        return make_silent(f"op{number // 6}", reason, groups, str(number % 6))
+
+    lines = [silent(number) for number in range(12)]
+    needed = "test groups, at least 20 are needed."
+    assert explain(lines).startswith(f"No verdict on any of 12 lines: only 3 to 5 {needed}")
+    some = explain([make_line("flip", HELPS, 0.1), *lines])
+    assert f"No verdict on 12 lines: only 3 to 5 {needed}" in some
+    few = explain(lines[:2])
+    assert f"No verdict on op0 on 0 recall and op0 on 1 recall: only 3 to 4 {needed}" in few
+    assert "No verdict on flip on accuracy: x." in explain([*lines, make_silent("flip", "x")])
+
+
+def test_caveats_appear_only_where_they_apply():
+    lines = [make_line("flip", HELPS, 0.1)]
+    text = explain(lines, stored=["flip", "together"], best="flip")
+    assert "flip and together: trained on stored variants, so the intervals hold for" in text
+    assert "flip has the highest accuracy, but it was picked on the test set" in text
+    for word in ("stored", "picked"):
+        assert word not in explain(lines)
+
+
+def test_broken_runs_are_told():
+    fine = {"collapsed": False, "failed_step": None}
+    runs = [fine, fine | {"collapsed": True}, fine | {"failed_step": 7}, fine | {"failed_step": 9}]
+    collapsed, failed = say_broken(Arm("flip", None, (0,), np.zeros((4, 1), int), runs))
+    assert collapsed == "1 run of flip gave every picture one class; counted like the others."
+    assert failed.startswith("2 runs of flip failed (the loss was no number at step 7 and 9);")
+    assert list(say_broken(Arm("flip", None, (0,), np.zeros((1, 1), int), [fine]))) == []
+
+
+# --- what to do next -------------------------------------------------------------------------
+
+
+def test_the_next_step_has_its_cost_and_the_lines_to_write():
+    step = NextStep("shift", "all", ("shift", "none"), 8, 6, 21.0)
+    assert say_next(step, 440, 1430, 1) == (
+        "Next: 6 more trainings of shift and none, about 20 s, would settle shift 4 times in 5, if "
+        "its difference is as measured. Give each `seeds: 8` under experiments in params.yaml, and "
+        "run: dvc repro"
+    )
+    assert "about 25 min" in say_next(NextStep("a", "dog", ("a",), 9, 4, 1500), 440, 1430, 1)
+
+
+def test_where_seeds_do_not_help_pictures_may():
+    pictures = NextStep("shift", "all", pictures=2100.0)
+    assert "split.folds: 3 in params.yaml all 1,430 tiles" in say_next(pictures, 440, 1430, 1)
+    assert "about 2,100 test pictures (now 1,430) would settle shift" in say_next(
+        pictures, 1430, 1430, 5
+    )
+    assert "nothing settles the rest" in say_next(NextStep("shift", "all"), 1430, 1430, 5)
+    assert "all is settled" in say_next(None, 440, 1430, 1)

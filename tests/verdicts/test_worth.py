@@ -8,15 +8,15 @@ import pytest
 from scipy import stats
 
 from pipeline.verdicts.estimates import (
-    CANNOT_TELL,
-    HELPS,
-    HURTS,
-    NO_EFFECT,
-    Components,
     Estimate,
+    Variance,
     estimate_difference,
-    half_width,
+    find_quantile,
+    number_groups,
+    pool_arms,
+    sum_groups,
 )
+from pipeline.verdicts.families import HELPS, HURTS, NO_EFFECT, OPEN
 from pipeline.verdicts.wording import say_numbers, say_worth
 from pipeline.verdicts.worth import (
     Curve,
@@ -26,7 +26,7 @@ from pipeline.verdicts.worth import (
     estimate_worth,
     find_need,
     measure_fall,
-    scale_components,
+    scale_variance,
 )
 
 pytestmark = pytest.mark.slow
@@ -44,38 +44,43 @@ def draw_wrong(dice, errors, seeds=5, pictures=600, run=0.05):
     return (score > spread * stats.norm.isf(errors)[:, None, None]).astype(float)
 
 
-def draw_curve(dice, doublings, exponent=0.4, **study):
-    """Draw a curve that follows a power law, and an arm that is worth so many doublings."""
+def sum_wrong(wrong, groups=None):
+    """Sum what an arm's runs got wrong, (S, N), by group."""
+    groups = np.arange(wrong.shape[1]) if groups is None else groups
+    return sum_groups(np.asarray(wrong, float), number_groups(groups))
+
+
+def draw_curve(dice, doublings, exponent=0.4, groups=None, repeats=1, **study):
+    """Draw a curve that follows a power law, its last point, and an arm worth so many doublings."""
     steps = np.array([-2.0, -1.0, 0.0, doublings])
-    wrong = draw_wrong(dice, BASE * 2 ** (-exponent * steps), **study)
-    return Curve(SIZES, wrong[:3]), wrong[2], wrong[3]
+    wrong = np.repeat(draw_wrong(dice, BASE * 2 ** (-exponent * steps), **study), repeats, axis=2)
+    *points, arm = (sum_wrong(one, groups) for one in wrong)
+    return Curve(SIZES, points), points[2], arm
 
 
 def exact(error, pictures=1000):
-    """Return (S, N) wrong with exactly this error in each of three runs."""
+    """Return an arm with exactly this error in each of three runs."""
     wrong = np.arange(pictures) < round(error * pictures)
-    return np.array([np.roll(wrong, 100 * seed) for seed in range(3)], float)
+    return sum_wrong(np.array([np.roll(wrong, 100 * seed) for seed in range(3)], float))
 
-
-ALONE = np.arange(1000)
 
 # --- the curve and the worth ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("doublings", [-1.0, 0.0, 1.0])
 def test_on_an_exact_power_law_the_worth_is_exact(doublings):
-    curve = Curve(SIZES, np.array([exact(0.4), exact(0.2), exact(0.1)]))
-    assert measure_fall(curve, ALONE).share == pytest.approx(0.5)
+    curve = Curve(SIZES, [exact(0.4), exact(0.2), exact(0.1)])
+    assert measure_fall(curve).share == pytest.approx(0.5)
     arm = exact(0.1 * 2**-doublings)
-    assert estimate_worth(curve, exact(0.1), arm, ALONE).doublings == pytest.approx(doublings)
+    assert estimate_worth(curve, curve.wrong[-1], arm).doublings == pytest.approx(doublings)
 
 
 @pytest.mark.parametrize("sizes", [(1000, 2000), (100, 300, 500, 1600, 2000)])
 def test_the_sizes_may_be_any_and_those_below_a_quarter_do_not_count(sizes):
     errors = np.round(0.1 * (np.array(sizes) / 2000) ** -0.5, 3)
     errors[np.array(sizes) < 500] = 0.3  # where a power law does not hold yet
-    curve = Curve(np.array(sizes, float), np.array([exact(error) for error in errors]))
-    fall = measure_fall(curve, ALONE)
+    curve = Curve(np.array(sizes, float), [exact(error) for error in errors])
+    fall = measure_fall(curve)
     assert fall.share == pytest.approx(1 - 2**-0.5, abs=0.01)
     assert fall.points == sum(size >= 500 for size in sizes)
 
@@ -86,81 +91,88 @@ def test_the_interval_holds_the_true_worth(doublings):
     held = []
     for seed in range(40):
         dice = np.random.default_rng([seed, 1])
-        worth = estimate_worth(*draw_curve(dice, doublings), np.arange(600))
+        worth = estimate_worth(*draw_curve(dice, doublings))
         held += [worth.low <= doublings <= worth.high] * (not worth.reason)
     assert len(held) >= 35
     assert np.mean(held) >= 0.9
 
 
 def test_more_seeds_and_pictures_narrow_the_interval():
-    wide, narrow = (
-        estimate_worth(*draw_curve(np.random.default_rng(3), 0.7, **study), groups)
-        for study, groups in (
-            ({"seeds": 8, "pictures": 1000}, np.arange(1000)),
-            ({"seeds": 16, "pictures": 8000}, np.arange(8000)),
-        )
+    def widths(**study):
+        for seed in range(6):
+            worth = estimate_worth(*draw_curve(np.random.default_rng(seed), 0.5, **study))
+            yield min(worth.high, 2) - max(worth.low, -2)
+
+    few, many = (
+        np.mean(list(widths(seeds=seeds, pictures=pictures)))
+        for seeds, pictures in ((8, 1000), (32, 4000))
     )
-    assert narrow.low < 0.7 < narrow.high
-    assert narrow.high - narrow.low < 0.8 * (wide.high - wide.low)
+    assert many < 0.7 * few
 
 
 def test_pictures_that_belong_together_widen_the_interval():
-    curve, control, arm = draw_curve(np.random.default_rng(3), 0.5, pictures=400)
-    twice = Curve(SIZES, np.repeat(curve.wrong, 2, axis=2))
-    pairs = np.repeat(control, 2, axis=1), np.repeat(arm, 2, axis=1)
-    honest = estimate_worth(twice, *pairs, np.repeat(np.arange(400), 2))
-    naive = estimate_worth(twice, *pairs, np.arange(800))
+    pairs = np.repeat(np.arange(400), 2)
+    honest, naive = (
+        estimate_worth(
+            *draw_curve(np.random.default_rng(3), 0.5, groups=g, repeats=2, pictures=400)
+        )
+        for g in (pairs, None)
+    )
     assert honest.doublings == pytest.approx(naive.doublings)
     assert honest.low < naive.low < naive.high <= honest.high
 
 
 def test_a_flat_curve_tells_nothing_but_how_many_seeds_might():
     curve, control, arm = draw_curve(np.random.default_rng(0), 0.5, exponent=0.06)
-    fall = measure_fall(curve, np.arange(600))
+    fall = measure_fall(curve)
     assert "can't be told from 0" in fall.reason
     assert fall.low < 0 < fall.high
     assert fall.seeds > 5
-    assert estimate_worth(curve, control, arm, np.arange(600)).reason == fall.reason
+    assert estimate_worth(curve, control, arm).reason == fall.reason
 
 
 def test_where_the_curve_bends_its_last_two_sizes_count():
     wrong = draw_wrong(np.random.default_rng(0), np.array([0.6, 0.25, 0.2]), 10, 3000)
-    fall = measure_fall(Curve(SIZES, wrong), np.arange(3000))
+    fall = measure_fall(Curve(SIZES, [sum_wrong(one) for one in wrong]))
     assert (fall.bent, fall.points) == (True, 2)
     assert fall.share == pytest.approx(0.2, abs=0.04)
 
 
 def test_a_worth_beyond_four_times_the_pictures_has_no_end():
-    curve = Curve(SIZES, np.array([exact(0.4), exact(0.3), exact(0.2)]))
-    worth = estimate_worth(curve, exact(0.2), exact(0.02), ALONE)
+    curve = Curve(SIZES, [exact(0.4), exact(0.3), exact(0.2)])
+    worth = estimate_worth(curve, curve.wrong[-1], exact(0.02))
     assert worth.doublings > 2
     assert worth.high == math.inf
 
 
 def test_too_few_seeds_or_no_errors_give_a_reason_instead():
     curve, control, arm = draw_curve(np.random.default_rng(0), 0.5, seeds=2)
-    assert "only 2 seeds" in estimate_worth(curve, control, arm, np.arange(600)).reason
-    perfect = Curve(SIZES, np.array([exact(0.2), exact(0.1), exact(0)]))
-    assert "no errors are left" in estimate_worth(perfect, exact(0), exact(0), ALONE).reason
-    rising = Curve(SIZES, np.array([exact(0.4), exact(0.2), exact(0.1)]))
-    assert "makes no errors" in estimate_worth(rising, exact(0.1), exact(0), ALONE).reason
+    assert "only 2 seeds" in estimate_worth(curve, control, arm).reason
+    perfect = Curve(SIZES, [exact(0.2), exact(0.1), exact(0)])
+    assert "no errors are left" in estimate_worth(perfect, exact(0), exact(0)).reason
+    rising = Curve(SIZES, [exact(0.4), exact(0.2), exact(0.1)])
+    assert "makes no errors" in estimate_worth(rising, exact(0.1), exact(0)).reason
 
 
 def test_sizes_that_do_not_rise_are_refused():
     with pytest.raises(ValueError, match="rising sizes"):
-        measure_fall(Curve(SIZES[::-1], np.ones((3, 3, 50))), np.arange(50))
+        measure_fall(Curve(SIZES[::-1], [exact(0.4)] * 3))
 
 
 # --- what would settle it -------------------------------------------------------------------
 
 
-def make_estimate(difference, components, seeds=5, pictures=1000):
-    return Estimate(difference, None, None, None, None, seeds, pictures, pictures, components)
+def make_variance(runs=0.0, groups=0.0, both=0.0, run_degrees=8.0, group_degrees=999.0):
+    return Variance(runs, groups, both, run_degrees, group_degrees, 1e6)
+
+
+def make_estimate(difference, variance, seeds=5, pictures=1000):
+    return Estimate(difference, None, None, None, seeds, seeds, pictures, pictures, variance)
 
 
 def test_when_only_pictures_differ_the_need_is_the_textbooks():
-    parts = Components(0.0, 1e-4, 0.0, 0.0, 4.0, 5000.0)
-    need = find_need(make_estimate(0.02, parts), 0.05, 0.0)
+    variance = make_variance(groups=1e-4, group_degrees=5000.0)
+    need = find_need(make_estimate(0.02, variance), 0.025, 0.0)
     textbook = 1000 * ((stats.norm.isf(0.025) + stats.norm.ppf(0.8)) * 0.01 / 0.02) ** 2
     assert need.pictures == pytest.approx(textbook, rel=0.03)
     assert (need.seeds, need.both) == (math.inf, None)
@@ -169,8 +181,8 @@ def test_when_only_pictures_differ_the_need_is_the_textbooks():
 def test_when_only_seeds_differ_the_need_is_the_t_tests():
     """Judged by the noncentral t."""
     spread = 0.04  # of one seed
-    parts = Components(spread**2 / 5, 0.0, 0.0, 0.0, 4.0, 5000.0)
-    need = find_need(make_estimate(0.02, parts), 0.05, 0.0)
+    variance = make_variance(runs=spread**2 / 5, run_degrees=4.0, group_degrees=1.0)
+    need = find_need(make_estimate(0.02, variance), 0.025, 0.0)
 
     def power(seeds):
         edge = stats.t.isf(0.025, seeds - 1)
@@ -183,51 +195,56 @@ def test_when_only_seeds_differ_the_need_is_the_t_tests():
 
 def test_the_advised_seeds_settle_four_studies_in_five():
     """Needs from one simulated study, tried in a fresh one, for an effect and for none."""
+    level = 0.01
     for error, margin, run in ((0.15, 0.01, 0.1), (0.195, 0.03, 0.03)):
         settled = []
         for seed in range(15):
             dice = np.random.default_rng([seed, 2])
             errors = np.array([0.2, error])
-            control, arm = draw_wrong(dice, errors, seeds=5, run=run)
-            estimate = estimate_difference(control - arm, np.arange(600))
-            need = find_need(replace(estimate, difference=0.2 - error), 0.035, margin)
-            control, arm = draw_wrong(dice, errors, seeds=min(int(need.seeds), 60), run=run)
-            again = estimate_difference(control - arm, np.arange(600))
-            settled.append(again.p < 0.035 or (-margin <= again.low and again.high <= margin))
-        assert 0.6 <= np.mean(settled) <= 0.95
+
+            def compare(seeds, dice=dice, errors=errors, run=run):
+                arms = [sum_wrong(one) for one in draw_wrong(dice, errors, seeds=seeds, run=run)]
+                return estimate_difference(*arms, pool_arms(arms))
+
+            need = find_need(replace(compare(5), difference=0.2 - error), level, margin)
+            again = compare(min(int(need.seeds), 60))
+            claimed = again.p < 2 * level
+            none = again.tail(-margin, 1) < level and again.tail(margin, -1) < level
+            settled.append(claimed or none)
+        assert np.mean(settled) >= 0.6
 
 
 def test_where_neither_alone_settles_it_both_do():
-    parts = Components(1e-4, 1e-4, 0.0, 0.0, 4.0, 999.0)
-    need = find_need(make_estimate(0.015, parts), 0.05, 0.001)
+    variance = make_variance(1e-4, 1e-4)
+    need = find_need(make_estimate(0.015, variance), 0.025, 0.001)
     assert (need.seeds, need.pictures) == (math.inf, math.inf)
     seeds, pictures = need.both
     assert seeds in (10, 20, 40)
-    scaled = scale_components(parts, seeds / 5, pictures / 1000)
-    assert chance_to_settle(0.015, scaled, 0.05, 0.001) >= 0.8
+    scaled = scale_variance(variance, seeds / 5, pictures / 1000)
+    assert chance_to_settle(0.015, scaled, 0.025, 0.001) >= 0.8
     assert say_numbers(need, 5, 1000)[:2] == ("never", "never")
 
 
 def test_a_difference_at_the_margins_edge_is_never_settled_as_none():
-    parts = Components(4e-6, 4e-6, 0.0, 0.0, 9.0, 999.0)
-    inside, edge = (chance_to_settle(d, parts, 1e-12, 0.015) for d in (0.0, 0.015))
+    variance = make_variance(4e-6, 4e-6, run_degrees=100.0)
+    inside, edge = (chance_to_settle(d, variance, 1e-4, 0.02) for d in (0.0, 0.02))
     assert inside > 0.9
-    assert edge < 0.1
+    assert edge < 0.1 + stats.norm.sf(stats.norm.isf(1e-4) - 0.02 / variance.error)
 
 
 def test_the_chance_is_one_where_every_result_would_be_a_verdict():
-    parts = Components(1e-8, 1e-8, 0.0, 0.0, 9.0, 999.0)
-    assert half_width(parts, 0.035) + half_width(parts, 0.05) < 0.01
-    assert chance_to_settle(0.003, parts, 0.035, 0.01) == 1.0
+    variance = make_variance(1e-8, 1e-8)
+    assert 2 * find_quantile(variance, 0.01) * variance.error < 0.01
+    assert chance_to_settle(0.003, variance, 0.01, 0.01) == 1.0
 
 
 def test_twice_the_seeds_and_groups_shrink_what_is_theirs():
-    parts = Components(3e-4, 2e-4, 1e-4, 4e-6, 4.0, 99.0)
-    assert scale_components(parts, 1, 1) == parts
-    seeds, groups = scale_components(parts, 2, 1), scale_components(parts, 1, 2)
-    assert (seeds.seeds, seeds.groups, seeds.seed_degrees) == pytest.approx((1.5e-4, 1.5e-4, 9))
-    assert (groups.seeds, groups.groups, groups.group_degrees) == pytest.approx((2.5e-4, 1e-4, 199))
-    assert groups.floor == pytest.approx(1e-6)
+    variance = Variance(3e-4, 2e-4, 1e-4, 4.0, 99.0, 500.0)
+    assert scale_variance(variance, 1, 1) == variance
+    seeds, groups = scale_variance(variance, 2, 1), scale_variance(variance, 1, 2)
+    assert (seeds.runs, seeds.groups, seeds.run_degrees) == pytest.approx((1.5e-4, 1.5e-4, 9))
+    assert (groups.runs, groups.groups, groups.group_degrees) == pytest.approx((2.5e-4, 1e-4, 199))
+    assert groups.pictures == 1000
 
 
 def test_without_a_variance_there_is_no_advice():
@@ -258,7 +275,7 @@ def test_a_worth_is_said_in_pictures(worth, words):
 
 def test_without_a_verdict_nothing_is_claimed():
     """The interval of one worth knows nothing of the other comparisons that were made."""
-    for verdict in (CANNOT_TELL, NO_EFFECT):
+    for verdict in (OPEN, NO_EFFECT):
         text = say_worth("flip", Worth(1.0, 0.3, 1.8), 1000, verdict)
         assert (
             text
@@ -269,7 +286,7 @@ def test_without_a_verdict_nothing_is_claimed():
 def test_a_worth_that_can_not_be_told_says_why():
     nothing = Worth(math.nan, math.nan, math.nan, "the curve's rise can't be told from 0")
     assert say_worth("flip", nothing, 1000, HELPS).endswith(
-        "worth: the curve's rise can't be told from 0."
+        "is open: the curve's rise can't be told from 0."
     )
 
 
