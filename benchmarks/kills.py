@@ -63,8 +63,7 @@ STAGES = {
     "split": ("processed/split.csv",),
     "augment@rotate": ("processed/augmented/rotate",),
     "plan": ("processed/experiments/",),
-    "train@none": ("processed/runs/none/fold-0/seed-0/", "processed/runs/none/fold-0/seed-1/"),
-    "evaluate@none": ("processed/scores/none",),
+    "train": ("processed/runs/none/fold-0/seed-0/", "processed/scores/none/"),
     "compare": ("processed/ablation.csv", "processed/ablation.json", "processed/ablation.md"),
     "report": ("processed/report/",),
 }  # fmt: skip
@@ -268,7 +267,7 @@ def command_of(stage: str, way: str) -> list[str]:
     if way.startswith("dvc"):
         return ["dvc", "repro", "--force", "--single-item", stage]
     name, _, key = stage.partition("@")
-    option = {"augment": "--only", "train": "--experiment", "evaluate": "--experiment"}
+    option = {"augment": "--only"}
     return ["prep", name, *([option[name], key] if key else [])]
 
 

@@ -42,7 +42,7 @@ OPS = {
 }
 STEPS = 50
 WINDOW = 512  # tiles that are made at once
-COMMANDS = ("augment", "plan", "train --experiment all", "evaluate --experiment all")
+COMMANDS = ("augment", "plan", "train --experiment together", "evaluate --experiment together")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def write_project(root: Path, photos: int, memory_mb: int) -> None:
         "classes": CLASSES,
         "tile": {"size": SHAPE[0], "channels": SHAPE[2], "method": "photo"},
         "augment": OPS,
-        "experiments": {"none": {}, "all": {"ops": list(OPS)}},
+        "experiments": {"none": {}, "together": {"ops": list(OPS)}},
         "train": {
             "model": "deepconv", "steps": STEPS, "batch_size": 32, "validate_every": STEPS,
             "seeds": 1, "memory_mb": memory_mb,

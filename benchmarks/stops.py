@@ -30,7 +30,6 @@ OUTPUTS = {
     "augment": "processed/augmented",
     "plan": "processed/experiments",
     "train": "processed/runs",
-    "evaluate": "processed/scores",
     "compare": "processed/ablation.csv",
     "report": "processed/report",
 }

@@ -4,6 +4,8 @@ Without a terminal, or with -q, nothing moves and no control characters are writ
 """
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -12,6 +14,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
+
+from pipeline.errors import write_duration
 
 Item = TypeVar("Item")
 
@@ -126,6 +130,42 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(console=out, transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextmanager
+def watch(tell: Callable[[], tuple[float, str]], total: float) -> Iterator[None]:
+    """Show a progress bar that asks, twice a second, how much of `total` is done and what to say.
+
+    It adds how long the rest will take, as soon as that can be guessed.
+    """
+    if out.quiet or not out.is_terminal or total <= 0:
+        yield
+        return
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    started, ended = time.monotonic(), threading.Event()
+    columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")]
+
+    def follow() -> None:
+        while not ended.wait(0.5):
+            show_now()
+
+    def show_now() -> None:
+        done, what = tell()
+        spent = time.monotonic() - started
+        known = done > 0 and spent > 5
+        left = f"about {write_duration(spent * (total - done) / done)} left" if known else ""
+        bar.update(task, completed=done, description=what, left=left)
+
+    with Progress(*columns, console=out, transient=True) as bar:
+        task = bar.add_task(tell()[1], total=total, left="")
+        follower = threading.Thread(target=follow, daemon=True)
+        follower.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            follower.join()
 
 
 def _printable(text: str) -> str:

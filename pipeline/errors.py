@@ -45,6 +45,13 @@ def count_things(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+def write_duration(seconds: float) -> str:
+    """Return a time as a person says it: '20 s', '4 min', '1.5 h'."""
+    if seconds < 90:
+        return f"{max(round(seconds, -1), 10):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def shorten(text: str, most: int = 100) -> str:
     """Return a value as a message may quote it: one line, of no more characters than that."""
     line = " ".join(text.split())

@@ -50,10 +50,15 @@ def _settle_in(parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent(parent)
 
 
-def _end_with(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
+    """Let this process end as soon as its parent, the process of that number, is no more."""
+    Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

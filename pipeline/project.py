@@ -20,7 +20,7 @@ MADE_BY = {
     "experiments": "plan",
     "lineage.json": "plan",
     "runs": "train",
-    "scores": "evaluate",
+    "scores": "train",
     "ablation.csv": "compare",
     "ablation.json": "compare",
     "ablation.md": "compare",

@@ -19,10 +19,12 @@ from pipeline.intake import images
 
 LONGEST = ("test_building.py", "test_road.py", "test_train.py")  # over a minute each
 
-# Several workers share the processor already: threads of their own would only wait for each other.
+# Several workers share the processor already: threads and processes of their own would only wait
+# for each other.
 if "PYTEST_XDIST_WORKER" in os.environ:
     for library in ("TF_NUM_INTRAOP", "TF_NUM_INTEROP", "OMP_NUM", "OPENBLAS_NUM"):
         os.environ.setdefault(f"{library}_THREADS", "1")
+    os.environ.setdefault("LOKY_MAX_CPU_COUNT", "1")  # what joblib counts
 
 # A busy machine is no reason to fail.
 settings.register_profile("prep", deadline=None)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from pipeline.errors import DataError
-from pipeline.intake.isolation import held_to
+from pipeline.isolation import held_to
 
 
 def crash():

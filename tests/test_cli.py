@@ -114,7 +114,7 @@ def misname_a_class(project):
             "'squaer' is not among the classes in params.yaml. Did you mean 'square'",
         ),
         (lambda project: write_params(project, spilt={}), "Did you mean 'split'"),
-        (lambda project: write_params(project, split={"test": 7}), "split.test"),
+        (lambda project: write_params(project, split={"test": 1.5}), "split.test"),
         (lambda project: (project / "params.yaml").unlink(), "prep init"),
     ],
 )

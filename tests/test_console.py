@@ -1,6 +1,7 @@
 """What is printed: nothing hides in a name, nothing moves without a terminal."""
 
 import io
+import threading
 
 import pytest
 from hypothesis import given
@@ -100,3 +101,34 @@ def test_nothing_is_lost_in_any_terminal(width, rows):
     cells = [cell for row in rows for cell in row[1:]]
     for letter in "ab":  # c, d and all else stand in the heads too
         assert shown.count(letter) >= sum(cell.count(letter) for cell in cells)
+
+
+# --- one bar for all of a long work ------------------------------------------------------------
+
+
+def test_a_bar_says_which_run_it_is_and_how_long_the_rest_will_take(monkeypatch):
+    """A quarter is done after twenty seconds: a minute is left."""
+    shown = io.StringIO()
+    terminal = Console(width=80, force_terminal=True, color_system=None, file=shown)
+    monkeypatch.setattr(console, "out", terminal)
+    clock = iter([0.0, *[20.0] * 1000])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
+    asked = threading.Event()
+
+    def tell():
+        if len(calls) > 1:
+            asked.set()
+        calls.append(1)
+        return 250.0, "run 3 of 12"
+
+    calls = []
+    with console.watch(tell, 1000):
+        assert asked.wait(30)
+    assert "run 3 of 12" in shown.getvalue()
+    assert "about 60 s left" in shown.getvalue()
+
+
+def test_without_a_terminal_nobody_is_asked(capsys):
+    with console.watch(lambda: pytest.fail("asked"), 1000):
+        pass
+    assert capsys.readouterr() == ("", "")

@@ -9,7 +9,7 @@ from pipeline.project import MADE_BY
 
 _MOST_FILES = 20  # that are told one by one
 _MOST_OF_A_FILE = 3
-_FOREACH = {"augment", "train", "evaluate"}  # DVC has one of these stages for each op or experiment
+_FOREACH = {"augment"}  # DVC has one of these stages for each op
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def _tell_remedy(root: Path, file: str) -> str:
     stage, parts = stage_of(file), PurePosixPath(file).parts
     if not stage:
         return "Make it again with: dvc repro"
-    if stage.startswith("train@") and len(parts) > 5:  # a run is made as a whole
+    if parts[1] == "runs" and len(parts) > 5:  # a run is made as a whole
         folder = "/".join(parts[:5])
         return f"Delete the folder {folder}, then: dvc repro {stage}"
     if not (root / file).exists():

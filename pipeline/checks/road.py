@@ -14,6 +14,11 @@ from pipeline.errors import DataError
 
 _RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
 _MOST_SHOWN = 20  # stages
+# What an older prep's road ran, and this one's commands still do.
+_OLDER = {
+    "train": {"foreach": "${experiments}", "cmd": "prep train --experiment ${key}"},
+    "evaluate": {"foreach": "${experiments}", "cmd": "prep evaluate --experiment ${key}"},
+}
 _LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
 
 _BRIEF = reprlib.Repr()
@@ -23,18 +28,28 @@ _BRIEF.maxdict, _BRIEF.maxlevel = 10, 3
 
 def tell_differences(root: Path) -> Iterator[str]:
     """Yield a sentence for each way in which dvc.yaml and params.yaml are not up to this prep."""
-    path = root / "dvc.yaml"
-    road = (files("pipeline") / "presets" / "road.yaml").read_text("utf-8")
-    wanted = _take_map(yaml.safe_load(road), "stages")
-    if not path.exists():
+    if not (root / "dvc.yaml").exists():
         yield "there is no dvc.yaml: dvc repro can't run. Make it with: prep init ."
     else:
-        try:
-            content = read_yaml(path)
-        except ValueError as error:
-            raise DataError(f"dvc.yaml can't be read: {error}") from error
-        yield from _compare_road(root, _take_map(content, "stages"), wanted)
-    yield from _tell_strangers(root, wanted)
+        yield from tell_road(root)
+    yield from _tell_strangers(root, _read_road())
+
+
+def tell_road(root: Path) -> Iterator[str]:
+    """Yield how dvc.yaml differs from the road of this prep, and what that changes."""
+    if not (root / "dvc.yaml").exists():
+        return
+    try:
+        content = read_yaml(root / "dvc.yaml")
+    except ValueError as error:
+        raise DataError(f"dvc.yaml can't be read: {error}") from error
+    yield from _compare_road(root, _take_map(content, "stages"), _read_road())
+
+
+def _read_road() -> dict[str, Any]:
+    """Return the stages of this prep's road."""
+    road = (files("pipeline") / "presets" / "road.yaml").read_text("utf-8")
+    return _take_map(yaml.safe_load(road), "stages")
 
 
 def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
@@ -46,6 +61,12 @@ def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
             "one made it, or you changed it. To take the new road delete dvc.yaml and run prep "
             "init . (which keeps everything else); dvc repro then runs the changed stages again"
         )
+        if found.get("train", {}).get("foreach") and "evaluate" in found:
+            yield (
+                "on the new road one stage, train, trains and tests all experiments, several runs "
+                "at once; finished runs are kept. The old one goes on working: each experiment "
+                "alone"
+            )
     settings = _take_map(read_yaml(root / "params.yaml"))
     missing = sorted(_list_sections(wanted) - settings.keys())
     if missing:
@@ -106,7 +127,7 @@ def _list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
         yield f"vars, which may go into any command: {_BRIEF.repr(content['vars'])}"
     for name, stage in _take_map(content, "stages").items():
         runs = _list_runs(stage)
-        if runs != _list_runs(road.get(name)):
+        if runs not in (_list_runs(road.get(name)), _OLDER.get(name)):
             told = ", ".join(f"{key}: {_BRIEF.repr(value)}" for key, value in runs.items())
             yield f"stage {_BRIEF.repr(name)}: {told}"
 

@@ -4,15 +4,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 import typer.core
 
 from pipeline import __version__
-
-if TYPE_CHECKING:
-    from pipeline.project import Project
 
 
 class Sections(typer.core.TyperGroup):
@@ -60,10 +57,7 @@ Jobs = Annotated[
 
 def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    project = run(f"stages.{stage}", stage, stage, quiet, options)
-    from pipeline.dataset.digests import note_files
-
-    note_files(project, stage)
+    run(f"stages.{stage}", stage, stage, quiet, options, makes=stage)
 
 
 def run(
@@ -72,8 +66,9 @@ def run(
     name: str,
     quiet: bool,
     options: dict[str, Any] | None = None,
-) -> "Project":
-    """Run a function of a module on the project here, and return that.
+    makes: str = "",
+) -> None:
+    """Run a function of a module on the project here, and note what it makes, if it is a stage's.
 
     Nothing is imported before it is needed.
     """
@@ -91,7 +86,10 @@ def run(
     made = work(project, load_params(project.params_file), **(options or {}))
     if made:
         console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
-    return project
+    if makes:
+        from pipeline.dataset.digests import note_files
+
+        note_files(project, makes)
 
 
 def print_version(wanted: bool) -> None:

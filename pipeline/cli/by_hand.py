@@ -157,6 +157,29 @@ def advise(
 
 
 @app.command(rich_help_panel=BY_HAND)
+def evaluate(
+    experiment: Experiment = None,
+    on: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Another project's tiles.h5, or a folder of IDX files."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --on: this .keras file, not the runs.")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Test the trained networks again, or on tiles from elsewhere.
+
+    Writes processed/scores/NAME/, as `prep train` does for what it trains. With --on it prints how
+    they do on other test tiles (what a fine-tuned network has forgotten) and writes nothing.
+
+    Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
+    """
+    chosen = {"experiment": experiment, "on": on, "model": model}
+    run("commands.evaluate", "evaluate", "evaluate", quiet, chosen, makes="train")
+
+
+@app.command(rich_help_panel=BY_HAND)
 def pretrain(
     source: Annotated[
         Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")

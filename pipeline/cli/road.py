@@ -1,6 +1,5 @@
 """The stages as commands: the help that a person reads, and the options."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -120,38 +119,18 @@ def plan(quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel=ROAD)
-def train(experiment: Experiment = None, quiet: Quiet = False) -> None:
-    """Train the network, once for each experiment, fold and seed.
+def train(experiment: Experiment = None, jobs: Jobs = None, quiet: Quiet = False) -> None:
+    """Train the network for each experiment, fold and seed, and test it on its test set.
 
-    Writes processed/runs/NAME/fold-F/seed-N/: model.keras, history.csv, run.json. Every experiment
-    gets the same number of optimiser steps (`train.steps`); validation tiles choose the checkpoint.
+    Writes processed/runs/NAME/fold-F/seed-N/ (model.keras, history.csv, run.json) and
+    processed/scores/NAME/: predictions.csv (a probability for each class) and metrics.json
+    (accuracy, precision, recall, F1, support, confusion matrix of every run). Every experiment gets
+    the same number of optimiser steps (`train.steps`). Several runs are trained at once, each by a
+    process with one thread: the numbers are the same for every --jobs.
 
-    Example: `prep train --experiment flip`
+    Example: `prep train --experiment flip --jobs 2`
     """
-    run_stage("train", quiet, {"experiment": experiment})
-
-
-@app.command(rich_help_panel=ROAD)
-def evaluate(
-    experiment: Experiment = None,
-    on: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="Another project's tiles.h5, or a folder of IDX files."),
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --on: this .keras file, not the runs.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    """Score the trained networks on the test set, which nothing before has read.
-
-    Writes processed/scores/NAME/: predictions.csv (a probability for each class) and metrics.json
-    (accuracy, precision, recall, F1, support, confusion matrix of every run). With --on it prints
-    how they do on other test tiles (what a fine-tuned network has forgotten) and writes nothing.
-
-    Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
-    """
-    run_stage("evaluate", quiet, {"experiment": experiment, "on": on, "model": model})
+    run_stage("train", quiet, {"experiment": experiment, "jobs": jobs})
 
 
 @app.command(rich_help_panel=ROAD)

@@ -58,7 +58,7 @@ def advise(
     names = [name for name in wanted if name in scored]
     if not names:
         raise DataError(
-            f"no scores yet of {', '.join(wanted)}. Make them with: prep evaluate "
+            f"no scores yet of {', '.join(wanted)}. Make them with: prep train "
             "(or everything with: dvc repro)"
         )
     ablation = load_ablation(project, params, names=scored)

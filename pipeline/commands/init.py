@@ -6,6 +6,7 @@ import sys
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from pipeline.checks.road import tell_road
 from pipeline.errors import DataError, nearest
 from pipeline.settings.loading import load_params
 from pipeline.subjects.layouts import LAYOUTS
@@ -26,6 +27,7 @@ def init_project(folder: Path, preset: str) -> str:
         raise DataError(f"{folder} is a file; give the name of a new folder")
     has_params = (folder / "params.yaml").exists()
     kept = " (its own params.yaml was kept, not this preset's)" if has_params else ""
+    others = list(tell_road(folder)) if has_params else []
     with as_file(files("pipeline") / "presets") as presets:
         _copy_new(presets / "road.yaml", folder / "dvc.yaml")
         _copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
@@ -35,10 +37,11 @@ def init_project(folder: Path, preset: str) -> str:
         _copy_new(presets / preset / "params.yaml", folder / "params.yaml")
     _make_source_folders(folder)
     _set_up_dvc(folder)
-    return (
+    ready = (
         f"{folder} is ready{kept}. Put your pictures under {folder / 'raw'} (see the README "
         "there), look over params.yaml, then run: dvc repro"
     )
+    return "\n".join([ready, *others])
 
 
 def _copy_new(template: Path, target: Path) -> None:

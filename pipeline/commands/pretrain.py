@@ -66,4 +66,5 @@ def _train_on(model: object, tiles: Outside, settings: Train, seed: int) -> fitt
             validate_every=settings.validate_every,
             validation=(tiles.images[held], tiles.labels[held]) if len(held) else None,
             on_step=lambda _: advance(),
+            keep=settings.keep,
         )

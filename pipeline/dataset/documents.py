@@ -79,6 +79,8 @@ class Metrics(TypedDict):
     split: str  # SHA-256 of split.csv
     budget: dict[str, Any]
     runs: list[dict[str, Any]]
+    tiles: NotRequired[str]  # SHA-256 of tiles.h5
+    predictions: NotRequired[str]  # SHA-256 of predictions.csv
 
 
 class Lineage(TypedDict):

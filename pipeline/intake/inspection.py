@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import OUT_OF_MEMORY, DataError
 from pipeline.intake import images
 from pipeline.intake.files import PictureFile
-from pipeline.intake.isolation import held_to
+from pipeline.isolation import held_to
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Tiles go in as they are stored, uint8 (N, S, S, C), 0..255: scaling is a model's
 are integers (N,), 0 .. classes-1; weights of pictures in the loss float32 (N,).
 """
 
+import contextlib
 import functools
 import gc
 import importlib
@@ -51,12 +52,20 @@ def list_variables(model: "keras.Model") -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
 
 
+def read_average(model: "keras.Model") -> list[Any]:
+    """Return the model's weights with those that learn replaced by their optimiser's average."""
+    now = model.get_weights()
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    averaged: list[Any] = model.get_weights()
+    model.set_weights(now)
+    return averaged
+
+
 def make_deterministic(seed: int) -> None:
     """Start from nothing: forget earlier models' names and memory, and seed all dice.
 
-    What follows gives the same numbers each time on one machine with the same versions and the
-    same number of cores (rule 11 of docs/ablation.md), whatever ran before in this process. Seeds
-    are 0 .. 2**32 - 1.
+    What follows gives the same numbers each time on one kind of processor with the same versions
+    (rule 11 of docs/ablation.md), whatever ran before in this process. Seeds are 0 .. 2**32 - 1.
     """
     keras = import_keras()
     keras.utils.clear_session()
@@ -73,11 +82,15 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def import_keras() -> ModuleType:
-    """Import Keras on its first use, quietly, with TensorFlow's operations made deterministic.
+    """Import Keras on its first use, quietly, with operations that are deterministic.
 
-    TensorFlow takes seconds to import, and every training or evaluating stage pays for it.
+    They use one thread, so that numbers depend neither on how many cores there are nor on how many
+    trainings run beside each other; several of those use the cores better than one with several
+    threads. TensorFlow takes seconds to import, and every process that trains pays for it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read at import; 3: errors only
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[threads] = "1"  # read at import, or when the first operation runs
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _import_lightly():
         import keras
@@ -86,9 +99,23 @@ def import_keras() -> ModuleType:
             import tensorflow
 
             tensorflow.config.experimental.enable_op_determinism()
+            _use_one_thread(tensorflow)
             gc.freeze()  # what lives to the end is not gone over at every collection and at exit
     result: ModuleType = keras
     return result
+
+
+def _use_one_thread(tensorflow: ModuleType) -> None:
+    """Tell TensorFlow itself, which may have been imported before the environment said so."""
+    for limit in ("intra_op", "inter_op"):
+        with contextlib.suppress(RuntimeError):  # it has begun already
+            getattr(tensorflow.config.threading, f"set_{limit}_parallelism_threads")(1)
+
+
+def list_exhaustions() -> tuple[type[Exception], ...]:
+    """Return what is raised when there is no memory; TensorFlow's own error is no MemoryError."""
+    tensorflow = sys.modules.get("tensorflow")
+    return (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else (MemoryError,)
 
 
 def warnings_off() -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""Training: a fixed number of steps, the best weights kept, every interval measured.
+"""Training: a fixed number of steps, the chosen weights kept, every interval measured.
 
 A batch is read while the one before is computed; a training can go on from any checkpoint.
 """
@@ -10,17 +10,25 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from pipeline.network.asking import measure
-from pipeline.network.backend import Batch, Labels, Windows, assign, list_variables
+from pipeline.network.backend import (
+    Batch,
+    Labels,
+    Windows,
+    assign,
+    list_variables,
+    read_average,
+)
 from pipeline.network.checkpoints import Checkpoint
 
 if TYPE_CHECKING:
     import keras
 
+Keep = Literal["best", "last", "average"]
 AHEAD = 2  # batches that are ready before they are needed
 
 
@@ -54,16 +62,19 @@ def fit(
     on_step: Callable[[int], None] | None = None,
     resume: Checkpoint | None = None,
     on_checkpoint: Callable[[Checkpoint], None] | None = None,
+    keep: Keep = "best",
 ) -> History:
-    """Train for exactly `steps` steps, then return to the weights with the lowest validation loss.
+    """Train for exactly `steps` steps, then set the weights that are kept.
 
-    `get_batch(k)` gives batch k, counted from 0; `on_step(n)` is told when n steps are done. The
-    validation loss is measured every `validate_every` steps and at the end; it chooses among
-    checkpoints and never shortens the training (rule 8 of docs/ablation.md). Without a validation
-    set the last weights stay. A loss that is no finite number ends the training, and the history
-    says at which step. `on_checkpoint` is given the training's state after each interval but the
-    last; a training with the same arguments that starts with one to `resume` ends like this one.
-    A thread calls get_batch while a step computes; it ends with the training, however that ends.
+    These are those with the lowest validation loss (`best`), those at the end (`last`), or the
+    exponential average over the last fifty steps or so (`average`). `get_batch(k)` gives batch k,
+    counted from 0; `on_step(n)` is told when n steps are done. The validation loss is measured
+    every `validate_every` steps and at the end; it never shortens the training (rule 8 of
+    docs/ablation.md). Without a validation set the best are the last. A loss that is no finite
+    number ends the training, and the history says at which step; what is kept is then of the
+    interval before. `on_checkpoint` is given the training's state after each interval but the last;
+    a training with the same arguments that starts with one to `resume` ends like this one. A thread
+    calls get_batch while a step computes; it ends with the training, however that ends.
     """
     if steps < 1 or validate_every < 1:
         raise ValueError(f"steps and validate_every must be at least 1: {steps}, {validate_every}")
@@ -76,14 +87,16 @@ def fit(
         for first in range(now.step, steps, validate_every):
             last = min(first + validate_every, steps)
             row = _train_interval(model, batches, range(first, last), validation, on_step)
-            score = row.val_loss if validation else -row.step  # without validation the last is best
+            # Where validation does not choose, the last is the best.
+            score = row.val_loss if validation and keep == "best" else -row.step
             now = replace(now, rows=(*now.rows, row))
             known = [row.val_loss] if validation else model.get_weights()
             if not (math.isfinite(row.loss) and all(np.isfinite(one).all() for one in known)):
                 failed_step = row.step
                 break
             if score < now.best_score:
-                now = replace(now, best_step=row.step, best_score=score, best=model.get_weights())
+                kept = read_average(model) if keep == "average" else model.get_weights()
+                now = replace(now, best_step=row.step, best_score=score, best=kept)
             if on_checkpoint and last < steps:
                 now = replace(now, seconds=time.perf_counter() - started)
                 on_checkpoint(replace(now, state=[one.numpy() for one in list_variables(model)]))

@@ -1,13 +1,12 @@
 """Models as `.keras` files, in Keras's safe mode: a stranger's file runs no code of its own."""
 
-import sys
 import zipfile
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
-from pipeline.network.backend import import_keras, warnings_off
+from pipeline.network.backend import import_keras, list_exhaustions, warnings_off
 
 if TYPE_CHECKING:
     import keras
@@ -50,19 +49,13 @@ def load(path: Path) -> "keras.Model":
         raise DataError(f"{path} is no .keras file")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except _exhaustions() as error:
+    except list_exhaustions() as error:
         raise DataError(
             f"{path} does not hold a Keras model that can be read: it asks for more memory than "
             "there is."
         ) from error
     except _UNREADABLE as error:
         raise DataError(f"{path} does not hold a Keras model that can be read.") from error
-
-
-def _exhaustions() -> tuple[type[Exception], ...]:
-    """Return what is raised when there is no memory; TensorFlow's own error is no MemoryError."""
-    tensorflow = sys.modules.get("tensorflow")
-    return (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else (MemoryError,)
 
 
 def check_fit(

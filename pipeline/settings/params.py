@@ -119,7 +119,7 @@ class Balance(Section):
 class Split(Section):
     """Which tiles train, validate and test."""
 
-    test: Share = 0.2  # of all tiles
+    test: Share | Annotated[int, Field(ge=1)] = 0.2  # of all tiles, or how many of them
     val: Share = 0.15  # of all tiles
     folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
     group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
@@ -168,6 +168,7 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64  # tiles a step
     learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
     validate_every: Annotated[int, Field(ge=1)] = 50  # steps
+    keep: Literal["average", "best", "last"] = "average"  # which weights a run ends with
     seeds: Seeds = (0, 1, 2)
     init: str | None = None  # a .keras file that every run starts from
     freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn

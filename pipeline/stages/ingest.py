@@ -12,8 +12,8 @@ from pipeline.intake import catalogue
 from pipeline.intake.files import PictureFile, find_files, folder_of
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
-from pipeline.intake.isolation import Death, map_isolated
 from pipeline.intake.labels import labels_file, read_overrides
+from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project
 from pipeline.settings.params import Limits, Params, Source
 from pipeline.subjects.layouts import LAYOUTS, find_origin

@@ -1,18 +1,32 @@
 """prep plan: augmented/ -> experiments/<name>.json, what each trains on by digest; lineage.json.
 
-`train@<name>` depends on its plan alone, so that only the experiments whose training or validation
+`train` depends on the plans alone, so that only the experiments whose training or validation
 content changed are trained again. Here, once, it is proved that nothing crosses the split.
 """
 
+from collections.abc import Iterator, Sequence
+
 from pipeline.atomic import whole_folder
 from pipeline.checks.leaks import find_leaks
-from pipeline.console import warn
-from pipeline.dataset.documents import write_document
-from pipeline.dataset.reading import open_tiles
-from pipeline.errors import DataError, count_things
+from pipeline.console import say, warn
+from pipeline.dataset.documents import Plan, write_document
+from pipeline.dataset.reading import open_tiles, read_groups
+from pipeline.errors import DataError, count_things, write_duration
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.plans import describe_lineage, digest_originals, draw_plans, find_model
+from pipeline.training.forecast import find_missing, time_run
+from pipeline.training.lanes import count_lanes
+from pipeline.training.plans import (
+    describe_budget,
+    describe_lineage,
+    digest_originals,
+    draw_plans,
+    find_model,
+    read_planned_folds,
+)
+from pipeline.verdicts.foresight import PHOTOS, WRITING, Study
+from pipeline.verdicts.results import read_noise
+from pipeline.verdicts.wording import say_foresight
 
 
 def plan(project: Project, params: Params) -> str:
@@ -32,4 +46,40 @@ def plan(project: Project, params: Params) -> str:
         for content in plans:
             write_document(folder / f"{content['experiment']}.json", content)
     write_document(project.output("lineage.json"), describe_lineage(project))
+    for sentence in _foresee(project, params, plans):
+        say(sentence)
     return f"{count_things(len(plans), 'plan')} in processed/experiments"
+
+
+def _foresee(project: Project, params: Params, plans: Sequence[Plan]) -> Iterator[str]:
+    """Yield what the study will cost, what it will be able to see, and what to change first."""
+    missing, finished = find_missing(project, params, plans)
+    runs = count_things(missing + len(finished), "run")
+    if missing:
+        seconds = time_run(project, params, plans[0], finished)
+        lanes = count_lanes(None, missing, params.train.memory_mb)
+        yield (
+            f"{runs}, {missing:,} of them to be trained: about "
+            f"{write_duration(missing * seconds / lanes)}, {count_things(lanes, 'run')} at once."
+        )
+    else:
+        yield f"{runs}, all of them trained."
+    groups = read_groups(project.input("split.csv"))
+    folds = read_planned_folds(project, plans[0])
+    tested = [groups[name] or name for fold in folds for name in fold.ids["test"]]
+    yield from say_foresight(_describe_study(project, params), tested, list(groups.values()))
+
+
+def _describe_study(project: Project, params: Params) -> Study:
+    """Return what the study compares, and how its runs differ: as scored before, or by a guess."""
+    judged = [name for name in params.experiments if params.is_judged(name)]
+    arms = {*judged, *filter(None, map(params.control_of, judged))}
+    noise = read_noise(project, params, describe_budget(params.train))
+    guess = PHOTOS if params.tile.method == "photo" else WRITING
+    return Study(
+        noise=noise or guess,
+        measured=noise is not None,
+        seeds=min((len(params.seeds_of(name)) for name in arms), default=0),
+        lines=len(judged),
+        folds=params.split.folds,
+    )

@@ -94,6 +94,18 @@ def _doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Co
     )
 
 
+def _find_share(test: float, tiles: int) -> float:
+    """Return the share of the tiles that is tested, which may be given as their number."""
+    if test < 1:
+        return test
+    if test >= tiles:
+        raise DataError(
+            f"params.yaml: split.test: {test:,} of {tiles:,} tiles leave nothing to train on; give "
+            "fewer, or a share, as in 0.2"
+        )
+    return test / tiles
+
+
 def _refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
     """Raise DataError when a tile's scan is not in the catalogue any more."""
     gone = [row["id"] for row in rows if scan_of(row["id"]) not in scans]
@@ -111,7 +123,7 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
         return split_shares(
             labels,
             groups,
-            test=settings.test,
+            test=_find_share(settings.test, len(labels)),
             val=settings.val,
             seed=settings.seed,
             merged=merged,

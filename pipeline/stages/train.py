@@ -1,187 +1,156 @@
-"""prep train: experiments/<name>.json -> runs/<name>/fold-<f>/seed-<n>/."""
+"""prep train: experiments/ -> runs/<name>/fold-<f>/seed-<n>/ and scores/<name>/."""
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
-from pipeline.atomic import remove_at_once, remove_left_over, whole_folder
-from pipeline.console import progress, warn
-from pipeline.dataset.documents import Plan, Run, write_document
-from pipeline.dataset.reading import Fold
-from pipeline.dataset.tables import COLUMNS, write_table
-from pipeline.errors import count_things
-from pipeline.network import asking, backend, building, fitting, saving
-from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
+from pipeline.atomic import remove_at_once, remove_left_over
+from pipeline.console import warn, watch
+from pipeline.dataset.documents import Plan
+from pipeline.dataset.predictions import Tested
+from pipeline.errors import DataError, count_things
+from pipeline.isolation import Count, Death, map_isolated
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train
-from pipeline.training.models import build_model
-from pipeline.training.plans import (
-    choose_experiments,
-    describe_budget,
-    digest_inputs,
-    load_plan,
-    read_planned_folds,
-    refuse_other_split,
-)
-from pipeline.training.pool import Pool, open_pool
-from pipeline.training.runs import digest_files, read_run
-from pipeline.training.schedule import Schedule
+from pipeline.settings.params import Params
+from pipeline.training.lanes import count_lanes
+from pipeline.training.plans import choose_experiments, digest_inputs, load_plan, read_lineage
+from pipeline.training.runs import read_run
+from pipeline.training.worker import A_RUN, Outcome, Task, Worker, find_checkpoint
+from pipeline.verdicts.results import are_scores_current, write_scores
 
 
-def train(project: Project, params: Params, experiment: str | None = None) -> str:
-    """Train every fold and seed of each experiment (or of one); finished runs are kept."""
+def train(
+    project: Project, params: Params, experiment: str | None = None, jobs: int | None = None
+) -> str:
+    """Train every fold and seed of each experiment (or of one), and test each on its test set.
+
+    Finished runs are kept, and so are the scores of runs of which none is new.
+    """
     names = choose_experiments(params, experiment)
-    refuse_other_split(project)
-    build = cache(
-        partial(build_model, project.root, params.train)
-    )  # TensorFlow never gives a model back
-    done = Counter(
-        kept for name in names for kept in _train_experiment(project, params, name, build)
+    lineage = read_lineage(project)
+    plans = [load_plan(project, params, name) for name in names]
+    for plan in plans:
+        _remove_other_runs(project, params, plan)
+    tasks = {plan["experiment"]: _list_tasks(params, plan) for plan in plans}
+    finished = {
+        task: run
+        for plan in plans
+        for task, run in _find_finished(project, params, plan, tasks[plan["experiment"]])
+    }
+    stale = [
+        name
+        for name, own in tasks.items()
+        if not are_scores_current(project, name, lineage, [finished.get(one, "") for one in own])
+    ]
+    todo = [task for name in stale for task in tasks[name]]
+    tested: dict[str, list[Tested]] = {name: [] for name in stale}
+    failed = []
+    for outcome in _bring_up_to_date(project, params, todo, len(finished.keys() & set(todo)), jobs):
+        name = outcome.task.experiment
+        if outcome.note:
+            warn(outcome.note)
+        if outcome.tested is None:
+            failed.append(outcome)
+            continue
+        tested[name].append(outcome.tested)
+        if len(tested[name]) == len(tasks[name]):
+            write_scores(project, name, params.classes, lineage, tested.pop(name))
+    for name in tested:  # some of its runs failed
+        remove_at_once(project.output("scores", name))
+    _refuse_failed(failed, sum(map(len, tasks.values())))
+    return _say_done(params, sum(map(len, tasks.values())), len(finished))
+
+
+def _list_tasks(params: Params, plan: Plan) -> list[Task]:
+    """Return the runs of an experiment, fold by fold."""
+    name = plan["experiment"]
+    return [
+        Task(name, fold["fold"], seed) for fold in plan["folds"] for seed in params.seeds_of(name)
+    ]
+
+
+def _find_finished(
+    project: Project, params: Params, plan: Plan, tasks: Sequence[Task]
+) -> Iterator[tuple[Task, str]]:
+    """Yield the runs that are finished, with the digest of their inputs."""
+    for task in tasks:
+        folder = project.run_folder(task.experiment, task.fold, task.seed)
+        run, inputs = read_run(folder), digest_inputs(plan, params.train, task.fold, task.seed)
+        if run is not None and run["inputs"] == inputs:
+            find_checkpoint(folder).unlink(missing_ok=True)
+            yield task, inputs
+
+
+def _bring_up_to_date(
+    project: Project, params: Params, tasks: Sequence[Task], finished: int, jobs: int | None
+) -> Iterator[Outcome]:
+    """Yield what became of each run; as many are trained at once as there is room for.
+
+    finished: how many of them are trained already.
+    """
+    missing = len(tasks) - finished
+    lanes = count_lanes(jobs, missing, params.train.memory_mb)
+    progress = Count()
+    worker = Worker(project, params, params.train.memory_mb // lanes, progress.add)
+
+    def tell() -> tuple[float, str]:
+        done = progress.read()
+        return done, f"run {min(finished + done // A_RUN + 1, len(tasks))} of {len(tasks)}"
+
+    with watch(tell, missing * A_RUN):
+        if lanes == 1:
+            with closing(worker):
+                yield from map(worker, tasks)
+            return
+        for task, outcome in zip(tasks, map_isolated(worker, tasks, lanes, 1), strict=True):
+            yield _explain_death(task, outcome) if isinstance(outcome, Death) else outcome
+
+
+def _explain_death(task: Task, death: Death) -> Outcome:
+    """Return what is told of a run whose process died, each time that it was tried."""
+    reason = f"its process ended by itself ({death})"
+    if str(death) == "SIGKILL":
+        reason += ", as it does when there is not enough memory: try with --jobs 1"
+    return Outcome(task, None, failure=reason)
+
+
+def _refuse_failed(failed: Sequence[Outcome], runs: int) -> None:
+    """Raise DataError, with the reasons, where runs could not be trained."""
+    if not failed:
+        return
+    reasons: dict[str, list[str]] = {}
+    for outcome in failed:
+        reasons.setdefault(outcome.failure, []).append(str(outcome.task))
+    if len(failed) == runs and len(reasons) == 1:
+        raise DataError(next(iter(reasons)))
+    told = [
+        f"{which[0]}{f' and {len(which) - 1} more' if len(which) > 1 else ''}: {reason}"
+        for reason, which in reasons.items()
+    ]
+    raise DataError(
+        "\n".join(
+            [
+                f"{len(failed)} of {count_things(runs, 'run')} could not be trained; the others "
+                "are finished and kept.",
+                *told,
+            ]
+        )
     )
-    kept = f" ({done[True]} finished before)" if done[True] else ""
-    runs = done.total()
+
+
+def _say_done(params: Params, runs: int, finished: int) -> str:
+    kept = f" ({finished} finished before)" if finished else ""
     by_epochs = params.train.budget == "epochs"
     length = f"{params.train.epochs:g} epochs" if by_epochs else f"{params.train.steps:,} steps"
-    return f"{count_things(runs, 'run')} of {length} in processed/runs{kept}"
+    return f"{count_things(runs, 'run')} of {length} in processed/runs{kept}, scored in scores"
 
 
-def _train_experiment(
-    project: Project, params: Params, name: str, build: Callable[..., Any]
-) -> Iterator[bool]:
-    """Bring each run of an experiment up to date; yield for each whether it was finished before."""
-    plan = load_plan(project, params, name)
-    folds, seeds = read_planned_folds(project, plan), params.seeds_of(name)
-    _remove_other_runs(project, name, [fold.number for fold in folds], seeds)
-    for fold in folds:
-        yield from _train_fold(project, params, plan, fold, build)
-
-
-def _train_fold(
-    project: Project, params: Params, plan: Plan, fold: Fold, build: Callable[..., Any]
-) -> Iterator[bool]:
-    """Bring each run of a fold up to date; yield for each whether it was finished before."""
-    with ExitStack() as stack:
-        pool: Pool | None = None
-        for seed in params.seeds_of(plan["experiment"]):
-            folder = project.run_folder(plan["experiment"], fold.number, seed)
-            inputs = digest_inputs(plan, params.train, fold.number, seed)
-            run = read_run(folder)
-            kept = run is not None and run["inputs"] == inputs
-            if not kept:
-                pool = pool or stack.enter_context(open_pool(project, params, plan, fold))
-                model, start = build(pool.tiles.images.shape[1:], len(pool.classes))
-                building.restart(model, seed, start)
-                name = f"{plan['experiment']}, fold {fold.number}, seed {seed}"
-                _train_run(_Job(folder, name, seed, inputs), model, params.train, pool)
-            _checkpoint_file(folder).unlink(missing_ok=True)
-            yield kept
-
-
-def _checkpoint_file(folder: Path) -> Path:
-    """Return where the state of an unfinished run lies: beside the run's folder."""
-    return folder.with_name(f".{folder.name}.npz")
-
-
-def _remove_other_runs(project: Project, name: str, folds: list[int], seeds: Sequence[int]) -> None:
+def _remove_other_runs(project: Project, params: Params, plan: Plan) -> None:
     """Throw away the runs that are no longer asked for, and what a killed training left behind."""
-    wanted = [project.run_folder(name, fold, seed) for fold in folds for seed in seeds]
-    kept = {*wanted, *map(_checkpoint_file, wanted)}
-    for fold in project.output("runs", name).glob("fold-*"):
+    tasks = _list_tasks(params, plan)
+    wanted = [project.run_folder(task.experiment, task.fold, task.seed) for task in tasks]
+    kept = {*wanted, *map(find_checkpoint, wanted)}
+    for fold in project.output("runs", plan["experiment"]).glob("fold-*"):
         remove_left_over(fold)
         for path in fold.iterdir():
             if path not in kept and not path.name.startswith(".part-"):  # another training's
                 remove_at_once(path)
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One run that is to be trained."""
-
-    folder: Path
-    name: str  # as a person reads it
-    seed: int
-    inputs: str  # the digest that names it
-
-
-def _train_run(job: _Job, model: Any, settings: Train, pool: Pool) -> None:
-    """Train a restarted model on one fold's pool; write model.keras, history.csv, run.json."""
-    history = _fit_run(job, model, settings, pool)
-    if history.failed_step is not None:
-        warn(
-            f"{job.name} failed: the loss stopped being a number at step {history.failed_step}. "
-            f"What it had learned by step {history.best_step} is kept and counts like the other "
-            "runs."
-        )
-    with whole_folder(job.folder) as part:
-        saving.save(model, part / "model.keras")
-        write_table(part / "history.csv", COLUMNS["history"], map(_vars_of, history.rows))
-        run = _describe_run(job, model, settings, pool, history, digest_files(part))
-        write_document(part / "run.json", run)
-
-
-def _describe_run(
-    job: _Job,
-    model: Any,
-    settings: Train,
-    pool: Pool,
-    history: fitting.History,
-    files: dict[str, str],
-) -> Run:
-    """Return run.json: what was trained, for how long, by which versions."""
-    return {
-        "inputs": job.inputs,
-        "classes": pool.classes,
-        "fold": pool.fold,
-        "seed": job.seed,
-        "steps": _count_steps(settings, pool),
-        "budget": describe_budget(settings),
-        "originals": pool.originals,
-        "variants": pool.variants,
-        "repeats": pool.repeats,
-        "online": pool.fresh is not None,
-        "best_step": history.best_step,
-        "failed_step": history.failed_step,
-        "seconds": round(history.seconds, 3),
-        "parameters": asking.count_parameters(model),
-        "summary": asking.summarise(model),
-        "versions": backend.versions(),
-        "files": files,
-    }
-
-
-def _fit_run(job: _Job, model: Any, settings: Train, pool: Pool) -> fitting.History:
-    """Train a model that was restarted with the seed, from the run's checkpoint if it has one."""
-    added = len(pool) - pool.originals
-    steps = _count_steps(settings, pool)
-    order = Schedule(job.seed, pool.originals, added, steps, settings.batch_size)
-    place = _checkpoint_file(job.folder)
-    resume = read_checkpoint(place, job.inputs)
-    chosen = pool.validation
-    with progress(f"training {job.name}", order.steps - (resume.step if resume else 0)) as advance:
-        return fitting.fit(
-            model,
-            lambda step: pool.take(order[step], order.passes(step), job.seed),
-            steps=order.steps,
-            validate_every=settings.validate_every,
-            validation=(chosen.images, chosen.labels) if chosen else None,
-            on_step=lambda _: advance(),
-            resume=resume,
-            on_checkpoint=lambda state: write_checkpoint(place, state, job.inputs),
-        )
-
-
-def _count_steps(settings: Train, pool: Pool) -> int:
-    """Return how many steps a run takes: the same for all, or as many epochs (then rounded up)."""
-    if settings.epochs is None:
-        return settings.steps
-    return math.ceil(settings.epochs * len(pool) / settings.batch_size)
-
-
-def _vars_of(row: fitting.Row) -> dict[str, object]:
-    """Return a row of history.csv."""
-    return dict(zip(COLUMNS["history"], row, strict=True))

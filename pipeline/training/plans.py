@@ -30,7 +30,7 @@ from pipeline.settings.params import Params, Train, choose
 
 # Raised only when a training with the same inputs ends with other numbers than before: every run
 # of every project is trained again then.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 
 PLAN_AGAIN = "Plan again with: prep plan"
 

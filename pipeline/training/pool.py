@@ -82,7 +82,7 @@ class Pool:
 
 
 @contextmanager
-def open_set(project: Project, ids: set[str], memory_mb: int) -> Iterator[Tiles]:
+def open_set(project: Project, ids: set[str], memory_mb: float) -> Iterator[Tiles]:
     """Yield the tiles with the given ids, in the order of tiles.h5, from the disk if they are many.
 
     They are many when they take more than `memory_mb`.
@@ -94,10 +94,12 @@ def open_set(project: Project, ids: set[str], memory_mb: int) -> Iterator[Tiles]
 
 
 @contextmanager
-def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Iterator[Pool]:
+def open_pool(
+    project: Project, params: Params, plan: Plan, fold: Fold, memory_mb: float
+) -> Iterator[Pool]:
     """Yield what a fold trains on; a variant belongs to it when its parent does.
 
-    If training and validation set together take more than `train.memory_mb`, both stay on the disk.
+    If training and validation set together take more than `memory_mb`, both stay on the disk.
     Raises DataError when they are not what was planned.
     """
     own, held = _find_tiles(project, [fold.ids["train"], fold.ids["val"]])
@@ -107,7 +109,7 @@ def open_pool(project: Project, params: Params, plan: Plan, fold: Fold) -> Itera
     else:
         parts, fresh = [own.part, *(one.part for one in variants)], None
     shown = np.concatenate([np.arange(len(own.ids)), *(one.parents for one in variants)])
-    fits = count_bytes([*parts, held.part]) <= params.train.memory_mb * 10**6
+    fits = count_bytes([*parts, held.part]) <= memory_mb * 10**6
     with (
         open_images(parts, in_memory=fits, scratch=project.output()) as images,
         open_images([held.part], in_memory=fits, scratch=project.output()) as held_images,

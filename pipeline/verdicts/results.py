@@ -1,18 +1,22 @@
 """The results of all experiments read back, ready to be compared and shown."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.documents import Metrics, read_document
+from pipeline.dataset.content import digest_file
+from pipeline.dataset.documents import Lineage, Metrics, read_document, write_document
+from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm, Result, compare_arms, count_primary, list_judged
+from pipeline.verdicts.foresight import Noise, measure_noise
 from pipeline.verdicts.next_step import find_next_step
+from pipeline.verdicts.scores import score_run
 from pipeline.verdicts.tables import WideTable, summarise, widen
 from pipeline.verdicts.wording import explain, say_broken, say_finding, say_next
 
@@ -36,6 +40,61 @@ class Ablation:
     tables: list[WideTable]
     ids: list[str]
     labels: npt.NDArray[np.int64]
+
+
+def write_scores(
+    project: Project, name: str, classes: Sequence[str], lineage: Lineage, tested: Sequence[Tested]
+) -> None:
+    """Write predictions.csv and metrics.json of an experiment, from what its runs said."""
+    predictions = project.output("scores", name, "predictions.csv")
+    write_predictions(predictions, classes, tested)
+    content: Metrics = {
+        "experiment": name,
+        "classes": list(classes),
+        "split": lineage["split"],
+        "tiles": lineage["tiles"],
+        "predictions": digest_file(predictions),
+        "budget": tested[0].run["budget"],
+        "runs": [
+            {**run.run, **asdict(score_run(run.labels, run.predicted, len(classes)))}
+            for run in tested
+        ],
+    }
+    write_document(project.output("scores", name, "metrics.json"), content)
+
+
+def are_scores_current(
+    project: Project, name: str, lineage: Lineage, inputs: Sequence[str]
+) -> bool:
+    """Return whether scores are there, whole, of these runs (by their inputs) and this test set."""
+    predictions = project.output("scores", name, "predictions.csv")
+    try:
+        metrics = _read_metrics(project, name)
+    except DataError:
+        return False
+    return (
+        [run.get("inputs") for run in metrics["runs"]] == list(inputs)
+        and (metrics["split"], metrics.get("tiles")) == (lineage["split"], lineage["tiles"])
+        and predictions.is_file()
+        and metrics.get("predictions") == digest_file(predictions)
+    )
+
+
+def read_noise(project: Project, params: Params, budget: object) -> Noise | None:
+    """Return how runs of one experiment differ, by the scores that are there; None: there are none.
+
+    What was trained with another budget does not count.
+    """
+    runs, pictures = [], 0
+    for name in list_scored(project, params):
+        try:
+            metrics = _read_metrics(project, name)
+        except DataError:
+            continue
+        if metrics["budget"] == budget and len(metrics["runs"]) > 1:
+            runs.append([run["accuracy"] for run in metrics["runs"]])
+            pictures = int(np.sum(metrics["runs"][0]["confusion"]))
+    return measure_noise(runs, pictures) if runs else None
 
 
 def list_scored(project: Project, params: Params) -> list[str]:
@@ -97,7 +156,7 @@ def load_ablation(
 
 def _read_metrics(project: Project, name: str) -> Metrics:
     """Return metrics.json of one experiment."""
-    remedy = f"Make it again with: prep evaluate --experiment {name}"
+    remedy = f"Make it again with: prep train --experiment {name}"
     return read_document(project.input("scores", name, "metrics.json"), Metrics, remedy)
 
 

@@ -7,9 +7,9 @@ Shares (0.02) come in; people read per cent and points ("2.0"), with one decimal
 import math
 from collections.abc import Iterator, Sequence
 
-from pipeline.errors import count_things
+from pipeline.errors import count_things, write_duration
 from pipeline.verdicts.ablation import ALL, Arm, Judged, count_primary
-from pipeline.verdicts.estimates import MINIMUM_GROUPS
+from pipeline.verdicts.estimates import MINIMUM_GROUPS, MINIMUM_SEEDS
 from pipeline.verdicts.families import (
     HELPS,
     HURTS,
@@ -19,6 +19,7 @@ from pipeline.verdicts.families import (
     NO_VERDICT,
     OPEN,
 )
+from pipeline.verdicts.foresight import BLIND, Study
 from pipeline.verdicts.next_step import NextStep
 from pipeline.verdicts.worth import MOST_SEEDS, MOST_TIMES, REACH, Need, Worth
 
@@ -167,6 +168,34 @@ def _name_score(line: Judged) -> str:
     return "accuracy" if line.label == ALL else f"{line.label} {line.metric}"
 
 
+def say_foresight(study: Study, tested: Sequence[str], every: Sequence[str]) -> Iterator[str]:
+    """Yield what a study will be able to see, and what to change first where that is little.
+
+    tested, every: the group of each test tile, and of each tile that there is.
+    """
+    if not study.lines:
+        return
+    seen = study.see(tested)
+    how = (
+        "by the runs that are scored" if study.measured else "by rule of thumb: none is scored yet"
+    )
+    if seen is None:
+        few = f"{study.seeds} seeds" if study.seeds < MINIMUM_SEEDS else "too few test groups"
+        yield f"With {few} there will be no verdict."
+    else:
+        yield (
+            f"Differences in accuracy of about {_points(seen)} or more will be seen, 4 times in 5 "
+            f"({how})."
+        )
+    if seen is None or seen >= BLIND:
+        changes = [
+            f"{change}: about {_points(effect)}"
+            for change, effect in study.improve(tested, every).items()
+        ]
+        if changes:
+            yield f"Before you train, change what helps most: {'; '.join(changes)}."
+
+
 def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> str:
     """Say what to do next, with its cost.
 
@@ -178,7 +207,7 @@ def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> st
     if step.seeds is not None:
         return (
             f"Next: {count_things(step.trainings, 'more training')} of {_join(step.arms)}, "
-            f"about {_say_duration(step.seconds)}, would settle {line} 4 times in 5, if its "
+            f"about {write_duration(step.seconds)}, would settle {line} 4 times in 5, if its "
             f"difference is as measured. Give {'each' if len(step.arms) > 1 else 'it'} "
             f"`seeds: {step.seeds}` under experiments in params.yaml, and run: dvc repro"
         )
@@ -197,15 +226,6 @@ def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> st
         "Next: with these pictures nothing settles the rest; the differences are too small to "
         "be seen."
     )
-
-
-def _say_duration(seconds: float) -> str:
-    """Write a time as people say it."""
-    if seconds < 90:
-        return f"{max(round(seconds, -1), 10):.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def write_percent(share: float | None) -> str:

@@ -225,5 +225,5 @@ def test_an_op_whose_control_has_no_scores_is_told(study, prep):
 def test_missing_scores_name_the_command(study, prep, words, unscored):
     remove_scores(study(ARMS), *unscored)
     code, _, errors = prep("advise", *words)
-    told = f"no scores yet of {', '.join(unscored)}. Make them with: prep evaluate"
+    told = f"no scores yet of {', '.join(unscored)}. Make them with: prep train"
     assert (code, told in errors) == (1, True)

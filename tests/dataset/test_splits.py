@@ -425,3 +425,15 @@ def test_classes_that_whole_groups_make_uneven_are_named(project, prep):
     errors = split_all(prep)
     assert "only 1 group in the test set" in errors
     assert "of class 'bar', but 26% of all tiles, because groups stay whole" in errors
+
+
+def test_the_test_set_may_be_given_as_a_number_of_tiles(project, prep):
+    """It becomes a share: of 40 tiles that nothing ties together exactly 10 are tested."""
+    write_params(project, split={"test": 10, "val": 0.2, "near_duplicates": None})
+    for stage in ("ingest", "segment", "normalise", "balance", "split"):
+        code, printed, errors = prep(stage)
+        assert code == 0, errors
+    assert " 10 test in processed/split.csv" in printed
+    write_params(project, split={"test": 40, "val": 0.2})
+    code, _, errors = prep("split")
+    assert (code, "split.test: 40 of 40 tiles leave nothing to train on" in errors) == (1, True)

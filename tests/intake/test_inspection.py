@@ -17,7 +17,7 @@ from pipeline.intake import archives, images, inspection
 from pipeline.intake.archives import OUT_OF_MEMORY
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.inspection import Inspection, inspect_file
-from pipeline.intake.isolation import Death, map_isolated
+from pipeline.isolation import Death, map_isolated
 
 SIZE = 150 * 10**6  # bytes
 LIMITS = {"seconds": 60, "memory_mb": 4000, "pixels": 10**6}

@@ -388,6 +388,63 @@ def test_without_a_validation_set_the_last_weights_stay():
     assert np.isnan([row.val_loss for row in history.rows]).all()
 
 
+def follow_weights(model, steps):
+    """Train step by step; return the weights after each step."""
+    after = []
+    train(model, steps=steps, every=steps, on_step=lambda _: after.append(model.get_weights()))
+    return after
+
+
+def test_the_average_is_the_exponential_mean_of_the_weights_on_the_way():
+    model = building.build("cnn", SHAPE, 2, seed=0)
+    first, *others = follow_weights(model, 7)
+    mean = first
+    share = building.AVERAGING
+    for weights in others:
+        mean = [share * m + (1 - share) * w for m, w in zip(mean, weights, strict=True)]
+    building.restart(model, 0)
+    history = train(model, steps=7, every=3, keep="average")
+    for kept, expected in zip(model.get_weights(), mean, strict=True):
+        np.testing.assert_allclose(kept, expected, rtol=1e-4, atol=1e-6)
+    assert history.best_step == 7
+
+
+def test_taking_the_average_does_not_disturb_the_training():
+    """The last weights are the same, however often the average was looked at on the way."""
+    model = building.build("dense16", SHAPE, 2, seed=0)
+    plain = follow_weights(model, 6)[-1]
+    building.restart(model, 0)
+    after = []
+    train(
+        model, steps=6, every=2, keep="average", on_step=lambda _: after.append(model.get_weights())
+    )
+    assert all(map(np.array_equal, after[-1], plain))
+
+
+def test_the_last_weights_are_kept_if_asked_for():
+    model = building.build("dense16", SHAPE, 2, seed=0, learning_rate=0.5)
+    last = follow_weights(model, 6)[-1]
+    building.restart(model, 0)
+    history = train(model, steps=6, every=1, keep="last")
+    assert all(map(np.array_equal, model.get_weights(), last))
+    assert history.best_step == 6
+
+
+def test_of_a_failed_training_the_average_before_it_is_kept():
+    model = building.build("dense16", SHAPE, 2, seed=0)
+    train(model, steps=4, every=2, keep="average")
+    before = model.get_weights()
+    building.restart(model, 0)
+
+    def spoil(step):
+        if step == 5:
+            model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+
+    history = train(model, steps=20, every=2, keep="average", on_step=spoil)
+    assert (history.failed_step, history.best_step) == (6, 4)
+    assert all(map(np.array_equal, model.get_weights(), before))
+
+
 def test_measure_gives_the_loss_and_accuracy_that_keras_gives():
     model = building.build("dense16", SHAPE, 2, seed=0, learning_rate=0.05)
     train(model)

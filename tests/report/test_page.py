@@ -23,7 +23,6 @@ from pipeline.report.answers import Pictures
 from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
-from pipeline.stages.evaluate import evaluate
 from pipeline.stages.ingest import ingest
 from pipeline.stages.normalise import normalise
 from pipeline.stages.plan import plan
@@ -61,7 +60,6 @@ def project(tmp_path_factory):
         stage(found, params)
     for name in ("none", "flip", "rotate"):
         train(found, params, name)
-        evaluate(found, params, name)
     report(found, params)
     return found
 

@@ -110,7 +110,7 @@ def test_the_control_defaults_to_none(load):
         ({"split": {"tset": 0.2}}, r"split\.tset: there is no such key\. Did you mean 'test'"),
         ({"sources": [{"path": "raw", "layot": "whole"}]}, r"layot.*Did you mean 'layout'"),
         ({"spilt": {}}, r"spilt: there is no such key\. Did you mean 'split'"),
-        ({"split": {"test": 1.5}}, r"split\.test: .*less than 1 .found: 1\.5"),
+        ({"split": {"test": 1.5}}, r"split\.test: .*less than 1.*whole number .found: 1\.5"),
         ({"split": {"test": "a fifth"}}, r"split\.test: .*number.*found: 'a fifth'"),
         ({"tile": {"method": "mnsit"}}, r"tile\.method: it should be.*Did you mean 'mnist'"),
         ({"balance": {"to": "all"}}, r"balance\.to: it should be 'smallest'; or .*whole number"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def run_file(project, seed, name="none"):
 
 
 def test_a_finished_run_is_kept(planned, prep):
-    assert train(prep).startswith("train: 2 runs of 6 steps in processed/runs, in")
+    assert train(prep).startswith("train: 2 runs of 6 steps in processed/runs, scored")
     before = run_file(planned, 0).stat().st_mtime_ns
     assert "(2 finished before)" in train(prep)
     assert run_file(planned, 0).stat().st_mtime_ns == before
@@ -376,3 +377,99 @@ def test_a_run_whose_weights_are_damaged_is_not_scored_but_trained_again(trained
     assert (code, "seed-1 is damaged. Train again" in errors) == (1, True)
     assert "(1 finished before)" in prep("train", "--experiment", "none")[1]
     assert prep("evaluate", "--experiment", "none")[0] == 0
+
+
+# --- Several at once ---------------------------------------------------------------------------
+
+
+def read_learned(project):
+    """Return the weights and history of each run, bit for bit, and all predictions."""
+    runs = sorted((project / "processed/runs").glob("*/*/seed-*"))
+    learned = {str(run.relative_to(project)): what_was_learned(run) for run in runs}
+    scores = sorted((project / "processed/scores").glob("*/predictions.csv"))
+    return learned, [file.read_text() for file in scores]
+
+
+def run_prep(project, *words, **more):
+    """Run `prep` as a program; return how it ended."""
+    root = str(Path(__file__).resolve().parents[2])
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *words],
+        cwd=project, env=os.environ | {"PYTHONPATH": root}, capture_output=True, text=True,
+        check=False, **more,
+    )  # fmt: skip
+
+
+def test_the_numbers_are_the_same_however_many_are_trained_at_once(planned, prep):
+    """cnn has dropout and convolutions; a process of its own each time."""
+    write_params(planned, train=BUDGET | {"model": "cnn", "steps": 4})
+    assert prep("plan")[0] == 0
+    found = []
+    for jobs in ("1", "2", "3"):
+        for made in ("runs", "scores"):
+            shutil.rmtree(planned / "processed" / made, ignore_errors=True)
+        done = run_prep(planned, "train", "--jobs", jobs)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        found.append(read_learned(planned))
+    assert len(found[0][0]) == 6
+    assert found[0] == found[1] == found[2]
+
+
+def test_scoring_again_gives_the_same_predictions(planned, prep):
+    assert prep("train")[0] == 0
+    before = read_learned(planned)[1]
+    assert prep("evaluate")[0] == 0
+    assert read_learned(planned)[1] == before
+
+
+def test_a_run_that_fails_does_not_stop_the_others(planned, prep):
+    """flip's variants are others than was planned; none and rotate are trained all the same."""
+    (planned / "processed/augmented/flip/bar.h5").write_bytes(
+        (planned / "processed/augmented/rotate/bar.h5").read_bytes()
+    )
+    for jobs in ("1", "2"):
+        code, printed, errors = prep("train", "--jobs", jobs)
+        assert (code, printed) == (1, "")
+        told = " ".join(errors.split())
+        assert "2 of 6 runs could not be trained; the others are finished and kept." in told
+        assert (
+            "flip, fold 0, seed 0 and 1 more: processed/augmented/flip/bar.h5 has changed" in told
+        )
+        for name in ("none", "rotate"):
+            assert (planned / f"processed/scores/{name}/metrics.json").exists()
+        assert not (planned / "processed/scores/flip").exists()
+
+
+def test_a_process_that_dies_costs_its_run_and_no_other(planned, prep):
+    """An own model that ends its process: each try of each run, and nothing else."""
+    (planned / "models").mkdir(exist_ok=True)
+    (planned / "models/deadly.py").write_text(
+        "import os\n\ndef build(shape, classes):\n    os._exit(9)\n"
+    )
+    write_params(planned, train=BUDGET | {"model": "models/deadly.py:build", "seeds": 1})
+    assert run_prep(planned, "plan").returncode != 0  # it times a few steps
+    write_params(planned, train=BUDGET)
+    assert prep("train", "--experiment", "none")[0] == 0
+
+
+def test_scores_are_made_again_only_where_something_changed(planned, prep):
+    assert prep("train")[0] == 0
+    files = {path: path.stat().st_mtime_ns for path in planned.glob("processed/scores/*/*")}
+    assert "(6 finished before)" in prep("train")[1]
+    assert all(path.stat().st_mtime_ns == time for path, time in files.items())
+    spoiled = planned / "processed/scores/flip/predictions.csv"
+    whole = spoiled.read_text()
+    spoiled.write_text(whole.replace("bar,square", "bar,bar", 1) + "\n")
+    assert prep("train")[0] == 0
+    assert spoiled.read_text() == whole
+    again = {path for path, time in files.items() if path.stat().st_mtime_ns != time}
+    assert {path.parent.name for path in again} == {"flip"}
+
+
+def test_a_study_with_seeds_of_its_own_trains_so_many(planned, prep):
+    experiments = {"none": {"seeds": 3}, "flip": {"ops": ["flip"]}}
+    write_params(planned, train=BUDGET, experiments=experiments)
+    assert prep("plan")[0] == 0
+    assert prep("train")[1].startswith("train: 5 runs of 6 steps")
+    assert len(list(planned.glob("processed/runs/none/fold-0/seed-*"))) == 3

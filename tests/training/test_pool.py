@@ -44,7 +44,7 @@ def pool(project, prep):
             params = params.model_copy(update={"train": params.train.model_copy(update=train)})
             plan = load_plan(here, params, name)
             fold = read_planned_folds(here, plan)[0]
-            return opened.enter_context(open_pool(here, params, plan, fold))
+            return opened.enter_context(open_pool(here, params, plan, fold, params.train.memory_mb))
 
         yield read
 
@@ -168,10 +168,10 @@ def test_the_test_set_from_the_disk_is_that_from_memory(pool, project):
         assert np.array_equal(near.labels, far.labels)
 
 
-def test_the_digest_of_a_run_is_what_it_was_before_there_were_precision_and_memory():
+def test_the_digest_of_a_run_does_not_hold_what_changes_no_number():
     before = {
         "model", "budget", "steps", "epochs", "batch_size", "learning_rate", "validate_every",
-        "init", "freeze",
+        "init", "freeze", "keep",
     }  # fmt: skip
     assert set(describe_budget(Train())) == before
     assert set(describe_budget(Train(precision="bfloat16"))) == before | {"precision"}
@@ -184,7 +184,9 @@ def test_what_is_unpacked_is_gone_with_the_training(project, prep):
     params = params.model_copy(update={"train": params.train.model_copy(update={"memory_mb": 0})})
     plan = load_plan(here, params, "stored")
     before = sorted(project.rglob("*"))
-    with open_pool(here, params, plan, read_planned_folds(here, plan)[0]) as far:
+    with open_pool(
+        here, params, plan, read_planned_folds(here, plan)[0], params.train.memory_mb
+    ) as far:
         if os.name != "nt":  # where a file that is open can't go without a name
             assert sorted(project.rglob("*")) == before
         with pytest.raises(IndexError):
@@ -209,7 +211,8 @@ def test_a_share_thins_the_training_tiles_and_their_variants_and_nothing_else(pr
     assert ids["half"] == ids["none-50"]
     for part in ("val", "test"):
         assert ids["none-25"][part] == ids["none"][part]
-    with open_pool(here, params, plans["half"], read_planned_folds(here, plans["half"])[0]) as pool:
+    fold = read_planned_folds(here, plans["half"])[0]
+    with open_pool(here, params, plans["half"], fold, 512) as pool:
         assert pool.originals == len(ids["half"]["train"])
         assert pool.variants == 2 * pool.originals
 

@@ -1,6 +1,6 @@
-"""Work on strangers' files, which may crash, hang or fill the memory: that costs one file each.
+"""Work that may crash, hang or fill the memory: on strangers' files, or for hours.
 
-Each file is worked on in a process whose end is the end of nothing else. (In joblib's pool, and in
+Each item is worked on in a process whose end is the end of nothing else. (In joblib's pool, and in
 that of concurrent.futures, the death of one process fails all that is under way and does not say
 over which item it happened.)
 """
@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from pipeline.errors import DataError
+from pipeline.parallel import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,27 +56,34 @@ class Death:
 
 
 def map_isolated(
-    work: Callable[[Item], Result], items: Sequence[Item], jobs: int | None = None
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int | None = None,
+    at_once: int = BATCH,
 ) -> Iterator[Result | Death]:
     """Yield work(item) for each item, in order; a Death where a process died over an item.
 
     An item is tried three times, for the system kills processes for another's hunger too; but not
     one whose time was up (see held_to). No item is worked on in this process. `jobs` is how many
-    processes (None: as many as the processors that this one may use); `work` is a function of a
-    module (or a partial of one), which with items and results is pickled. What work raises is
-    raised here; DataError when no process can be started.
+    processes (None: as many as the processors that this one may use), `at_once` how many items
+    one is given at once, at most. `work` is pickled once for each process, items and results one by
+    one: a function of a module, a partial of one, or an object that is called. What work raises
+    is raised here; DataError when no process can be started.
     """
     from joblib import cpu_count
 
-    crew = _Crew(work, items, min(jobs or cpu_count(), len(items)))
+    with open_crew(work, min(jobs or cpu_count(), len(items)), at_once) as run:
+        yield from run(items)
+
+
+@contextlib.contextmanager
+def open_crew(
+    work: Callable[[Item], Result], size: int, at_once: int = BATCH
+) -> Iterator[Callable[[Sequence[Item]], Iterator[Result | Death]]]:
+    """Yield what map_isolated does with items, by processes that stay from one call to the next."""
+    crew = _Crew(work, size, at_once)
     try:
-        for number in range(len(items)):
-            while number not in crew.done:
-                crew.listen()
-            succeeded, result = crew.done.pop(number)
-            if not succeeded:
-                raise result
-            yield result
+        yield crew.run
     finally:
         crew.dismiss()
 
@@ -133,9 +141,10 @@ class _Crew(Generic[Item, Result]):
     side ever waits to send while the other does.
     """
 
-    def __init__(self, work: Callable[[Item], Result], items: Sequence[Item], size: int) -> None:
-        self.work, self.items = work, items
-        self.waiting = deque(range(len(items)))
+    def __init__(self, work: Callable[[Item], Result], size: int, at_once: int) -> None:
+        self.work, self.at_once = work, at_once
+        self.items: Sequence[Item] = ()
+        self.waiting: deque[int] = deque()
         self.done: dict[int, tuple[bool, Any]] = {}
         self.deaths: Counter[int] = Counter()
         self.stillborn = 0
@@ -146,6 +155,21 @@ class _Crew(Generic[Item, Result]):
         except BaseException:
             self.dismiss()
             raise
+
+    def run(self, items: Sequence[Item]) -> Iterator[Result | Death]:
+        """Yield what became of each item, in order."""
+        self.items, self.waiting = items, deque(range(len(items)))
+        self.done, self.deaths = {}, Counter()
+        for worker in self.workers:
+            if worker.ready:
+                self.hand_out(worker)
+        for number in range(len(items)):
+            while number not in self.done:
+                self.listen()
+            succeeded, result = self.done.pop(number)
+            if not succeeded:
+                raise result
+            yield result
 
     def listen(self) -> None:
         """Wait until some worker says something, and act on it."""
@@ -166,7 +190,7 @@ class _Crew(Generic[Item, Result]):
 
     def hand_out(self, worker: Worker) -> None:
         """Give a worker its next batch: the fewer are left, the smaller."""
-        size = max(1, min(BATCH, len(self.waiting) // (4 * len(self.workers))))
+        size = max(1, min(self.at_once, len(self.waiting) // (4 * len(self.workers))))
         worker.given.extend(self.waiting.popleft() for _ in range(min(size, len(self.waiting))))
         # One that has just died is found out when it is listened to.
         with contextlib.suppress(OSError):
@@ -186,7 +210,7 @@ class _Crew(Generic[Item, Result]):
         self.waiting.extendleft(reversed(dead.given))
         self.stillborn += not dead.ready
         if self.stillborn > MAX_STILLBORN:
-            raise DataError(f"the processes that open pictures do not start ({death})")
+            raise DataError(f"the worker processes do not start ({death})")
         self.workers.append(_start_worker(self.work))
 
     def dismiss(self) -> None:
@@ -196,6 +220,22 @@ class _Crew(Generic[Item, Result]):
         for worker in self.workers:
             worker.process.join()
             worker.pipe.close()
+
+
+class Count:
+    """A number that processes of map_isolated raise, each as part of its work; read here."""
+
+    def __init__(self) -> None:
+        self._value = _CONTEXT.Value("q", 0)
+
+    def add(self, number: int) -> None:
+        """Raise it."""
+        with self._value.get_lock():
+            self._value.value += number
+
+    def read(self) -> int:
+        """Return it."""
+        return int(self._value.value)
 
 
 def _start_worker(work: Callable[[Any], Any]) -> Worker:
@@ -245,7 +285,11 @@ def _serve(work: Callable[[Any], Any], pipe: Any) -> None:
 
 
 def _settle_in() -> None:
-    """Obey the clock, leave no core dumps, and keep what libraries say as they crash to oneself."""
+    """Obey the clock, leave no core dumps, and keep what libraries say as they crash to oneself.
+
+    End with the process that started this one's, whatever this one is at then.
+    """
+    end_with_parent(os.getppid())
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if _HAS_SIGNALS:
         import resource

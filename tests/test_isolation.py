@@ -9,7 +9,7 @@ import hostile_work
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.intake.isolation import Death, map_isolated
+from pipeline.isolation import Death, map_isolated
 
 
 @pytest.fixture

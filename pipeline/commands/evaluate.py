@@ -1,0 +1,105 @@
+"""prep evaluate: the finished runs, tested again, or on tiles from elsewhere."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import console
+from pipeline.console import track
+from pipeline.errors import DataError, count_things
+from pipeline.intake.outside import Outside, read_outside, rename_classes
+from pipeline.network import asking, backend, saving
+from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.training.plans import choose_experiments, load_plan, read_lineage
+from pipeline.training.worker import Task, Worker
+from pipeline.verdicts.results import write_scores
+from pipeline.verdicts.scores import Score, choose_classes, score_run
+
+
+def evaluate(
+    project: Project,
+    params: Params,
+    experiment: str | None = None,
+    on: Path | None = None,
+    model: Path | None = None,
+) -> str:
+    """Test every run of each experiment (or of one) on the test set of its fold.
+
+    With `on` the runs, or the model of one file, are tested on tiles from elsewhere; then the
+    scores are printed and nothing is written.
+    """
+    if model and not on:
+        raise DataError("--model needs --on: the tiles that it is tested on")
+    if model and experiment:
+        raise DataError("--model tests that file, --experiment its runs: leave one of them out")
+    if on:
+        return _evaluate_elsewhere(project, params, experiment, on, model)
+    lineage = read_lineage(project)
+    runs = 0
+    with closing(Worker(project, params, params.train.memory_mb, trains=False)) as worker:
+        for name in choose_experiments(params, experiment):
+            plan = load_plan(project, params, name)
+            tasks = [
+                Task(name, fold["fold"], seed)
+                for fold in plan["folds"]
+                for seed in params.seeds_of(name)
+            ]
+            outcomes = [worker(task) for task in track(tasks, f"evaluating {name}")]
+            tested = [outcome.tested for outcome in outcomes if outcome.tested]
+            if len(tested) < len(tasks):
+                raise DataError(next(one.failure for one in outcomes if one.failure))
+            write_scores(project, name, params.classes, lineage, tested)
+            runs += len(tested)
+    return f"{count_things(runs, 'run')} scored in processed/scores"
+
+
+def _evaluate_elsewhere(
+    project: Project, params: Params, experiment: str | None, on: Path, model: Path | None
+) -> str:
+    """Print accuracy and each class's recall on other tiles, mean and spread over the runs."""
+    tiles = rename_classes(read_outside(on, "test"), params.classes, on)
+    if not len(tiles.labels):
+        raise DataError(f"{on} has no labelled test tiles")
+    found = (
+        {str(model): [model]}
+        if model
+        else {name: _find_models(project, name) for name in choose_experiments(params, experiment)}
+    )
+    rows = []
+    for name, files in found.items():
+        scores = [_score_elsewhere(file, tiles) for file in track(files, f"evaluating {name}")]
+        recalls = [[s.classes[k].recall for s in scores] for k in range(len(params.classes))]
+        accuracies = [score.accuracy for score in scores]
+        shares: list[Sequence[float | None]] = [accuracies, *recalls]
+        rows.append([name, str(len(scores)), *map(_tell_mean, shares)])
+    columns = ["experiment", "runs", "accuracy", *params.classes]
+    console.show(f"Accuracy and recall by class (%) on {on}", columns, rows)
+    return f"{len(tiles.labels):,} test tiles of {on}, nothing written"
+
+
+def _find_models(project: Project, name: str) -> list[Path]:
+    """Return the models of an experiment's runs."""
+    project.input("runs", name)
+    return sorted(project.output("runs", name).glob("fold-*/seed-*/model.keras"))
+
+
+def _score_elsewhere(file: Path, tiles: Outside) -> Score:
+    """Return the score of one model file on other tiles."""
+    backend.make_deterministic(0)  # forgets the model before
+    model = saving.load(file)
+    shape = tiles.images.shape[1:]
+    saving.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
+    predicted = choose_classes(asking.predict(model, tiles.images))
+    return score_run(tiles.labels, predicted, len(tiles.classes))
+
+
+def _tell_mean(shares: Sequence[float | None]) -> str:
+    """Return mean and standard deviation in per cent; a dash where no tile is of the class."""
+    known = [100 * share for share in shares if share is not None]
+    if not known:
+        return "–"
+    spread = f" ± {np.std(known, ddof=1):.2f}" if len(known) > 1 else ""
+    return f"{np.mean(known):.2f}{spread}"
