@@ -20,8 +20,8 @@ found1, found2  true differences of the size beside them that were said to help 
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from pipeline.verdicts.estimates import (
     sum_groups,
 )
 from pipeline.verdicts.families import Line, judge_family
+from pipeline.verdicts.rounds import choose_active, spend
 
 Floats = npt.NDArray[np.float64]
 MARGIN = 0.01
@@ -214,13 +215,57 @@ def _start(setting: Setting, seed: int) -> np.random.Generator:
 
 # --- rounds -----------------------------------------------------------------------------------
 
+ROUNDS = (4, 7, 10, 15)
 
-@dataclass(frozen=True)
-class Rounds:
-    """What a study in rounds ended with."""
 
-    words: list[str]
-    runs: int
+def run_rounds(study: Study, rounds: Sequence[int]) -> tuple[list[str], int]:
+    """Return what a study in rounds says in the end, and how many runs it took."""
+    arms = range(1, len(study.correct))
+    controls = {str(arm): "0" for arm in arms}
+    seeds = dict.fromkeys(range(len(study.correct)), rounds[0])
+    said = None
+    for look in range(len(rounds)):
+        lines = draw_lines(study, seeds)
+        verdicts = judge_family(lines, MARGIN, spend(rounds, look), said)
+        said = [verdict.said for verdict in verdicts]
+        active = choose_active(controls, lines, verdicts, rounds, look, MARGIN)
+        if not active or look + 1 == len(rounds):
+            break
+        seeds |= {int(name): rounds[look + 1] for name in active}
+    return [verdict.verdict for verdict in verdicts], sum(seeds.values())
+
+
+def check_rounds(job: tuple[Setting, int, bool]) -> dict[str, list[float]]:
+    """Simulate one study in rounds, and the same with ten seeds of every arm."""
+    setting, seed, _ = job
+    study = simulate_study(_start(setting, seed), replace(setting, seeds=ROUNDS[-1]))
+    words, runs = run_rounds(study, ROUNDS)
+    fixed = judge_family(draw_lines(study, dict.fromkeys(range(len(study.correct)), 10)), MARGIN)
+    row = _count(setting, words, "R") | {"runs": [runs]}
+    return row | _count(setting, [verdict.verdict for verdict in fixed], "10")
+
+
+def write_rounds(setting: Setting, row: dict[str, list[float]]) -> str:
+    """Return a line of the table of rounds."""
+    found = [f"{name} {100 * np.mean(row[name]):.0f}" for name in sorted(row) if "found" in name]
+    return (
+        f"{setting.name:17}{len(setting.effects):3}{setting.pictures:6}"
+        f"{100 * np.mean(row['falseR']):7.1f}{np.mean(row['runs']):7.1f} runs (fixed 10 seeds: "
+        f"{10 * (len(setting.effects) + 1)})  {', '.join(found)}"
+    )
+
+
+def every_rounds() -> Iterator[Setting]:
+    """Yield the studies that are tried in rounds."""
+    spread = (0.7,) * 9
+    effects = (0.04, 0.025, 0.025, 0.015, 0.0, 0.0, 0.0, 0.0)
+    yield Setting(effects, 15, 2, 2000, 0.75, spreads=spread, name="CIFAR-like")
+    yield Setting((0.0,) * 8, 15, 2, 2000, 0.75, spreads=spread, name="A/A")
+    yield Setting((0.0,) * 3, 15, name="A/A")
+    yield Setting((MARGIN, -MARGIN) * 4, 15, pictures=2000, accuracy=0.95, name="margin")
+    yield Setting((0.0,) * 3, 15, spreads=(1.0, 3.0, 1.0, 1.0), name="one trebled")
+    yield Setting((0.0,) * 8, 15, spreads=(2.0, *(1.0,) * 8), name="control doubled")
+    yield Setting((0.0,) * 8, 15, grouped=True, name="groups")
 
 
 # --- many studies -----------------------------------------------------------------------------
@@ -252,6 +297,11 @@ def every_setting() -> Iterator[Setting]:
         yield Setting(effects, seeds, 2, 2000, 0.75, spreads=spread, name="CIFAR-like")
 
 
+def gather(results: list[dict[str, list[float]]]) -> dict[str, list[float]]:
+    """Return what was counted in all studies, a list a column."""
+    return {name: [one for result in results for one in result[name]] for name in results[0]}
+
+
 def write_row(setting: Setting, row: dict[str, list[float]]) -> str:
     """Return a line of the table."""
     head = f"{setting.name:17}{len(setting.effects):3}{setting.seeds:4}{setting.classes:4}"
@@ -271,17 +321,21 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", help="cells whose name begins so")
     parser.add_argument("--second", action="store_true", help="version 2 only: ten times as fast")
+    parser.add_argument("--rounds", action="store_true", help="studies in rounds of seeds")
     arguments = parser.parse_args()
     began = time.time()
     print(f"{'study':17}  K   S   C     N false1 false2  cover recalls")
     with Pool(arguments.workers) as pool:
-        for setting in every_setting():
+        for setting in every_rounds() if arguments.rounds else ():
+            jobs = [(setting, seed, False) for seed in range(arguments.studies)]
+            results = pool.map(check_rounds, jobs, chunksize=20)
+            print(write_rounds(setting, gather(results)), flush=True)
+        for setting in () if arguments.rounds else every_setting():
             if arguments.only and not setting.name.startswith(arguments.only):
                 continue
             jobs = [(setting, seed, not arguments.second) for seed in range(arguments.studies)]
             results = pool.map(check, jobs, chunksize=20)
-            row = {name: [one for result in results for one in result[name]] for name in results[0]}
-            print(write_row(setting, row), flush=True)
+            print(write_row(setting, gather(results)), flush=True)
     print(f"{arguments.studies} studies a cell, {time.time() - began:.0f} s")
 
 

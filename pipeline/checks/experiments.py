@@ -13,6 +13,7 @@ from pipeline.dataset.documents import Lineage, Metrics, Plan, Run, read_documen
 from pipeline.dataset.tables import COLUMNS
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.training.looks import list_seeds
 from pipeline.training.plans import describe_lineage
 from pipeline.training.runs import digest_files
 
@@ -82,7 +83,7 @@ def examine_runs(
             project, faults, f"{part}/model.keras", lambda path, said: contents.check_model(path)
         )
     for fold in folds if there and folds else ():
-        for seed in params.seeds_of(name):
+        for seed in list_seeds(project, params, name):
             folder = project.run_folder(name, fold, seed)
             if not folder.exists():
                 faults.append(Fault(project.relative(folder), "this run is missing"))
@@ -120,7 +121,7 @@ def examine_scores(
     split = project.output("split.csv")
     wanted = digest(split) if split.is_file() else None
     read(f"scores/{name}/metrics.json", partial(_read_metrics, params.classes, wanted))
-    judge = partial(_read_predictions, params, params.seeds_of(name), data)
+    judge = partial(_read_predictions, params, list_seeds(project, params, name), data)
     read(f"scores/{name}/predictions.csv", judge)
 
 

@@ -119,7 +119,14 @@ def plan(quiet: Quiet = False) -> None:
 
 
 @app.command(rich_help_panel=ROAD)
-def train(experiment: Experiment = None, jobs: Jobs = None, quiet: Quiet = False) -> None:
+def train(
+    experiment: Experiment = None,
+    jobs: Jobs = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Limit of a study in rounds (train.minutes).")
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
     """Train the network for each experiment, fold and seed, and test it on its test set.
 
     Writes processed/runs/NAME/fold-F/seed-N/ (model.keras, history.csv, run.json) and
@@ -130,7 +137,8 @@ def train(experiment: Experiment = None, jobs: Jobs = None, quiet: Quiet = False
 
     Example: `prep train --experiment flip --jobs 2`
     """
-    run_stage("train", quiet, {"experiment": experiment, "jobs": jobs})
+    chosen = {"experiment": experiment, "jobs": jobs, "minutes": minutes}
+    run_stage("train", quiet, chosen)
 
 
 @app.command(rich_help_panel=ROAD)

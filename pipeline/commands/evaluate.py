@@ -13,6 +13,7 @@ from pipeline.intake.outside import Outside, read_outside, rename_classes
 from pipeline.network import asking, backend, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.training.looks import list_seeds
 from pipeline.training.plans import choose_experiments, load_plan, read_lineage
 from pipeline.training.worker import Task, Worker
 from pipeline.verdicts.results import write_scores
@@ -45,7 +46,7 @@ def evaluate(
             tasks = [
                 Task(name, fold["fold"], seed)
                 for fold in plan["folds"]
-                for seed in params.seeds_of(name)
+                for seed in list_seeds(project, params, name)
             ]
             outcomes = [worker(task) for task in track(tasks, f"evaluating {name}")]
             tested = [outcome.tested for outcome in outcomes if outcome.tested]

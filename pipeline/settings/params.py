@@ -7,6 +7,7 @@ and the nearest key or name that is known.
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -29,6 +30,7 @@ from pipeline.subjects.layouts import LAYOUTS, CellLabels, LayoutName
 
 Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
 MOST_SEEDS = 1000
+MINIMUM_SEEDS = 3  # of a look at which anything can be said
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
 Name = Annotated[str, BeforeValidator(check_name)]
 ClassName = Annotated[str, BeforeValidator(check_class)]
@@ -58,6 +60,25 @@ class Section(BaseModel):
     """A part of params.yaml; keys it does not know are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Rounds(Section):
+    """How many seeds each experiment has after each look at the table."""
+
+    rounds: tuple[Annotated[int, Field(ge=MINIMUM_SEEDS, le=MOST_SEEDS)], ...]
+
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _they_rise(self) -> "Rounds":
+        if len(self.rounds) < 2 or any(b <= a for a, b in pairwise(self.rounds)):
+            raise ValueError(
+                f"rounds have to rise, as in [4, 7, 10, 15] (found: {list(self.rounds)})"
+            )
+        return self
 
 
 class Source(Section):
@@ -169,7 +190,8 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
     validate_every: Annotated[int, Field(ge=1)] = 50  # steps
     keep: Literal["average", "best", "last"] = "average"  # which weights a run ends with
-    seeds: Seeds = (0, 1, 2)
+    seeds: Rounds | Seeds = (0, 1, 2)
+    minutes: Annotated[float, Field(gt=0)] | None = None  # that rounds may take; null: no limit
     init: str | None = None  # a .keras file that every run starts from
     freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
     precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
@@ -202,6 +224,19 @@ class Train(Section):
                 "in models/mine.py:build"
             )
         return model
+
+    @model_validator(mode="after")
+    def _minutes_limit_rounds(self) -> "Train":
+        if self.minutes is not None and not isinstance(self.seeds, Rounds):
+            raise ValueError(
+                "minutes limits rounds: set seeds: {rounds: [4, 7, 10, 15]}, or leave it out"
+            )
+        return self
+
+    @property
+    def rounds(self) -> tuple[int, ...] | None:
+        """How many seeds there are after each look; None: there is one look, at the end."""
+        return self.seeds.rounds if isinstance(self.seeds, Rounds) else None
 
     @model_validator(mode="after")
     def _epochs_are_counted(self) -> "Train":
@@ -350,9 +385,12 @@ class Params(Section):
         return max(inside, key=lambda source: len(source.path))
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
-        """Return the seeds that an experiment is trained with."""
+        """Return the seeds that an experiment is trained with; in rounds: at most."""
         own = self.experiments[name].seeds
-        return self.train.seeds if own is None else own
+        if own is not None:
+            return own
+        seeds = self.train.seeds
+        return tuple(range(seeds.rounds[-1])) if isinstance(seeds, Rounds) else seeds
 
     def classes_of(self, name: str, op: str) -> tuple[str, ...]:
         """Return the classes whose variants by `op` the experiment `name` adds."""

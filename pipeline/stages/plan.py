@@ -55,6 +55,9 @@ def _foresee(project: Project, params: Params, plans: Sequence[Plan]) -> Iterato
     """Yield what the study will cost, what it will be able to see, and what to change first."""
     missing, finished = find_missing(project, params, plans)
     runs = count_things(missing + len(finished), "run")
+    if params.train.rounds:
+        rounds = ", ".join(map(str, params.train.rounds))
+        runs = f"In rounds of {rounds} seeds at most {runs}"
     if missing:
         seconds = time_run(project, params, plans[0], finished)
         lanes = count_lanes(None, missing, params.train.memory_mb)

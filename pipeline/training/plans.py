@@ -289,4 +289,4 @@ def describe_budget(settings: Train) -> dict[str, object]:
     A precision of float32 goes unsaid, as it did before there was another one.
     """
     unsaid = {"precision"} if settings.precision == "float32" else set()
-    return settings.model_dump(exclude={"seeds", "memory_mb"} | unsaid)
+    return settings.model_dump(exclude={"seeds", "minutes", "memory_mb"} | unsaid)

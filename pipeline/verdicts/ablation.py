@@ -108,11 +108,15 @@ def compare_arms(
     classes: Sequence[str],
     margin: float,
     questions: Collection[tuple[str, str]] = (),
+    spent: float = 1.0,
+    before: Mapping[tuple[str, str], frozenset[str]] | None = None,
 ) -> list[Result]:
     """Return every line of the long table; accuracies and recalls of judged arms have a verdict.
 
     labels (N,), groups (N,) of the test pictures; margin is a share. questions: the recalls, by
-    experiment and class, that were asked for beforehand: they stand beside the accuracies.
+    experiment and class, that were asked for beforehand: they stand beside the accuracies. In a
+    study in rounds this look may spend a part of the level, and `before` holds what was said at
+    earlier ones, by experiment and class.
     """
     by_measure = [
         _compare_measure(arms, measured, classes)
@@ -126,7 +130,11 @@ def compare_arms(
         if result.experiment in judged and result.estimate and is_looked_at(result)
     ]
     lines = [_to_line(results[place], questions) for place in places]
-    for place, verdict in zip(places, judge_family(lines, margin), strict=True):
+    said = [
+        (before or {}).get((results[place].experiment, results[place].label), frozenset())
+        for place in places
+    ]
+    for place, verdict in zip(places, judge_family(lines, margin, spent, said), strict=True):
         results[place] = replace(results[place], verdict=verdict)
     return results
 

@@ -198,10 +198,12 @@ def _find_p(estimate: Estimate, what: str, margin: float) -> float:
     """Return p of one test."""
     if what == DIFFERS:
         return 2 * estimate.tail(0.0, 1 if estimate.difference > 0 else -1)
-    bound, side = {NO_HARM: (-margin, 1), HELPS: (0, 1), NO_GAIN: (margin, -1), HURTS: (0, -1)}[
-        what
-    ]
-    return estimate.tail(bound, side)
+    return estimate.tail(*_bound_of(what, margin))
+
+
+def _bound_of(what: str, margin: float) -> tuple[float, int]:
+    """Return what a primary test compares the difference with, and the side that it hopes for."""
+    return {NO_HARM: (-margin, 1), HELPS: (0.0, 1), NO_GAIN: (margin, -1), HURTS: (0.0, -1)}[what]
 
 
 def _give_verdict(line: Line, said: frozenset[str], level: float) -> Verdict:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from pipeline.dataset.content import digest_file
 from pipeline.dataset.documents import Lineage, Metrics, read_document, write_document
+from pipeline.dataset.looks import Looks, gather_said, read_looks
 from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
@@ -16,6 +17,7 @@ from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm, Result, compare_arms, count_primary, list_judged
 from pipeline.verdicts.foresight import Noise, measure_noise
 from pipeline.verdicts.next_step import find_next_step
+from pipeline.verdicts.rounds import forget_margin, spend
 from pipeline.verdicts.scores import score_run
 from pipeline.verdicts.tables import WideTable, summarise, widen
 from pipeline.verdicts.wording import explain, say_broken, say_finding, say_next
@@ -132,6 +134,8 @@ def load_ablation(
             "The scores are of test pictures that processed/split.csv no longer has. Bring "
             "everything up to date with: dvc repro"
         )
+    looks = None if against else read_looks(project)
+    spent, before = _allow_for_looks(params, looks)
     results = compare_arms(
         arms,
         labels,
@@ -139,6 +143,8 @@ def load_ablation(
         params.classes,
         params.compare.margin / 100,
         {(question.experiment, question.label) for question in params.compare.questions},
+        spent,
+        before,
     )
     return Ablation(
         arms=arms,
@@ -146,12 +152,60 @@ def load_ablation(
         finding=_say_finding(params, results),
         summary=summarise(arms, results),
         next_step=_say_next(params, arms, results, len(ids), len(groups)),
-        notes=_list_notes(params, arms),
+        notes=[*_list_notes(params, arms), *_tell_looks(params, looks)],
         reading=_read_aloud(arms, results),
         tables=widen(arms, results, params.classes),
         ids=ids,
         labels=labels,
     )
+
+
+def _is_asked_alike(params: Params, looks: Looks) -> bool:
+    """Return whether margin and questions are those that the study was looked at with."""
+    asked = [[question.experiment, question.label] for question in params.compare.questions]
+    return (looks["margin"], looks["questions"]) == (params.compare.margin, asked)
+
+
+def _allow_for_looks(
+    params: Params, looks: Looks | None
+) -> tuple[float, dict[tuple[str, str], frozenset[str]]]:
+    """Return which part of the level the table may spend, and what was said before."""
+    if looks is None or not looks["looks"]:
+        return 1.0, {}
+    rounds, made = looks["rounds"], len(looks["looks"])
+    if params.train.rounds is None:  # seeds were added afterwards: what is left may be spent
+        spent, last = 1 - sum(spend(rounds, look) for look in range(made)), made
+    else:
+        spent, last = spend(rounds, made - 1), made - 1
+    before = gather_said(looks["looks"][last - 1]) if last else {}
+    if not _is_asked_alike(params, looks):
+        before = {line: forget_margin(said) for line, said in before.items()}
+    return spent, before
+
+
+def _tell_looks(params: Params, looks: Looks | None) -> Iterator[str]:
+    """Yield what a reader has to know of the looks that were made at a study."""
+    if looks is None or not looks["looks"]:
+        return
+    seeds = ", ".join(str(look["seeds"]) for look in looks["looks"])
+    if params.train.rounds is None:
+        yield (
+            f"Seeds were added after looks at {seeds} seeds; the words allow for these looks, and "
+            "only what they left of the 5 % could be spent."
+        )
+    else:
+        ends = {
+            "settled": "what is not settled is not likely to be by more",
+            "rounds": "it was the last round",
+            "minutes": "there was no time for another round",
+            "": "it is not at its end",
+        }
+        yield f"Looked at with {seeds} seeds, which the words allow for; {ends[looks['ended']]}."
+    if not _is_asked_alike(params, looks):
+        yield (
+            "The margin or the questions are not those that the study was looked at with: what is "
+            "said with them was asked afterwards."
+        )
 
 
 def _read_metrics(project: Project, name: str) -> Metrics:
