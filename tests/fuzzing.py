@@ -31,6 +31,7 @@ from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import find_files
 from pipeline.intake.idx import read_idx
 from pipeline.network.checkpoints import Checkpoint, read_checkpoint
+from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Params
 
@@ -249,7 +250,7 @@ def _read_params(path: Path) -> None:
     promise(isinstance(params, Params), "settings")
     for name in params.experiments:
         promise(params.control_of(name) in (None, *params.experiments), f"the control of {name}")
-        promise(isinstance(params.explain_missing_control(name), str), "an explanation")
+        promise(isinstance(explain_missing_control(params, name), str), "an explanation")
 
 
 def _read_lock(path: Path) -> None:

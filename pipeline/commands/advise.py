@@ -201,8 +201,8 @@ def _tell_missing_curve(params: Params) -> str:
         )
     lines = "\n".join(f"  {write_plain(share)}" for share in shares)
     return (
-        "What an op is worth in training pictures needs a training-size curve: what training "
-        "without it scores on less. Add these lines to experiments in params.yaml\n\n"
+        "What an op is worth in training pictures needs a training-size curve: how well training "
+        "without ops does on fewer. Add these lines to experiments in params.yaml\n\n"
         f"{lines}\n\nand run: dvc repro, then again: prep advise\n"
     )
 

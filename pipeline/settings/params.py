@@ -11,7 +11,6 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -454,51 +453,6 @@ class Params(Section):
             for label in self.classes
         }
 
-    def explain_missing_control(self, name: str) -> str:
-        """Return which lines to add for an experiment without a control, '' if it needs none."""
-        if self.is_baseline(name) or self.control_of(name) is not None:
-            return ""
-        share = self.experiments[name].share
-        if share < 1 and self.experiments[name].control is None:
-            return ""
-        counts = {label: count for label, count in self.count_variants(name).items() if count}
-        if len(counts) == len(self.classes) and len(set(counts.values())) == 1:
-            pointer = f", and to {name}: `control: {_name_plain(share)}`" if share < 1 else ""
-            return (
-                f"No verdict on {name}: add its control to experiments: "
-                f"`{write_plain(share)}`{pointer}"
-            )
-        control = f"duplicate-for-{name}"
-        copies = sorted(set(counts.values()))
-        ops = [f"duplicate-{number}" if number > 1 else "duplicate" for number in copies]
-        recipes = ", ".join(
-            f"`{op}: {{transform: duplicate, copies: {number}}}`"
-            for op, number in zip(ops, copies, strict=True)
-        )
-        classes = {
-            op: [label for label, count in counts.items() if count == number]
-            for op, number in zip(ops, copies, strict=True)
-        }
-        keys = {"ops": ops, "classes": classes} | ({"share": share} if share < 1 else {})
-        experiment = yaml.safe_dump(
-            keys, default_flow_style=True, allow_unicode=True, width=999
-        ).strip()
-        return (
-            f"No verdict on {name}: it also makes {', '.join(counts)} more frequent, and its "
-            f"control does not. Let augment have {recipes}; add to experiments "
-            f"`{control}: {experiment}`, and to {name}: `control: {control}`"
-        )
-
-
-def _name_plain(share: float) -> str:
-    """Return a name for the experiment that adds nothing to a share of the training tiles."""
-    return "none" if share == 1 else f"none-{100 * share:.0f}"
-
-
-def write_plain(share: float) -> str:
-    """Return this experiment as a line of params.yaml."""
-    return f"{_name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"
-
 
 def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: str) -> list[Thing]:
     """Return the one thing that is wanted, or all; an unknown name is a DataError."""
@@ -523,3 +477,13 @@ def _references(
             yield class_name, params.classes, "classes"
     if experiment.control is not None:
         yield experiment.control, params.experiments, "experiments"
+
+
+def name_plain(share: float) -> str:
+    """Return a name for the experiment that adds nothing to a share of the training tiles."""
+    return "none" if share == 1 else f"none-{100 * share:.0f}"
+
+
+def write_plain(share: float) -> str:
+    """Return this experiment as a line of params.yaml."""
+    return f"{name_plain(share)}: {{share: {share:g}}}" if share < 1 else "none: {}"

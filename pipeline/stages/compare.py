@@ -50,9 +50,11 @@ def compare(
     _write_text(project, "ablation.md", _to_markdown(ablation, params.compare.margin))
     _print_first_screen(params, ablation)
     if everything:
+        console.say(f"{ablation.reading}\n")
         for table in ablation.tables:
             console.show(table.title, table.columns, table.rows)
-        console.say(f"{ablation.reading}\n")
+    else:
+        console.say("More: prep compare --all; what would settle what is not: prep advise.\n")
     return f"{len(ablation.arms)} experiments in processed/ablation.csv, .json and .md"
 
 

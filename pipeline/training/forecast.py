@@ -1,19 +1,19 @@
 """How long a study will take: by the runs that are there, or by a few steps that are timed."""
 
+import functools
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.dataset.documents import Plan, Run
 from pipeline.network import building
 from pipeline.project import Project
-from pipeline.settings.params import Params
+from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
 from pipeline.training.plans import digest_inputs, read_planned_folds
-from pipeline.training.pool import open_pool
 from pipeline.training.runs import read_run
-from pipeline.training.schedule import Schedule
 from pipeline.training.worker import count_steps
 
 WARM, TIMED = 3, 8  # steps: the first ones build what the others use
@@ -38,17 +38,24 @@ def time_run(project: Project, params: Params, plan: Plan, finished: Sequence[Ru
     """Return how many seconds a run takes: as the finished ones took, or by a few steps of one."""
     if finished:
         return float(np.mean([run["seconds"] for run in finished]))
-    settings = params.train
-    fold = read_planned_folds(project, plan)[0]
-    with open_pool(project, params, plan, fold, settings.memory_mb) as pool:
-        shape = pool.tiles.images.shape[1:]
-        model, start = build_model(project.root, settings, shape, len(pool.classes))
-        building.restart(model, 0, start)
-        added = len(pool) - pool.originals
-        order = Schedule(0, pool.originals, added, WARM + TIMED, settings.batch_size)
-        for step in range(WARM + TIMED):
-            if step == WARM:
-                began = time.perf_counter()
-            model.train_on_batch(*pool.take(order[step], order.passes(step), 0))
-        steps = count_steps(settings, len(pool))
-    return (time.perf_counter() - began) / TIMED * steps
+    train = read_planned_folds(project, plan)[0].ids["train"]
+    more = np.mean(list(params.count_variants(plan["experiment"]).values()))
+    steps = count_steps(params.train, round(len(train) * (1 + more)))
+    size, channels = params.tile.size, params.tile.channels
+    return steps * _time_step(
+        project.root, params.train, (size, size, channels), len(params.classes)
+    )
+
+
+@functools.cache  # a model takes a second to build
+def _time_step(root: Path, settings: Train, shape: tuple[int, int, int], class_count: int) -> float:
+    """Return how many seconds a step on a batch of such tiles takes, without reading them."""
+    model, start = build_model(root, settings, shape, class_count)
+    building.restart(model, 0, start)
+    images = np.zeros((settings.batch_size, *shape), np.uint8)
+    labels = np.arange(settings.batch_size) % class_count
+    for step in range(WARM + TIMED):
+        if step == WARM:
+            began = time.perf_counter()
+        model.train_on_batch(images, labels)
+    return (time.perf_counter() - began) / TIMED

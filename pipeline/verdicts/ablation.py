@@ -21,7 +21,7 @@ from pipeline.verdicts.estimates import (
     pool_arms,
     sum_groups,
 )
-from pipeline.verdicts.families import OPEN, Line, Verdict, judge_family
+from pipeline.verdicts.families import NO_GAIN, NO_HARM, OPEN, Line, Verdict, judge_family
 from pipeline.verdicts.scores import Metric, spread_metric
 
 ALL = "all"  # stands where a class's name would
@@ -232,10 +232,11 @@ class Judged:
     verdict: Verdict
 
     @property
-    def is_open_beside_an_interval(self) -> bool:
-        """Whether the plain interval leaves 0 out, which is not enough among so many lines."""
+    def leaves_0_out_in_vain(self) -> bool:
+        """Whether the line's own interval leaves 0 out, which is not enough among so many lines."""
         p = self.estimate.p
-        return self.verdict.verdict == OPEN and p is not None and p < SIGNIFICANCE
+        half_said = self.verdict.verdict in (OPEN, NO_HARM, NO_GAIN)
+        return half_said and p is not None and p < SIGNIFICANCE
 
 
 def list_judged(results: Sequence[Result]) -> list[Judged]:

@@ -13,6 +13,7 @@ from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
+from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm, Result, compare_arms, count_primary, list_judged
 from pipeline.verdicts.foresight import Noise, measure_noise
@@ -296,7 +297,7 @@ def _list_notes(params: Params, arms: list[Arm]) -> list[str]:
         notes.append(
             "The arms ran equal epochs, so an arm with more pictures also took more training steps."
         )
-    controls = (params.explain_missing_control(arm.name) for arm in arms)
+    controls = (explain_missing_control(params, arm.name) for arm in arms)
     return [*notes, *filter(None, controls)]
 
 

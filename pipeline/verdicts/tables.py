@@ -16,6 +16,7 @@ from pipeline.verdicts.families import (
     OPEN,
 )
 from pipeline.verdicts.wording import (
+    say_points,
     write_difference,
     write_interval,
     write_mean,
@@ -95,8 +96,9 @@ def to_lines(results: Sequence[Result]) -> WideTable:
 def say_legend(margin: float) -> str:
     """Say what the marks and the short words mean. margin: points."""
     return (
-        "▲ helps, ▼ hurts, = no effect, ≥ no harm, ≤ no gain beyond the margin of "
-        f"{write_percent(margin / 100)} points, ? open. In brackets the plain 95 % interval."
+        f"▲ above 0, ▼ below 0; by no more than {say_points(margin / 100)}: = neither way, ≥ not "
+        "worse, ≤ not better; ? open. In brackets each line's own 95 % interval; the words are "
+        "stricter, for they allow for all lines. A class without a mark is no finding."
     )
 
 
@@ -157,7 +159,9 @@ def _say_verdict(result: Result, results: Sequence[Result]) -> str:
     """Return the verdict with its mark, in as few words as will do."""
     for line in list_judged([result]):
         word, among = line.verdict.verdict, count_primary(list_judged(results))
-        more = f", not enough among {among}" if line.is_open_beside_an_interval else ""
+        more = ""
+        if line.leaves_0_out_in_vain:
+            more = f", not enough {'' if word == OPEN else 'for more '}among {among}"
         return f"{MARKS.get(word, '–')} {SHORT.get(word, word)}{more}"
     return ""
 
@@ -170,7 +174,7 @@ def _find_most_moved(recalls: Sequence[Result]) -> str:
     most = max(known, key=lambda r: abs(r.estimate.difference) if r.estimate else 0.0)
     assert most.estimate is not None
     mark = MARKS.get(most.verdict.verdict, "") if most.verdict else ""
-    return f"{most.label} {write_difference(most.estimate.difference)}{mark}"
+    return f"{most.label}: {write_difference(most.estimate.difference)}{mark}"
 
 
 def widen(

@@ -40,10 +40,15 @@ def say_finding(lines: Sequence[Judged], plain: float | None, margin: float) -> 
     for word in (HELPS, HURTS):
         found = [_say_briefly(line) for line in primary if line.verdict.verdict == word]
         sentences += [f"{word.capitalize()}: {_join(found)}."] if found else []
-    for word in (NO_EFFECT, NO_HARM, NO_GAIN, OPEN):
+    said = {
+        NO_EFFECT: f"No effect larger than {say_points(margin)}",
+        NO_HARM: f"No harm larger than {say_points(margin)}, the rest is open",
+        NO_GAIN: f"No gain larger than {say_points(margin)}, the rest is open",
+        OPEN: "Open",
+    }
+    for word, told in said.items():
         names = [_name_briefly(line) for line in primary if line.verdict.verdict == word]
-        of = f" of {_points(margin)}" if word != OPEN else ""
-        sentences += [f"{word.capitalize()}{of}: {_join(names)}."] if names else []
+        sentences += [f"{told}: {_join(names)}."] if names else []
     silent = [line for line in primary if line.verdict.verdict == NO_VERDICT]
     if silent and len(silent) == len(primary):
         sentences.append("No verdict on any experiment.")
@@ -129,7 +134,7 @@ def _say_family(lines: Sequence[Judged]) -> Iterator[str]:
     primary = count_primary(lines)
     if primary:
         recalls = sum(not line.verdict.primary for line in lines)
-        behind = f" and the {count_things(recalls, 'class recall')} behind them" if recalls else ""
+        behind = f" and {count_things(recalls, 'class recall')}" if recalls else ""
         yield (
             f"The words allow for {count_things(primary, 'comparison')}{behind}: the chance that "
             "any of them is false is at most 5 %. Each interval is a plain 95 % one."
@@ -139,8 +144,8 @@ def _say_family(lines: Sequence[Judged]) -> Iterator[str]:
 def _say_caveats(stored: Sequence[str], best: str) -> Iterator[str]:
     if stored:
         yield (
-            f"{_join(stored)}: trained on stored variants, so the intervals hold for those draws "
-            "only."
+            f"{_join(stored)}: trained on variants that were made once; the intervals hold for "
+            "these, and other random ones could differ."
         )
     if best:
         yield (
@@ -211,21 +216,19 @@ def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> st
             f"difference is as measured. Give {'each' if len(step.arms) > 1 else 'it'} "
             f"`seeds: {step.seeds}` under experiments in params.yaml, and run: dvc repro"
         )
-    if folds == 1 and tiles > pictures:
-        return (
-            f"Next: more trainings alone settle none of the rest; more test pictures do. With "
-            f"split.folds: {max(round(tiles / pictures), 2)} in params.yaml all {tiles:,} tiles "
-            f"are tested instead of {pictures:,}, in as many times the trainings."
-        )
-    if math.isfinite(step.pictures):
-        return (
-            f"Next: more trainings alone settle none of the rest; about "
-            f"{_write_roughly(step.pictures)} test pictures (now {pictures:,}) would settle {line}."
-        )
-    return (
-        "Next: with these pictures nothing settles the rest; the differences are too small to "
-        "be seen."
+    if not math.isfinite(step.pictures):
+        return f"Next: nothing in reach settles {line}: its difference is too small to be seen."
+    needs = (
+        f"Next: more trainings alone would not settle {line}; about "
+        f"{_write_roughly(step.pictures)} test pictures would (now {pictures:,})"
     )
+    if folds == 1 and tiles >= step.pictures:
+        times = max(round(tiles / pictures), 2)
+        return (
+            f"{needs}: with split.folds: {times} in params.yaml all {tiles:,} are tested, in "
+            f"{times} times as many trainings."
+        )
+    return f"{needs}, more than there are."
 
 
 def write_percent(share: float | None) -> str:
@@ -261,6 +264,11 @@ def write_interval(low: float | None, high: float | None) -> str:
 def write_p(p: float | None) -> str:
     """Write a probability with three digits."""
     return "" if p is None else f"{p:.3f}" if p >= 0.0005 else "< 0.001"
+
+
+def say_points(share: float) -> str:
+    """Write a margin as a person says it: '1 point', '0.5 points'."""
+    return "1 point" if share == 0.01 else f"{100 * share:g} points"
 
 
 def _points(share: float) -> str:

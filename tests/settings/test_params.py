@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
+from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Balance, Limits, Params, Split, Train
 
@@ -268,7 +269,7 @@ def test_each_op_of_an_experiment_may_have_classes_of_its_own(load):
     assert params.classes_of("ideas", "rotate") == ("cat", "dog")
     assert params.count_variants("ideas") == {"cat": 2, "dog": 1}
     assert params.control_of("ideas") is None
-    assert "duplicate: [dog], duplicate-2: [cat]" in params.explain_missing_control("ideas")
+    assert "duplicate: [dog], duplicate-2: [cat]" in explain_missing_control(params, "ideas")
 
 
 def test_as_many_variants_of_each_class_need_no_control_of_their_own(load):
@@ -334,14 +335,14 @@ def test_the_lines_that_are_suggested_give_a_control(load, op):
     arms = {"none": {}, "arm": {"ops": [op], "classes": ["no", "a cat"]}}
     classes = ["no", "a cat", "dog"]
     params = load(augment=AUGMENT, experiments=arms, classes=classes)
-    advice = params.explain_missing_control("arm")
+    advice = explain_missing_control(params, "arm")
     pasted = [yaml.safe_load(line) for line in re.findall(r"`([^`]+)`", advice)]
     recipe, control, pointer = pasted
     arms = arms | control | {"arm": arms["arm"] | pointer}
     params = load(augment=AUGMENT | recipe, experiments=arms, classes=classes)
     assert params.control_of("arm") == "duplicate-for-arm"
-    assert params.explain_missing_control("arm") == ""
-    assert params.explain_missing_control("duplicate-for-arm") == ""
+    assert explain_missing_control(params, "arm") == ""
+    assert explain_missing_control(params, "duplicate-for-arm") == ""
 
 
 SHARES = {"none": {}, "none-50": {"share": 0.5}, "flip": {"ops": ["flip"]}}
@@ -352,7 +353,7 @@ def test_a_share_of_the_training_tiles_has_no_control_and_needs_none(load):
     params = load(experiments=SHARES | {"flip-50": HALF})
     controls = {name: params.control_of(name) for name in params.experiments}
     assert controls == {"none": None, "none-50": None, "flip": "none", "flip-50": None}
-    assert not any(map(params.explain_missing_control, params.experiments))
+    assert not any(explain_missing_control(params, name) for name in params.experiments)
 
 
 def test_a_control_with_the_same_share_is_one(load):
@@ -365,7 +366,7 @@ def test_the_lines_that_are_suggested_at_a_share_give_a_control(load, classes):
     odd = {"ops": ["duplicate"], "classes": ["dog"], "share": 0.5}
     arm = HALF | {"classes": classes, "control": "odd"}
     arms = {"odd": odd, "arm": arm}
-    advice = load(augment=AUGMENT, experiments=arms).explain_missing_control("arm")
+    advice = explain_missing_control(load(augment=AUGMENT, experiments=arms), "arm")
     *recipe, control, pointer = [yaml.safe_load(line) for line in re.findall(r"`([^`]+)`", advice)]
     arms = arms | control | {"arm": arm | pointer}
     recipes = AUGMENT | (recipe[0] if recipe else {})

@@ -207,7 +207,7 @@ def test_online_variants_and_balanced_classes_train_and_say_so(planned, prep):
     assert what_was_learned(run_file(planned, 0, "flip").parent)[0][0] == learned["flip"]
     prep("evaluate")
     printed = prep("compare", "--all")[1]
-    assert "rotate and weights: trained on stored variants" in printed
+    assert "rotate and weights: trained on variants that were made once" in printed
 
 
 # --- Memory, precision ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, precision_recall_fscore_support, precision_score
 
 from pipeline.verdicts.ablation import Arm, compare_arms, count_primary, list_judged
-from pipeline.verdicts.families import OPEN, Verdict
+from pipeline.verdicts.families import NO_HARM, OPEN, Verdict
 from pipeline.verdicts.scores import score_run
 from pipeline.verdicts.tables import (
     narrow,
@@ -198,7 +198,7 @@ def test_the_summary_has_a_line_an_experiment_with_what_decides(arms, results):
     assert flip[3] == "▲ helps"
     others = results["flip", "recall", "cat"].estimate.difference
     most = max(("cat", others), ("dog", moved.estimate.difference), key=lambda one: abs(one[1]))
-    assert flip[4].startswith(f"{most[0]} +{100 * most[1]:.1f}")
+    assert flip[4].startswith(f"{most[0]}: +{100 * most[1]:.1f}")
     assert table.rows[2][2:] == ("", "", "")
 
 
@@ -208,6 +208,9 @@ def test_an_interval_without_0_beside_open_says_why(arms, results):
     slight = replace(flip, verdict=Verdict(OPEN, level=0.001))
     lines = [slight if result is flip else result for result in results.values()]
     assert summarise(arms, lines).rows[1][3] == "? open, not enough among 2"
+    half = replace(flip, verdict=Verdict(NO_HARM, level=0.001))
+    lines = [half if result is flip else result for result in results.values()]
+    assert summarise(arms, lines).rows[1][3] == "≥ no harm, not enough for more among 2"
     unclear = replace(slight, estimate=replace(flip.estimate, p=0.06))
     lines = [unclear if result is flip else result for result in results.values()]
     assert summarise(arms, lines).rows[1][3] == "? open"

@@ -24,6 +24,7 @@ from pipeline.verdicts.wording import (
     say_broken,
     say_finding,
     say_next,
+    say_points,
     write_difference,
     write_interval,
     write_mean,
@@ -101,8 +102,8 @@ def test_the_finding_says_first_what_is_certain_and_last_what_is_open():
     assert say_finding(lines, 0.976, 0.01) == (
         "Without augmentation 97.6 % of the test pictures are right. "
         "Helps: shift (+1.2 points). Hurts: flip (−2.4 points). "
-        "No effect beyond the margin of 1.0 points: rotate. "
-        "No harm beyond the margin of 1.0 points: stretch. Open: zoom."
+        "No effect larger than 1 point: rotate. "
+        "No harm larger than 1 point, the rest is open: stretch. Open: zoom."
     )
 
 
@@ -133,7 +134,7 @@ def test_the_words_say_what_they_allow_for():
         make_line("zoom", OPEN),
         *(make_line(name, "", label=label) for name in ("flip", "zoom") for label in "ab"),
     ]
-    told = "The words allow for 2 comparisons and the 4 class recalls behind them: the chance that"
+    told = "The words allow for 2 comparisons and 4 class recalls: the chance that any of them is"
     assert told in explain(lines)
     assert "allow for 1 comparison: the chance" in explain(lines[:1])
 
@@ -165,9 +166,9 @@ def test_many_lines_without_a_verdict_are_counted_not_named():
 def test_caveats_appear_only_where_they_apply():
     lines = [make_line("flip", HELPS, 0.1)]
     text = explain(lines, stored=["flip", "together"], best="flip")
-    assert "flip and together: trained on stored variants, so the intervals hold for" in text
+    assert "flip and together: trained on variants that were made once; the intervals hold" in text
     assert "flip has the highest accuracy, but it was picked on the test set" in text
-    for word in ("stored", "picked"):
+    for word in ("made once", "picked"):
         assert word not in explain(lines)
 
 
@@ -194,10 +195,17 @@ def test_the_next_step_has_its_cost_and_the_lines_to_write():
 
 
 def test_where_seeds_do_not_help_pictures_may():
-    pictures = NextStep("shift", "all", pictures=2100.0)
-    assert "split.folds: 3 in params.yaml all 1,430 tiles" in say_next(pictures, 440, 1430, 1)
-    assert "about 2,100 test pictures (now 1,430) would settle shift" in say_next(
-        pictures, 1430, 1430, 5
-    )
-    assert "nothing settles the rest" in say_next(NextStep("shift", "all"), 1430, 1430, 5)
+    pictures = NextStep("shift", "all", pictures=1200.0)
+    folds = say_next(pictures, 440, 1430, 1)
+    assert folds.startswith("Next: more trainings alone would not settle shift; about 1,200 test ")
+    assert "with split.folds: 3 in params.yaml all 1,430 are tested, in 3 times as many" in folds
+    more = say_next(NextStep("shift", "all", pictures=3000.0), 440, 1430, 1)
+    assert more.endswith("about 3,000 test pictures would (now 440), more than there are.")
+    assert "nothing in reach settles shift" in say_next(NextStep("shift", "all"), 440, 1430, 5)
     assert "all is settled" in say_next(None, 440, 1430, 1)
+
+
+def test_a_margin_is_said_as_people_say_it():
+    assert [say_points(share) for share in (0.01, 0.005, 0.02)] == [
+        "1 point", "0.5 points", "2 points",
+    ]  # fmt: skip
