@@ -79,8 +79,8 @@ class Metrics(TypedDict):
     split: str  # SHA-256 of split.csv
     budget: dict[str, Any]
     runs: list[dict[str, Any]]
-    tiles: NotRequired[str]  # SHA-256 of tiles.h5
-    predictions: NotRequired[str]  # SHA-256 of predictions.csv
+    tiles: str  # SHA-256 of tiles.h5
+    predictions: str  # SHA-256 of the predictions.csv beside it
 
 
 class Lineage(TypedDict):

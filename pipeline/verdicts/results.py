@@ -77,9 +77,9 @@ def are_scores_current(
         return False
     return (
         [run.get("inputs") for run in metrics["runs"]] == list(inputs)
-        and (metrics["split"], metrics.get("tiles")) == (lineage["split"], lineage["tiles"])
+        and (metrics["split"], metrics["tiles"]) == (lineage["split"], lineage["tiles"])
         and predictions.is_file()
-        and metrics.get("predictions") == digest_file(predictions)
+        and metrics["predictions"] == digest_file(predictions)
     )
 
 
@@ -201,7 +201,8 @@ def _tell_looks(params: Params, looks: Looks | None) -> Iterator[str]:
             "minutes": "there was no time for another round",
             "": "it is not at its end",
         }
-        yield f"Looked at with {seeds} seeds, which the words allow for; {ends[looks['ended']]}."
+        end = ends.get(looks["ended"], ends[""])
+        yield f"Looked at with {seeds} seeds, which the words allow for; {end}."
     if not _is_asked_alike(params, looks):
         yield (
             "The margin or the questions are not those that the study was looked at with: what is "
@@ -240,6 +241,11 @@ def _read_arms(
     for name, content in metrics.items():
         path = project.input("scores", name, "predictions.csv")
         types = {"id": str, "seed": int, "label": str, "predicted": str}
+        if digest_file(path) != content["predictions"]:
+            raise DataError(
+                f"{project.relative(path)} is not the file that metrics.json beside it was written "
+                f"with. Make it again with: prep train --experiment {name}"
+            )
         rows = pd.read_csv(path, usecols=list(types), dtype=types, na_filter=False)
         table = rows.assign(predicted=rows["predicted"].map(code)).pivot(
             index="seed", columns="id", values="predicted"

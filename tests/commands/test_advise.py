@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import yaml
-from conftest import BLOBS, write_params
+from conftest import BLOBS, sign_predictions, write_params
 
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.verdicts.scores import score_run
@@ -46,6 +46,8 @@ def write_scores(project, name, error, share=1.0):
         "split": "a",
         "classes": list(BLOBS),
         "budget": {},
+        "tiles": "a",
+        "predictions": "",
         "runs": runs,
     }
     (folder / "metrics.json").write_text(json.dumps(content))
@@ -56,6 +58,7 @@ def write_scores(project, name, error, share=1.0):
         for seed in range(SEEDS) for i in range(TESTED)
     )  # fmt: skip
     write_table(folder / "predictions.csv", COLUMNS["predictions"], rows)
+    sign_predictions(project, name)
 
 
 @pytest.fixture
@@ -138,6 +141,7 @@ def test_arms_with_other_seeds_count_as_well(study, prep):
     for seed in range(SEEDS):
         text = re.sub(rf"^(t\d+,0),{seed},", rf"\1,{seed + 5},", text, flags=re.M)
     path.write_text(text)
+    sign_predictions(project, "flip")
     assert read_number(prep("advise")[1], "flip")[0] == pytest.approx(1000, rel=0.06)
 
 
@@ -181,6 +185,7 @@ def test_without_a_verdict_it_says_what_would_give_one(study, prep):
     for name in ("none", "flip"):
         path = project / f"processed/scores/{name}/predictions.csv"
         path.write_text(re.sub(r"^t\d+,0,[234],.*\n", "", path.read_text(), flags=re.M))
+        sign_predictions(project, name)
     printed = " ".join(prep("advise")[1].split())
     assert "No verdict: only 2 seeds, at least 3 are needed. What would give one:" in printed
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import write_params, write_pictures
+from conftest import sign_predictions, write_params, write_pictures
 
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.project import Project
@@ -212,6 +212,7 @@ def keep_scores(project, name, seed, label):
     run = next(run for run in content["runs"] if run["seed"] == seed)
     content["runs"] = [run | asdict(score_run(*places, len(content["classes"])))]
     (folder / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    sign_predictions(project.root, name)
 
 
 def test_a_class_without_test_pictures_and_a_single_seed_are_said(project, tmp_path):

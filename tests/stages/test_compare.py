@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import DATA_STAGES, once, write_params
+from conftest import DATA_STAGES, once, sign_predictions, write_params
 from scipy.stats import binomtest
 from terminals import run_in_terminal
 
@@ -58,6 +58,7 @@ def test_a_seed_that_only_one_arm_has_counts_as_well(scored, prep):
     header, *lines = path.read_text().splitlines()
     seed = header.split(",").index("seed")
     path.write_text("\n".join([header, *(one for one in lines if one.split(",")[seed] != "0")]))
+    sign_predictions(scored, "none")
     printed = prep("compare", "--class", "all", "--format", "csv")[1]
     rows = {row["experiment"]: row for row in csv.DictReader(io.StringIO(printed))}
     right = {
@@ -133,3 +134,20 @@ def test_choices_that_do_not_go_together_are_refused_before_any_work(project, pr
     """There are no scores yet, and that is not what is told."""
     code, printed, errors = prep("compare", *words)
     assert (code, printed, message in errors) == (1, "", True)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace("bar", "bra", 1), lambda text: text.replace(",", "", 1)]
+)
+def test_predictions_that_are_not_those_of_the_scores_are_refused(scored, prep, damage):
+    """An unknown class, a lost comma: a table must not be made of it."""
+    path = scored / "processed/scores/flip/predictions.csv"
+    header, rest = path.read_text().split("\n", 1)
+    path.write_text(header + "\n" + damage(rest))
+    written = (scored / "processed/ablation.csv").read_bytes()
+    code, printed, errors = prep("compare")
+    assert (code, printed) == (1, "")
+    assert "scores/flip/predictions.csv is not the file that metrics.json beside it" in errors
+    assert (scored / "processed/ablation.csv").read_bytes() == written
+    assert prep("train")[0] == 0
+    assert prep("compare")[0] == 0
