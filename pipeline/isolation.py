@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import connection, get_all_start_methods, get_context
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from pipeline.errors import DataError
-from pipeline.parallel import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -287,9 +287,10 @@ def _serve(work: Callable[[Any], Any], pipe: Any) -> None:
 def _settle_in() -> None:
     """Obey the clock, leave no core dumps, and keep what libraries say as they crash to oneself.
 
-    End with the process that started this one's, whatever this one is at then.
+    End with the process that asks for the work, whatever this one is at then: its parent by the
+    system's count is the fork server, which outlives that one while we live.
     """
-    end_with_parent(os.getppid())
+    Thread(target=_end_with_asker, daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     if _HAS_SIGNALS:
         import resource
@@ -297,6 +298,13 @@ def _settle_in() -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _end_with_asker() -> None:
+    asker = parent_process()
+    assert asker is not None
+    asker.join()
+    os._exit(1)
 
 
 def _answer(work: Callable[[Any], Any], item: Any) -> tuple[bool, Any]:

@@ -1,5 +1,6 @@
 """Small projects to run stages and the command line on."""
 
+import csv
 import hashlib
 import json
 import os
@@ -46,11 +47,17 @@ def draw_subject(name: str, number: int) -> np.ndarray:
 
 
 def sign_predictions(folder: Path, name: str) -> None:
-    """Let metrics.json of an experiment name predictions.csv as it is now."""
+    """Let metrics.json of an experiment be of predictions.csv as it is now."""
     scores = folder / "processed/scores" / name
     metrics = json.loads((scores / "metrics.json").read_text())
+    with (scores / "predictions.csv").open() as file:
+        seeds = sorted({int(row["seed"]) for row in csv.DictReader(file)})
+    runs = [run for run in metrics["runs"] if run["seed"] in seeds]
+    if not runs:  # the same runs under other seeds
+        runs = [run | {"seed": s} for run, s in zip(metrics["runs"], seeds, strict=True)]
     digest = hashlib.sha256((scores / "predictions.csv").read_bytes()).hexdigest()
-    (scores / "metrics.json").write_text(json.dumps(metrics | {"predictions": digest}))
+    content = metrics | {"runs": runs, "predictions": digest}
+    (scores / "metrics.json").write_text(json.dumps(content))
 
 
 def write_params(folder: Path, **changes: object) -> None:

@@ -1,9 +1,12 @@
 """Work in processes that may die: one item is lost, and it is known which and why."""
 
 import os
+import subprocess
 import sys
+import time
 from functools import partial
 from multiprocessing import active_children
+from pathlib import Path
 
 import hostile_work
 import pytest
@@ -86,3 +89,34 @@ def test_processes_end_with_who_asked_for_them(left_over):
 def test_processes_that_do_not_start_are_an_error():
     with pytest.raises(DataError, match=r"do not start \(exit code 3\)"):
         list(map_isolated(hostile_work.Unwelcome(), [1, 2, 3], jobs=1))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_workers_end_with_the_process_that_asked_for_the_work(tmp_path):
+    """Killed, it can stop nobody; the work would go on for minutes."""
+    script = (
+        "import hostile_work\n"
+        "from pipeline.isolation import map_isolated\n"
+        f"list(map_isolated(hostile_work.report_and_wait, [{str(tmp_path)!r}] * 2, 2, 1))\n"
+    )
+    asker = subprocess.Popen([sys.executable, "-c", script], env=os.environ
+                             | {"PYTHONPATH": os.pathsep.join(sys.path)})  # fmt: skip
+    while len(found := list(tmp_path.iterdir())) < 2:
+        assert asker.poll() is None
+        time.sleep(0.05)
+    asker.kill()
+    asker.wait()
+    workers = [int(path.name) for path in found]
+    patience = time.monotonic() + 30
+    while any(is_running(worker) for worker in workers):
+        assert time.monotonic() < patience, "they go on"
+        time.sleep(0.05)
+
+
+def is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended and that nobody has asked for is there in name only.
+    return " Z " not in Path(f"/proc/{process}/stat").read_text().split(")")[1][:3]

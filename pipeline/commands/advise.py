@@ -216,7 +216,12 @@ def _show_needs(params: Params, ablation: Ablation, names: Sequence[str], everyt
     unclear = [line for line in judged if _is_unclear(line, everything)]
     say(_tell_silent(judged))
     if not unclear:
-        say("All is settled that has a verdict.\n")
+        unspent = all(line.verdict.verdict in SETTLED for line in judged if line.verdict.primary)
+        say(
+            "All is settled that has a verdict.\n"
+            if unspent
+            else "Nothing more can be said of this test set: the looks at it have spent the 5 %.\n"
+        )
         return False
     margin = params.compare.margin / 100
     columns = ["experiment", "on", "difference", "seeds", "or test pictures", "or both"]
@@ -239,7 +244,7 @@ def _show_needs(params: Params, ablation: Ablation, names: Sequence[str], everyt
 
 def _is_unclear(line: Judged, everything: bool) -> bool:
     """Return whether a line could have a verdict and has none; recalls only if all is asked for."""
-    if line.verdict.level is None:
+    if not line.verdict.level:
         return False
     return line.verdict.verdict not in SETTLED and (everything or line.verdict.primary)
 

@@ -71,6 +71,18 @@ class Run(TypedDict):
     online: NotRequired[bool]
 
 
+class ScoredRun(TypedDict):
+    """What is always asked of a run's scores; beside it stands all that its run.json says."""
+
+    inputs: NotRequired[str]
+    fold: int
+    seed: int
+    accuracy: float
+    collapsed: bool
+    confusion: list[list[int]]
+    classes: list[dict[str, float | int | None]]
+
+
 class Metrics(TypedDict):
     """metrics.json: the scores of every run (scores.Score), with what its training said."""
 
@@ -106,6 +118,12 @@ def read_document(path: Path, kind: type[Document], remedy: str) -> Document:
     Keys that the kind does not know are kept.
     """
     content = read_object(path, remedy)
+    check_document(path, content, kind, remedy)
+    return cast(Document, content)
+
+
+def check_document(path: Path, content: dict[str, Any], kind: Any, remedy: str) -> None:
+    """Raise UnusableFileError unless what a file, or a part of it, says is one of its kind."""
     missing = [key for key in list_keys(kind) if key not in content]
     if missing:
         lacking = f"lacks {', '.join(missing)}: it is damaged, or an older prep wrote it"
@@ -116,7 +134,6 @@ def read_document(path: Path, kind: type[Document], remedy: str) -> Document:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UnusableFileError(path, f"is damaged: {place}: {first['msg']}", remedy) from error
-    return cast(Document, content)
 
 
 def list_keys(kind: Any) -> list[str]:

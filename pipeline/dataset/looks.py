@@ -3,9 +3,12 @@
 It stands with the scores, so that the table can allow for the looks that were made.
 """
 
+from itertools import pairwise
+
 from typing_extensions import TypedDict
 
 from pipeline.dataset.documents import read_document, write_document
+from pipeline.errors import UnusableFileError
 from pipeline.project import Project
 
 FILE = "rounds.json"
@@ -45,7 +48,16 @@ class Looks(TypedDict):
 def read_looks(project: Project) -> Looks | None:
     """Return what is recorded of a study in rounds, None where there is none."""
     path = project.output("scores", FILE)
-    return read_document(path, Looks, START_ANEW) if path.exists() else None
+    if not path.exists():
+        return None
+    looks = read_document(path, Looks, START_ANEW)
+    rounds, made = looks["rounds"], [look["seeds"] for look in looks["looks"]]
+    rise = all(0 < one < other for one, other in pairwise([*rounds, max(rounds, default=0) + 1]))
+    if not rounds or not rise or made != rounds[: len(made)] or min(looks["seeds"].values()) < 1:
+        raise UnusableFileError(
+            path, "is damaged: its looks are not those of its rounds", START_ANEW
+        )
+    return looks
 
 
 def write_looks(project: Project, looks: Looks) -> None:

@@ -129,14 +129,15 @@ def train_in_rounds(study: Study, rounds: Sequence[int], minutes: float | None) 
     looks = _begin_looks(study, rounds)
     active, done = set(study.plans), (0, 0)
     for number, count in enumerate(rounds):
+        before = dict(looks["seeds"])
         looks["seeds"] |= dict.fromkeys(active, count)
         seeds = {
             name: params.experiments[name].seeds or tuple(range(looks["seeds"][name]))
             for name in study.plans
         }
+        looks["seeds"] = {name: len(own) for name, own in seeds.items()}
         if limit is not None and not _is_time_left(study, seeds, limit, began, first=not number):
-            looks["seeds"] |= dict.fromkeys(active, rounds[number - 1])
-            looks["ended"] = "minutes"
+            looks["seeds"], looks["ended"] = before, "minutes"
             break
         done = study.bring(seeds)
         looks["looks"].append({"seeds": count, "said": []})
@@ -165,11 +166,19 @@ def _begin_looks(study: Study, rounds: Sequence[int]) -> Looks:
             f"params.yaml: train.seeds.rounds: this study was looked at with the rounds "
             f"{before['rounds']}; go on with these. {START_ANEW}"
         )
+    margin = params.compare.margin
+    questions = [[one.experiment, one.label] for one in params.compare.questions]
+    asked = (margin, questions)
+    if before and before["inputs"] == inputs and (before["margin"], before["questions"]) != asked:
+        raise DataError(
+            "params.yaml: compare: this study was looked at with another margin or other "
+            f"questions; its rounds go on with these alone. {START_ANEW}"
+        )
     return {
         "inputs": inputs,
         "rounds": list(rounds),
-        "margin": params.compare.margin,
-        "questions": [[one.experiment, one.label] for one in params.compare.questions],
+        "margin": margin,
+        "questions": questions,
         "looks": [],
         "seeds": {},
         "ended": "",

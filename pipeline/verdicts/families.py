@@ -101,7 +101,8 @@ def judge_family(
     for number, line in enumerate(lines):
         own = [place for place, (owner, _) in enumerate(links) if owner == number]
         words = frozenset(links[place][1] for place in own if place in rejected)
-        verdicts.append(_give_verdict(line, words, float(levels[own].max(initial=0.0))))
+        own_level = float(levels[own].max()) if own else None
+        verdicts.append(_give_verdict(line, words, own_level))
     return verdicts
 
 
@@ -206,13 +207,15 @@ def _bound_of(what: str, margin: float) -> tuple[float, int]:
     return {NO_HARM: (-margin, 1), HELPS: (0.0, 1), NO_GAIN: (margin, -1), HURTS: (0.0, -1)}[what]
 
 
-def _give_verdict(line: Line, said: frozenset[str], level: float) -> Verdict:
-    """Return the verdict on a line; level: of its tests, 0 where it has none."""
+def _give_verdict(line: Line, said: frozenset[str], level: float | None) -> Verdict:
+    """Return the verdict on a line; level: of its tests, None where it has none."""
     estimate = line.estimate
     if estimate.variance is None:
         return Verdict(NO_VERDICT, reason=estimate.reason, primary=line.primary)
-    if not level:
+    if level is None:
         return Verdict("", primary=line.primary)
+    if not level:  # earlier looks have spent all of it
+        return Verdict(_choose_word(line, said), None, 0.0, said, primary=line.primary)
     one_sided = level if line.primary else level / 2
     effect = find_visible_effect(estimate.variance, one_sided)
     possible = effect if effect <= max(line.chance, 1 - line.chance) else None

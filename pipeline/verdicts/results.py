@@ -7,7 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.content import digest_file
-from pipeline.dataset.documents import Lineage, Metrics, read_document, write_document
+from pipeline.dataset.documents import (
+    Lineage,
+    Metrics,
+    ScoredRun,
+    check_document,
+    read_document,
+    write_document,
+)
 from pipeline.dataset.looks import Looks, gather_said, read_looks
 from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
@@ -16,6 +23,7 @@ from pipeline.project import Project
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm, Result, compare_arms, count_primary, list_judged
+from pipeline.verdicts.families import SETTLED
 from pipeline.verdicts.foresight import Noise, measure_noise
 from pipeline.verdicts.next_step import find_next_step
 from pipeline.verdicts.rounds import forget_margin, spend
@@ -136,7 +144,8 @@ def load_ablation(
             "everything up to date with: dvc repro"
         )
     looks = None if against else read_looks(project)
-    spent, before = _allow_for_looks(params, looks)
+    later = _find_later(looks, arms)
+    spent, before = _allow_for_looks(params, looks, bool(later))
     results = compare_arms(
         arms,
         labels,
@@ -153,7 +162,7 @@ def load_ablation(
         finding=_say_finding(params, results),
         summary=summarise(arms, results),
         next_step=_say_next(params, arms, results, len(ids), len(groups)),
-        notes=[*_list_notes(params, arms), *_tell_looks(params, looks)],
+        notes=[*_list_notes(params, arms), *_tell_looks(params, looks, later, spent)],
         reading=_read_aloud(arms, results),
         tables=widen(arms, results, params.classes),
         ids=ids,
@@ -167,15 +176,23 @@ def _is_asked_alike(params: Params, looks: Looks) -> bool:
     return (looks["margin"], looks["questions"]) == (params.compare.margin, asked)
 
 
+def _find_later(looks: Looks | None, arms: list[Arm]) -> list[str]:
+    """Return the experiments that have more seeds than the looks at the study knew of."""
+    if looks is None:
+        return []
+    return [arm.name for arm in arms if len(arm.seeds) > looks["seeds"].get(arm.name, 0)]
+
+
 def _allow_for_looks(
-    params: Params, looks: Looks | None
+    params: Params, looks: Looks | None, added: bool
 ) -> tuple[float, dict[tuple[str, str], frozenset[str]]]:
     """Return which part of the level the table may spend, and what was said before."""
     if looks is None or not looks["looks"]:
         return 1.0, {}
     rounds, made = looks["rounds"], len(looks["looks"])
-    if params.train.rounds is None:  # seeds were added afterwards: what is left may be spent
-        spent, last = 1 - sum(spend(rounds, look) for look in range(made)), made
+    if added:  # seeds came afterwards: what is left may be spent
+        rest = 1 - sum(spend(rounds, look) for look in range(made))
+        spent, last = (rest if rest > 1e-9 else 0.0), made
     else:
         spent, last = spend(rounds, made - 1), made - 1
     before = gather_said(looks["looks"][last - 1]) if last else {}
@@ -184,15 +201,20 @@ def _allow_for_looks(
     return spent, before
 
 
-def _tell_looks(params: Params, looks: Looks | None) -> Iterator[str]:
+def _tell_looks(
+    params: Params, looks: Looks | None, later: list[str], spent: float
+) -> Iterator[str]:
     """Yield what a reader has to know of the looks that were made at a study."""
     if looks is None or not looks["looks"]:
         return
     seeds = ", ".join(str(look["seeds"]) for look in looks["looks"])
-    if params.train.rounds is None:
+    if later:
+        left = "only what they left of the 5 % could be spent"
+        if spent <= 0:
+            left = "nothing of the 5 % was left, so nothing new can be said"
         yield (
-            f"Seeds were added after looks at {seeds} seeds; the words allow for these looks, and "
-            "only what they left of the 5 % could be spent."
+            f"Seeds of {', '.join(later)} were added after looks at {seeds} seeds; the words allow "
+            f"for these looks, and {left}."
         )
     else:
         ends = {
@@ -213,7 +235,11 @@ def _tell_looks(params: Params, looks: Looks | None) -> Iterator[str]:
 def _read_metrics(project: Project, name: str) -> Metrics:
     """Return metrics.json of one experiment."""
     remedy = f"Make it again with: prep train --experiment {name}"
-    return read_document(project.input("scores", name, "metrics.json"), Metrics, remedy)
+    path = project.input("scores", name, "metrics.json")
+    metrics = read_document(path, Metrics, remedy)
+    for run in metrics["runs"]:
+        check_document(path, run, ScoredRun, remedy)
+    return metrics
 
 
 def _check_comparable(metrics: dict[str, Metrics]) -> None:
@@ -240,13 +266,20 @@ def _read_arms(
     code = {name: number for number, name in enumerate(params.classes)}
     for name, content in metrics.items():
         path = project.input("scores", name, "predictions.csv")
-        types = {"id": str, "seed": int, "label": str, "predicted": str}
+        types = {"id": str, "fold": int, "seed": int, "label": str, "predicted": str}
         if digest_file(path) != content["predictions"]:
             raise DataError(
                 f"{project.relative(path)} is not the file that metrics.json beside it was written "
                 f"with. Make it again with: prep train --experiment {name}"
             )
         rows = pd.read_csv(path, usecols=list(types), dtype=types, na_filter=False)
+        right = (rows["label"] == rows["predicted"]).groupby([rows["fold"], rows["seed"]]).mean()
+        told = {(run["fold"], run["seed"]): run["accuracy"] for run in content["runs"]}
+        if told.keys() != set(right.index) or any(abs(right[k] - told[k]) > 1e-6 for k in told):
+            raise DataError(
+                f"{project.relative(path.with_name('metrics.json'))} does not say what the "
+                f"predictions beside it come to. Delete it, then: prep train --experiment {name}"
+            )
         table = rows.assign(predicted=rows["predicted"].map(code)).pivot(
             index="seed", columns="id", values="predicted"
         )
@@ -292,6 +325,9 @@ def _say_next(
     lines = list_judged(results)
     if not count_primary(lines):
         return ""
+    unsettled = [one for one in lines if one.verdict.primary and one.verdict.verdict not in SETTLED]
+    if params.train.rounds or (unsettled and not any(one.verdict.level for one in unsettled)):
+        return ""  # what the looks have left is told among the notes
     step = find_next_step(arms, lines, params.compare.margin / 100)
     return say_next(step, pictures, tiles, params.split.folds)
 

@@ -51,7 +51,7 @@ def _is_done(
     estimate: Estimate, verdict: Verdict, rounds: Sequence[int], look: int, margin: float
 ) -> bool:
     """Return whether a line is settled or hopeless."""
-    if estimate.variance is None or verdict.level is None:
+    if estimate.variance is None or not verdict.level:
         return False
     if verdict.verdict in SETTLED:
         return True

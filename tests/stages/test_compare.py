@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import numpy as np
 import pytest
@@ -151,3 +152,22 @@ def test_predictions_that_are_not_those_of_the_scores_are_refused(scored, prep, 
     assert (scored / "processed/ablation.csv").read_bytes() == written
     assert prep("train")[0] == 0
     assert prep("compare")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda run: run | {"accuracy": 0.99}, "does not say what the predictions beside it come"),
+        (lambda run: run | {"accuracy": "much"}, "is damaged: accuracy: "),
+        (lambda run: run | {"classes": None}, "is damaged: classes: "),
+        (lambda run: {k: v for k, v in run.items() if k != "accuracy"}, "lacks accuracy"),
+        (lambda run: run | {"seed": 77}, "does not say what the predictions beside it come to"),
+    ],
+)
+def test_scores_that_do_not_agree_with_the_predictions_are_refused(scored, prep, damage, told):
+    path = scored / "processed/scores/flip/metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["runs"][1] = damage(metrics["runs"][1])
+    path.write_text(json.dumps(metrics))
+    code, printed, errors = prep("compare")
+    assert (code, printed, told in " ".join(errors.split())) == (1, "", True), errors

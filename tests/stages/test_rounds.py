@@ -102,8 +102,45 @@ def test_another_margin_is_told_as_asked_afterwards(studied, prep):
 def test_seeds_that_are_added_by_hand_are_told_as_what_they_are(studied, prep):
     write(studied, 7)
     assert prep("train")[0] == 0
-    assert "Seeds were added after looks at 3" in " ".join(prep("compare")[1].split())
+    told = " ".join(prep("compare")[1].split())
+    assert "Seeds of none, flip, rotate were added after looks at 3, 4, 6 seeds" in told
+    assert "nothing of the 5 % was left" in told
+    assert "Next:" not in told
+    assert "the looks at it have spent the 5 %" in " ".join(prep("advise")[1].split())
     assert count_seeds(studied, "flip") == 7
+
+
+def test_the_same_seeds_as_were_looked_at_are_no_added_ones(studied, prep):
+    write(studied, 6)
+    told = " ".join(prep("compare")[1].split())
+    assert "were added" not in told
+    assert "Looked at with 3, 4, 6 seeds, which the words allow for" in told
+
+
+def test_seeds_of_one_experiment_that_are_added_are_told(studied, prep):
+    experiments = {"none": {}, "flip": {"ops": ["flip"], "seeds": 8}, "rotate": {"ops": ["rotate"]}}
+    write(studied, experiments=experiments)
+    assert prep("train", "--experiment", "flip")[0] == 0
+    assert "Seeds of flip were added after looks" in " ".join(prep("compare")[1].split())
+
+
+def test_another_margin_does_not_begin_the_looks_anew(studied, prep):
+    write(studied, compare={"margin": 9.0})
+    code, _, errors = prep("train")
+    assert (code, "looked at with another margin or other questions" in errors) == (1, True)
+    assert [look["seeds"] for look in read_looks(studied)["looks"]] == [3, 4, 6]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"rounds": []}, {"rounds": [0]}, {"rounds": [3]}, {"seeds": {"none": 0}}, {"looks": 5}],
+)
+def test_a_record_that_can_not_be_is_told_with_the_way_out(studied, prep, damage):
+    path = studied / "processed/scores/rounds.json"
+    path.write_text(json.dumps(read_looks(studied) | damage))
+    code, _, errors = prep("compare")
+    assert (code, "scores/rounds.json is damaged" in errors) == (1, True)
+    assert "delete processed/scores/rounds.json" in errors
 
 
 def test_too_little_time_for_the_first_round_is_told_with_what_it_takes(project, prep):
