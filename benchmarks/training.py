@@ -32,6 +32,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.streams import FileRows, open_images
 from pipeline.dataset.writing import create_dataset
@@ -40,7 +41,6 @@ from pipeline.network import asking, backend, building, fitting
 from pipeline.training.pool import Pool, Tiles
 from pipeline.training.schedule import Schedule
 from pipeline.verdicts.estimates import estimate_difference, judge_family
-from pipeline.verdicts.scores import choose_classes
 
 # --- Time ------------------------------------------------------------------------------------
 

@@ -29,12 +29,13 @@ import version1
 from scipy.stats import binomtest
 
 from pipeline.augmentation import parsing, recipes, warps
+from pipeline.dataset.predictions import choose_classes
 from pipeline.intake.outside import Outside, read_outside
 from pipeline.network import asking, building, fitting
 from pipeline.training.schedule import Schedule
 from pipeline.verdicts.ablation import ALL, Arm, Result, compare_arms
 from pipeline.verdicts.families import HELPS, HURTS, NO_EFFECT, NO_GAIN, NO_HARM
-from pipeline.verdicts.scores import choose_classes, score_run
+from pipeline.verdicts.scores import score_run
 
 TRAINING, VALIDATION, TEST = 1000, 200, 1000  # pictures of a study
 SEEDS = 5  # of a study

@@ -72,18 +72,15 @@ def map_isolated(
     """
     from joblib import cpu_count
 
-    with open_crew(work, min(jobs or cpu_count(), len(items)), at_once) as run:
-        yield from run(items)
-
-
-@contextlib.contextmanager
-def open_crew(
-    work: Callable[[Item], Result], size: int, at_once: int = BATCH
-) -> Iterator[Callable[[Sequence[Item]], Iterator[Result | Death]]]:
-    """Yield what map_isolated does with items, by processes that stay from one call to the next."""
-    crew = _Crew(work, size, at_once)
+    crew = _Crew(work, items, min(jobs or cpu_count(), len(items)), at_once)
     try:
-        yield crew.run
+        for number in range(len(items)):
+            while number not in crew.done:
+                crew.listen()
+            succeeded, result = crew.done.pop(number)
+            if not succeeded:
+                raise result
+            yield result
     finally:
         crew.dismiss()
 
@@ -141,10 +138,11 @@ class _Crew(Generic[Item, Result]):
     side ever waits to send while the other does.
     """
 
-    def __init__(self, work: Callable[[Item], Result], size: int, at_once: int) -> None:
-        self.work, self.at_once = work, at_once
-        self.items: Sequence[Item] = ()
-        self.waiting: deque[int] = deque()
+    def __init__(
+        self, work: Callable[[Item], Result], items: Sequence[Item], size: int, at_once: int
+    ) -> None:
+        self.work, self.items, self.at_once = work, items, at_once
+        self.waiting = deque(range(len(items)))
         self.done: dict[int, tuple[bool, Any]] = {}
         self.deaths: Counter[int] = Counter()
         self.stillborn = 0
@@ -155,21 +153,6 @@ class _Crew(Generic[Item, Result]):
         except BaseException:
             self.dismiss()
             raise
-
-    def run(self, items: Sequence[Item]) -> Iterator[Result | Death]:
-        """Yield what became of each item, in order."""
-        self.items, self.waiting = items, deque(range(len(items)))
-        self.done, self.deaths = {}, Counter()
-        for worker in self.workers:
-            if worker.ready:
-                self.hand_out(worker)
-        for number in range(len(items)):
-            while number not in self.done:
-                self.listen()
-            succeeded, result = self.done.pop(number)
-            if not succeeded:
-                raise result
-            yield result
 
     def listen(self) -> None:
         """Wait until some worker says something, and act on it."""

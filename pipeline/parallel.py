@@ -50,15 +50,10 @@ def _settle_in(parent: int) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    end_with_parent(parent)
+    Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def end_with_parent(parent: int) -> None:
-    """Let this process end as soon as its parent, the process of that number, is no more."""
-    Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
+def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -17,6 +17,7 @@ from pipeline.verdicts.families import NO_VERDICT, SETTLED
 from pipeline.verdicts.results import Ablation, list_scored, load_ablation
 from pipeline.verdicts.wording import (
     say_numbers,
+    say_points,
     say_worth,
     write_difference,
     write_mean,
@@ -231,7 +232,7 @@ def _show_needs(params: Params, ablation: Ablation, names: Sequence[str], everyt
     rows = [_tell_need(unclear[place], needs[place]) for place in shown]
     show("What would settle what is not settled", columns, rows)
     more = len(order) - len(shown)
-    points = "1 point" if params.compare.margin == 1 else f"{params.compare.margin:g} points"
+    points = say_points(margin)
     say(
         (f"{more} more: prep advise --all. " if more else "")
         + f"So many in all would settle a line (helps, hurts, or no effect beyond {points}) 4 "

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline import console
 from pipeline.console import track
+from pipeline.dataset.predictions import choose_classes
 from pipeline.errors import DataError, count_things
 from pipeline.intake.outside import Outside, read_outside, rename_classes
 from pipeline.network import asking, backend, saving
@@ -15,9 +16,10 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.looks import list_seeds
 from pipeline.training.plans import choose_experiments, load_plan, read_lineage
-from pipeline.training.worker import Task, Worker
+from pipeline.training.runs import list_tasks
+from pipeline.training.worker import Worker
 from pipeline.verdicts.results import write_scores
-from pipeline.verdicts.scores import Score, choose_classes, score_run
+from pipeline.verdicts.scores import Score, score_run
 
 
 def evaluate(
@@ -43,11 +45,7 @@ def evaluate(
     with closing(Worker(project, params, params.train.memory_mb, trains=False)) as worker:
         for name in choose_experiments(params, experiment):
             plan = load_plan(project, params, name)
-            tasks = [
-                Task(name, fold["fold"], seed)
-                for fold in plan["folds"]
-                for seed in list_seeds(project, params, name)
-            ]
+            tasks = list_tasks(plan, list_seeds(project, params, name))
             outcomes = [worker(task) for task in track(tasks, f"evaluating {name}")]
             tested = [outcome.tested for outcome in outcomes if outcome.tested]
             if len(tested) < len(tasks):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.atomic import whole_file
 from pipeline.console import show, track, warn
 from pipeline.dataset.documents import read_object
+from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, nearest
 from pipeline.intake import images
@@ -27,7 +28,6 @@ from pipeline.subjects.boxes import Box
 from pipeline.subjects.layouts import LAYOUTS, PREDICTED, LayoutName
 from pipeline.subjects.search import Searched, Subject, search_scan
 from pipeline.tiles.cutting import ReducedPicture, cut_photo, cut_writing, side_needed
-from pipeline.verdicts.scores import choose_classes
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -1,6 +1,7 @@
 """The road's JSON documents, typed: what a plan, a run, the metrics and the lineage say."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, NotRequired, TypeVar, cast
 
@@ -129,11 +130,16 @@ def check_document(path: Path, content: dict[str, Any], kind: Any, remedy: str) 
         lacking = f"lacks {', '.join(missing)}: it is damaged, or an older prep wrote it"
         raise UnusableFileError(path, lacking, remedy)
     try:
-        TypeAdapter(kind).validate_python(content, strict=True)
+        _find_adapter(kind).validate_python(content, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UnusableFileError(path, f"is damaged: {place}: {first['msg']}", remedy) from error
+
+
+@cache  # it takes longer to build than to use, and there is one for each run of a study
+def _find_adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def list_keys(kind: Any) -> list[str]:

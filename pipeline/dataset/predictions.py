@@ -24,10 +24,20 @@ class Tested:
     run: Run
 
     @property
-    def predicted(self) -> npt.NDArray[np.intp]:
+    def predicted(self) -> npt.NDArray[np.integer]:
         """(N,) the likeliest class of each tile; the first one on a tie."""
-        likeliest: npt.NDArray[np.intp] = np.argmax(self.probabilities, axis=1)
-        return likeliest
+        return choose_classes(self.probabilities)
+
+
+def choose_classes(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.integer]:
+    """Return the likeliest class of each picture, (N, K) -> (N,); the first one on a tie.
+
+    Raises ValueError when a probability is not a finite number.
+    """
+    if not np.isfinite(probabilities).all():
+        raise ValueError("probabilities hold NaN or infinity: the training diverged")
+    result: npt.NDArray[np.integer] = np.argmax(probabilities, axis=-1)
+    return result
 
 
 def write_predictions(path: Path, classes: Sequence[str], tested: Sequence[Tested]) -> None:

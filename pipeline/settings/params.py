@@ -268,6 +268,11 @@ class Compare(Section):
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
     questions: tuple[Question, ...] = ()  # tested beside the accuracies, not behind them
 
+    @property
+    def asked(self) -> list[list[str]]:
+        """The questions as pairs of experiment and class."""
+        return [[question.experiment, question.label] for question in self.questions]
+
     @field_validator("questions", mode="before")
     @classmethod
     def _lists_are_tuples(cls, value: object) -> object:

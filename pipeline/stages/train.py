@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pipeline.atomic import remove_at_once, remove_left_over
 from pipeline.console import warn, watch
-from pipeline.dataset.documents import Lineage, Plan
+from pipeline.dataset.documents import Lineage, Plan, Run
 from pipeline.dataset.looks import FILE, START_ANEW, Looks, read_looks, write_looks
 from pipeline.dataset.predictions import Tested
 from pipeline.errors import DataError, count_things, write_duration
@@ -19,11 +19,16 @@ from pipeline.training.forecast import time_run
 from pipeline.training.lanes import count_lanes
 from pipeline.training.looks import list_seeds
 from pipeline.training.plans import choose_experiments, digest_inputs, load_plan, read_lineage
-from pipeline.training.runs import read_run
-from pipeline.training.worker import A_RUN, Outcome, Task, Worker, find_checkpoint
+from pipeline.training.runs import Task, find_finished, list_tasks
+from pipeline.training.worker import A_RUN, Outcome, Worker, find_checkpoint
 from pipeline.verdicts.ablation import Judged, list_judged
 from pipeline.verdicts.families import Line
-from pipeline.verdicts.results import are_scores_current, load_ablation, write_scores
+from pipeline.verdicts.results import (
+    are_scores_current,
+    is_asked_alike,
+    load_ablation,
+    write_scores,
+)
 from pipeline.verdicts.rounds import choose_active
 
 
@@ -75,12 +80,16 @@ class Study:
         the reasons, when some could not be trained; the others are.
         """
         tasks = {name: list_tasks(self.plans[name], own) for name, own in seeds.items()}
-        finished = dict(self.find_finished(tasks))
+        finished = self.find_finished(tasks)
+        for task in finished:
+            folder = self.project.run_folder(task.experiment, task.fold, task.seed)
+            find_checkpoint(folder).unlink(missing_ok=True)
+        inputs = {task: run["inputs"] for task, run in finished.items()}
         stale = [
             name
             for name, own in tasks.items()
             if not are_scores_current(
-                self.project, name, self.lineage, [finished.get(one, "") for one in own]
+                self.project, name, self.lineage, [inputs.get(one, "") for one in own]
             )
         ]
         todo = [task for name in stale for task in tasks[name]]
@@ -104,17 +113,13 @@ class Study:
         _refuse_failed(failed, runs)
         return runs, len(finished)
 
-    def find_finished(self, tasks: Mapping[str, Sequence[Task]]) -> Iterator[tuple[Task, str]]:
-        """Yield the runs that are finished, with the digest of their inputs."""
-        for name, own in tasks.items():
-            yield from _find_finished(self.project, self.params, self.plans[name], own)
-
-
-def list_tasks(plan: Plan, seeds: Sequence[int]) -> list[Task]:
-    """Return the runs of an experiment with these seeds, fold by fold."""
-    return [
-        Task(plan["experiment"], fold["fold"], seed) for fold in plan["folds"] for seed in seeds
-    ]
+    def find_finished(self, tasks: Mapping[str, Sequence[Task]]) -> dict[Task, Run]:
+        """Return those of the runs of each experiment that are finished."""
+        return {
+            task: run
+            for name, own in tasks.items()
+            for task, run in find_finished(self.project, self.params, self.plans[name], own)
+        }
 
 
 def train_in_rounds(study: Study, rounds: Sequence[int], minutes: float | None) -> tuple[int, int]:
@@ -166,10 +171,7 @@ def _begin_looks(study: Study, rounds: Sequence[int]) -> Looks:
             f"params.yaml: train.seeds.rounds: this study was looked at with the rounds "
             f"{before['rounds']}; go on with these. {START_ANEW}"
         )
-    margin = params.compare.margin
-    questions = [[one.experiment, one.label] for one in params.compare.questions]
-    asked = (margin, questions)
-    if before and before["inputs"] == inputs and (before["margin"], before["questions"]) != asked:
+    if before and before["inputs"] == inputs and not is_asked_alike(params, before):
         raise DataError(
             "params.yaml: compare: this study was looked at with another margin or other "
             f"questions; its rounds go on with these alone. {START_ANEW}"
@@ -177,8 +179,8 @@ def _begin_looks(study: Study, rounds: Sequence[int]) -> Looks:
     return {
         "inputs": inputs,
         "rounds": list(rounds),
-        "margin": margin,
-        "questions": questions,
+        "margin": params.compare.margin,
+        "questions": params.compare.asked,
         "looks": [],
         "seeds": {},
         "ended": "",
@@ -219,17 +221,12 @@ def _is_time_left(
     study: Study, seeds: Mapping[str, Sequence[int]], minutes: float, began: float, *, first: bool
 ) -> bool:
     """Return whether a round will end in time; DataError where not even the first one will."""
-    runs, finished = [], []
-    for name, own in seeds.items():
-        tasks = list_tasks(study.plans[name], own)
-        runs += tasks
-        finished += [task for task, _ in study.find_finished({name: tasks})]
-    missing = len(runs) - len(finished)
+    tasks = {name: list_tasks(study.plans[name], own) for name, own in seeds.items()}
+    finished = study.find_finished(tasks)
+    missing = sum(map(len, tasks.values())) - len(finished)
     if not missing:
         return True
-    folders = [study.project.run_folder(one.experiment, one.fold, one.seed) for one in finished]
-    known = [run for run in map(read_run, folders) if run]
-    plan = study.plans[runs[0].experiment]
+    known, plan = list(finished.values()), next(iter(study.plans.values()))
     lanes = count_lanes(study.jobs, missing, study.params.train.memory_mb)
     needs = missing * time_run(study.project, study.params, plan, known) / lanes
     if first and needs > 60 * minutes:
@@ -238,18 +235,6 @@ def _is_time_left(
             f"about {write_duration(needs)}. Give more, fewer experiments or fewer steps"
         )
     return time.monotonic() - began + needs <= 60 * minutes
-
-
-def _find_finished(
-    project: Project, params: Params, plan: Plan, tasks: Sequence[Task]
-) -> Iterator[tuple[Task, str]]:
-    """Yield the runs that are finished, with the digest of their inputs."""
-    for task in tasks:
-        folder = project.run_folder(task.experiment, task.fold, task.seed)
-        run, inputs = read_run(folder), digest_inputs(plan, params.train, task.fold, task.seed)
-        if run is not None and run["inputs"] == inputs:
-            find_checkpoint(folder).unlink(missing_ok=True)
-            yield task, inputs
 
 
 def _bring_up_to_date(

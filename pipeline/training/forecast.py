@@ -12,8 +12,8 @@ from pipeline.network import building
 from pipeline.project import Project
 from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
-from pipeline.training.plans import digest_inputs, read_planned_folds
-from pipeline.training.runs import read_run
+from pipeline.training.plans import read_planned_folds
+from pipeline.training.runs import find_finished, list_tasks
 from pipeline.training.worker import count_steps
 
 WARM, TIMED = 3, 8  # steps: the first ones build what the others use
@@ -23,14 +23,10 @@ def find_missing(project: Project, params: Params, plans: Sequence[Plan]) -> tup
     """Return how many runs are to be trained, and those that are finished."""
     missing, finished = 0, []
     for plan in plans:
-        for fold in plan["folds"]:
-            for seed in params.seeds_of(plan["experiment"]):
-                run = read_run(project.run_folder(plan["experiment"], fold["fold"], seed))
-                inputs = digest_inputs(plan, params.train, fold["fold"], seed)
-                if run is not None and run["inputs"] == inputs:
-                    finished.append(run)
-                else:
-                    missing += 1
+        tasks = list_tasks(plan, params.seeds_of(plan["experiment"]))
+        known = [run for _, run in find_finished(project, params, plan, tasks)]
+        missing += len(tasks) - len(known)
+        finished += known
     return missing, finished
 
 

@@ -1,12 +1,48 @@
-"""Finished runs: their folders, told from damaged ones by the digests that run.json holds."""
+"""The runs of a study, and which are finished: told from damaged ones by run.json's digests."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.dataset.content import digest_file
-from pipeline.dataset.documents import Run, read_document
+from pipeline.dataset.documents import Plan, Run, read_document
 from pipeline.errors import DataError
+from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.training.plans import digest_inputs
 
 FILES = ("model.keras", "history.csv")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run that is to be brought up to date."""
+
+    experiment: str
+    fold: int
+    seed: int
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        return f"{self.experiment}, fold {self.fold}, seed {self.seed}"
+
+
+def list_tasks(plan: Plan, seeds: Sequence[int]) -> list[Task]:
+    """Return the runs of an experiment with these seeds, fold by fold."""
+    return [
+        Task(plan["experiment"], fold["fold"], seed) for fold in plan["folds"] for seed in seeds
+    ]
+
+
+def find_finished(
+    project: Project, params: Params, plan: Plan, tasks: Sequence[Task]
+) -> Iterator[tuple[Task, Run]]:
+    """Yield those of an experiment's runs that are finished, as run.json describes them."""
+    for task in tasks:
+        run = read_run(project.run_folder(task.experiment, task.fold, task.seed))
+        inputs = digest_inputs(plan, params.train, task.fold, task.seed)
+        if run is not None and run["inputs"] == inputs:
+            yield task, run
 
 
 def digest_files(folder: Path) -> dict[str, str]:

@@ -27,46 +27,32 @@ from pipeline.settings.params import Params, Train
 from pipeline.training.models import build_model
 from pipeline.training.plans import describe_budget, digest_inputs, load_plan, read_planned_folds
 from pipeline.training.pool import Pool, Tiles, open_pool, open_set
-from pipeline.training.runs import digest_files, read_run
+from pipeline.training.runs import Task, digest_files, read_run
 from pipeline.training.schedule import Schedule
 
-Kept = TypeVar("Kept")
+Content = TypeVar("Content")
 A_RUN = 1000  # that a run counts for in what is told of the progress
 OUT_OF_MEMORY = "there was not enough memory: try with --jobs 1, or a smaller train.batch_size"
 FOR_TRAINING = 0.75  # of a process's memory for tiles; the rest is for the test set
 
 
 @dataclass(frozen=True)
-class Task:
-    """A run that is to be brought up to date."""
-
-    experiment: str
-    fold: int
-    seed: int
-
-    def __str__(self) -> str:
-        """Return it as a person reads it."""
-        return f"{self.experiment}, fold {self.fold}, seed {self.seed}"
-
-
-@dataclass(frozen=True)
 class Outcome:
     """What became of a task: what the run says of its test set, or why there is no such run.
 
-    `kept`: it was finished before. `note`: what to tell of a run that is finished.
+    `note`: what to tell of a run that is finished.
     """
 
     task: Task
     tested: Tested | None
-    kept: bool = False
     note: str = ""
     failure: str = ""
 
 
-class _Open(Generic[Kept]):
+class _Open(Generic[Content]):
     """Something that is open until it is closed, and which it is."""
 
-    def __init__(self, key: tuple[str, int], opened: AbstractContextManager[Kept]) -> None:
+    def __init__(self, key: tuple[str, int], opened: AbstractContextManager[Content]) -> None:
         self.key, self._stack = key, ExitStack()
         self.content = self._stack.enter_context(opened)
 
@@ -118,9 +104,8 @@ class Worker:
         inputs = digest_inputs(plan, self.params.train, task.fold, task.seed)
         folder = self.project.run_folder(task.experiment, task.fold, task.seed)
         run = read_run(folder)
-        kept = run is not None and run["inputs"] == inputs
         note = ""
-        if kept:
+        if run is not None and run["inputs"] == inputs:
             model = saving.load(folder / "model.keras")
         elif self.trains:
             model, run, note = self._train(task, plan, fold, inputs)
@@ -131,8 +116,7 @@ class Worker:
                 f"{self.project.relative(folder)} {what}. Train again with: prep train "
                 f"--experiment {task.experiment}"
             )
-        assert run is not None
-        return Outcome(task, self._ask(task, fold, model, run), kept, note)
+        return Outcome(task, self._ask(task, fold, model, run), note)
 
     def _find_plan(self, task: Task) -> tuple[Plan, Fold]:
         if self._plan is None or self._plan[0] != task.experiment:

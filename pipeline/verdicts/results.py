@@ -152,7 +152,7 @@ def load_ablation(
         np.array([groups[tile_id] for tile_id in ids], object),
         params.classes,
         params.compare.margin / 100,
-        {(question.experiment, question.label) for question in params.compare.questions},
+        {(experiment, label) for experiment, label in params.compare.asked},
         spent,
         before,
     )
@@ -170,10 +170,10 @@ def load_ablation(
     )
 
 
-def _is_asked_alike(params: Params, looks: Looks) -> bool:
+def is_asked_alike(params: Params, looks: Looks) -> bool:
     """Return whether margin and questions are those that the study was looked at with."""
-    asked = [[question.experiment, question.label] for question in params.compare.questions]
-    return (looks["margin"], looks["questions"]) == (params.compare.margin, asked)
+    asked = (params.compare.margin, params.compare.asked)
+    return (looks["margin"], looks["questions"]) == asked
 
 
 def _find_later(looks: Looks | None, arms: list[Arm]) -> list[str]:
@@ -196,7 +196,7 @@ def _allow_for_looks(
     else:
         spent, last = spend(rounds, made - 1), made - 1
     before = gather_said(looks["looks"][last - 1]) if last else {}
-    if not _is_asked_alike(params, looks):
+    if not is_asked_alike(params, looks):
         before = {line: forget_margin(said) for line, said in before.items()}
     return spent, before
 
@@ -225,7 +225,7 @@ def _tell_looks(
         }
         end = ends.get(looks["ended"], ends[""])
         yield f"Looked at with {seeds} seeds, which the words allow for; {end}."
-    if not _is_asked_alike(params, looks):
+    if not is_asked_alike(params, looks):
         yield (
             "The margin or the questions are not those that the study was looked at with: what is "
             "said with them was asked afterwards."
@@ -265,6 +265,7 @@ def _read_arms(
     labels = pd.Series(dtype=int)
     code = {name: number for number, name in enumerate(params.classes)}
     for name, content in metrics.items():
+        twin = params.find_twin(name)
         path = project.input("scores", name, "predictions.csv")
         types = {"id": str, "fold": int, "seed": int, "label": str, "predicted": str}
         if digest_file(path) != content["predictions"]:
@@ -293,7 +294,7 @@ def _read_arms(
                 runs=content["runs"],
                 share=params.experiments[name].share,
                 judged=params.is_judged(name),
-                twin=params.find_twin(name) if params.find_twin(name) in metrics else None,
+                twin=twin if twin in metrics else None,
             )
         )
     return arms, list(labels.index), labels.to_numpy()

@@ -74,17 +74,6 @@ def score_run(labels: Integers, predicted: Integers, classes: int) -> Score:
     )
 
 
-def choose_classes(probabilities: npt.NDArray[np.floating]) -> Integers:
-    """Return the likeliest class of each picture, (N, K) -> (N,); the first one on a tie.
-
-    Raises ValueError when a probability is not a finite number.
-    """
-    if not np.isfinite(probabilities).all():
-        raise ValueError("probabilities hold NaN or infinity: the training diverged")
-    result: Integers = np.argmax(probabilities, axis=-1)
-    return result
-
-
 def count_confusion(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
     """Count the pictures by true class (rows) and predicted class (columns), (K, K)."""
     if labels.shape != predicted.shape or labels.ndim != 1 or labels.size == 0:

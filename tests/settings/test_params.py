@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
+from pipeline.settings import params as params_module
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Balance, Limits, Params, Split, Train
+from pipeline.verdicts import estimates
 
 INF, NAN = float("inf"), float("nan")
 
@@ -459,3 +461,8 @@ def test_each_tile_once_more_is_the_same_experiment_in_another_order(load):
     assert [params.find_twin(name) for name in arms] == ["duplicate", None, None, None, None]
     epochs = {"budget": "epochs", "epochs": 2}
     assert load(experiments=ARMS, augment=OPS, train=epochs).find_twin("none") is None
+
+
+def test_a_look_needs_as_many_seeds_as_a_verdict():
+    """Settings may not import verdicts: the number stands in both, and they agree."""
+    assert params_module.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS

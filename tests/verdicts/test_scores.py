@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from pipeline.dataset.predictions import choose_classes
 from pipeline.verdicts.scores import (
-    choose_classes,
     count_confusion,
     score_run,
     spread_metric,
