@@ -88,7 +88,7 @@ def test_a_change_of_one_op_redoes_its_variants_and_its_experiments_alone(finish
     params["augment"]["rotate"]["degrees"] = [-20, 20]
     (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     runs = {
-        file: file.stat().st_mtime_ns for file in finished.glob("processed/runs/*/*/*/run.json")
+        file: file.stat().st_mtime_ns for file in finished.glob("processed/runs/*/*/seed-*/run.json")
     }
     assert stages_run(dvc(finished, "repro")) == {
         "augment@rotate", "plan", "train", "compare", "report",
@@ -118,7 +118,7 @@ def test_a_killed_repro_goes_on_from_the_last_checkpoint(finished):
     params["train"] |= {"model": "cnn", "steps": 90}
     (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     runs = finished / "processed/runs"
-    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/*/*/run.json")}
+    before = {path: path.stat().st_mtime_ns for path in runs.glob("*/*/seed-*/run.json")}
     process = subprocess.Popen(
         [sys.executable, "-m", "dvc", "repro", "-q", "train"],
         cwd=finished,
@@ -128,7 +128,7 @@ def test_a_killed_repro_goes_on_from_the_last_checkpoint(finished):
     begun, done = [], {}
     while not (begun and done) and process.poll() is None:
         time.sleep(0.01)
-        done = {path: path.stat().st_mtime_ns for path in runs.glob("*/*/*/run.json")}
+        done = {path: path.stat().st_mtime_ns for path in runs.glob("*/*/seed-*/run.json")}
         done = {path: time for path, time in done.items() if before.get(path) != time}
         begun = list(runs.glob("*/*/.seed-*.npz"))
     os.killpg(process.pid, signal.SIGKILL)
@@ -136,7 +136,7 @@ def test_a_killed_repro_goes_on_from_the_last_checkpoint(finished):
     assert begun and done, "the training ended before it could be killed"
     dvc(finished, "repro", "train")
     assert all(path.stat().st_mtime_ns == time for path, time in done.items())
-    steps = [json.loads(path.read_text())["steps"] for path in runs.glob("*/*/*/run.json")]
+    steps = [json.loads(path.read_text())["steps"] for path in runs.glob("*/*/seed-*/run.json")]
     assert steps == [90] * 6
     assert not [path for path in runs.glob("*/*/*") if not path.name.startswith("seed-")]
     assert (finished / "processed/scores/rotate/metrics.json").exists()
