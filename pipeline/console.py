@@ -21,6 +21,7 @@ Item = TypeVar("Item")
 
 _WIDE = 400  # columns: wider than any table
 _GAP = 2  # columns between two of a table
+_LEAST = 8  # columns of a name
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -65,7 +66,8 @@ def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> N
         for column in _columns(table)
     ]
     whole = [max(map(cell_len, column)) for column in _columns(table)]
-    words[0] = whole[0]  # names are not broken
+    # Names are broken only where not even one other column fits beside them.
+    words[0] = min(whole[0], max(wide.width - 2 * _GAP - max(words[1:], default=0), _LEAST))
     for part in _deal_columns(words, wide.width):
         widths = _fit([whole[c] for c in part], [words[c] for c in part], wide.width)
         _print_table([[row[column] for column in part] for row in table], widths, wide)

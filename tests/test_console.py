@@ -85,6 +85,14 @@ def test_a_word_that_is_wider_than_the_terminal_is_folded_and_not_cut(narrow):
     assert sum(line.count("x") for line in shown) == 50
 
 
+def test_a_long_name_gives_way_before_a_number_is_torn(narrow):
+    name = "flip-of-every-cat-that-looks-to-the-left-and-has-long-whiskers"
+    shown = narrow(40, ["experiment", "accuracy", "difference"], [[name, "97.64", "+12.345"]])
+    assert max(map(len, shown)) <= 40
+    numbers = " ".join(shown).split()
+    assert numbers.count("97.64") == numbers.count("+12.345") == 1
+
+
 @given(
     st.integers(20, 100),
     st.lists(st.lists(st.text("abc ", min_size=1, max_size=30), min_size=4, max_size=4)),

@@ -88,7 +88,8 @@ def test_a_change_of_one_op_redoes_its_variants_and_its_experiments_alone(finish
     params["augment"]["rotate"]["degrees"] = [-20, 20]
     (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     runs = {
-        file: file.stat().st_mtime_ns for file in finished.glob("processed/runs/*/*/seed-*/run.json")
+        file: file.stat().st_mtime_ns
+        for file in finished.glob("processed/runs/*/*/seed-*/run.json")
     }
     assert stages_run(dvc(finished, "repro")) == {
         "augment@rotate", "plan", "train", "compare", "report",

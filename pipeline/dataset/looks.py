@@ -33,7 +33,8 @@ class Look(TypedDict):
 class Looks(TypedDict):
     """All looks at a study, by the digest of what its first runs were trained on.
 
-    `seeds`: how many each experiment has in the end; `ended`: settled, rounds or minutes.
+    `seeds`: how many each experiment has in the end; `ended`: settled, rounds or minutes;
+    `earlier`: how many looks were made before, when experiments, pictures or settings were others.
     """
 
     inputs: str
@@ -43,6 +44,7 @@ class Looks(TypedDict):
     looks: list[Look]
     seeds: dict[str, int]
     ended: str
+    earlier: int
 
 
 def read_looks(project: Project) -> Looks | None:

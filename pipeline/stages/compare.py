@@ -39,7 +39,7 @@ def compare(
     With any choice the chosen lines are printed and nothing is written; with `everything` the
     tables behind the first one are printed too.
     """
-    _refuse_ignored(against, metric, class_name, form, mcnemar)
+    _refuse_ignored(against, metric, class_name, form, mcnemar, everything)
     if mcnemar:
         return _print_pairs(project, params, mcnemar)
     if against or metric or class_name or form:
@@ -75,12 +75,18 @@ def _refuse_ignored(
     class_name: str | None,
     form: str | None,
     mcnemar: str | None,
+    everything: bool,
 ) -> None:
     """Raise DataError for choices that don't go together."""
     others = {"--against": against, "--metric": metric, "--class": class_name, "--format": form}
     given = [option for option, value in others.items() if value is not None]
     if mcnemar and given:
         raise DataError(f"--mcnemar prints a table of its own: leave {' and '.join(given)} out")
+    if everything and (mcnemar or given):
+        others_given = " and ".join([*given, *(["--mcnemar"] if mcnemar else [])])
+        raise DataError(
+            f"--all prints all tables, and {others_given} chosen lines alone: leave one of them out"
+        )
     if metric and class_name and (metric == "accuracy") != (class_name == ALL):
         raise DataError(
             f"there is no {metric} of {class_name}: accuracy is of all classes together, recall, "

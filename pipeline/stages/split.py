@@ -57,6 +57,8 @@ def split(project: Project, params: Params) -> str:
         note += f" ({drawn.joined:,} {those} that lay on both now train)"
     if drawn.moved:
         note += f"; {drawn.moved:,} moved to make classes even"
+    if len(folds) > 1 and "test" in params.split.model_fields_set:
+        note += "; split.test is not used: with folds every tile is tested once"
     if lost := int((folds[0] == "").sum()):
         note += f"; {lost:,} left out, whose group is in the test set as given"
     return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
@@ -120,6 +122,11 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
     """Return the parts of each fold; a given split is kept."""
     settings = params.split
     if settings.folds == 1:
+        if not settings.test and not (given == "test").any():
+            raise DataError(
+                "params.yaml: split.test: 0 leaves nothing to test; give a share, as in 0.2, a "
+                "number of tiles, or a source with split: test"
+            )
         return split_shares(
             labels,
             groups,

@@ -176,6 +176,13 @@ def _begin_looks(study: Study, rounds: Sequence[int]) -> Looks:
             "params.yaml: compare: this study was looked at with another margin or other "
             f"questions; its rounds go on with these alone. {START_ANEW}"
         )
+    earlier = before["earlier"] if before else 0
+    if before and before["looks"] and before["inputs"] != inputs:
+        earlier += len(before["looks"])
+        warn(
+            "experiments, pictures or settings are not those that the study was looked at with: "
+            "its looks count anew, and the table will say so"
+        )
     return {
         "inputs": inputs,
         "rounds": list(rounds),
@@ -184,6 +191,7 @@ def _begin_looks(study: Study, rounds: Sequence[int]) -> Looks:
         "looks": [],
         "seeds": {},
         "ended": "",
+        "earlier": earlier,
     }
 
 

@@ -18,7 +18,7 @@ from pipeline.dataset.documents import (
 from pipeline.dataset.looks import Looks, gather_said, read_looks
 from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import Project
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.params import Params
@@ -163,7 +163,7 @@ def load_ablation(
         summary=summarise(arms, results),
         next_step=_say_next(params, arms, results, len(ids), len(groups)),
         notes=[*_list_notes(params, arms), *_tell_looks(params, looks, later, spent)],
-        reading=_read_aloud(arms, results),
+        reading=_read_aloud(arms, results, params.split.folds),
         tables=widen(arms, results, params.classes),
         ids=ids,
         labels=labels,
@@ -225,6 +225,11 @@ def _tell_looks(
         }
         end = ends.get(looks["ended"], ends[""])
         yield f"Looked at with {seeds} seeds, which the words allow for; {end}."
+    if looks["earlier"]:
+        yield (
+            "Before, with other experiments, pictures or settings, it was looked at "
+            f"{count_things(looks['earlier'], 'time')}; the words do not allow for that."
+        )
     if not is_asked_alike(params, looks):
         yield (
             "The margin or the questions are not those that the study was looked at with: what is "
@@ -344,7 +349,7 @@ def _list_notes(params: Params, arms: list[Arm]) -> list[str]:
     return [*notes, *filter(None, controls)]
 
 
-def _read_aloud(arms: list[Arm], results: list[Result]) -> str:
+def _read_aloud(arms: list[Arm], results: list[Result], folds: int) -> str:
     """Return the small print under the table."""
     accuracy = {r.experiment: r.mean or 0.0 for r in results if r.metric == "accuracy"}
     paragraph = explain(
@@ -354,6 +359,7 @@ def _read_aloud(arms: list[Arm], results: list[Result]) -> str:
             for arm in arms
             if any(run["variants"] and not run.get("online") for run in arm.runs)
         ],
+        folds=folds,
         best=max(accuracy, key=lambda name: accuracy[name]),
     )
     return "\n".join([paragraph, *_tell_twins(arms)])

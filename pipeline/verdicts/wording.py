@@ -63,7 +63,9 @@ def _name_briefly(line: Judged) -> str:
     return line.experiment if line.label == ALL else f"{line.experiment} on {line.label}"
 
 
-def explain(lines: Sequence[Judged], *, stored: Sequence[str] = (), best: str = "") -> str:
+def explain(
+    lines: Sequence[Judged], *, stored: Sequence[str] = (), folds: int = 1, best: str = ""
+) -> str:
     """Write the small print under the table, from its numbers.
 
     stored: experiments trained on stored variants. best: the arm with the highest accuracy, if the
@@ -74,7 +76,7 @@ def explain(lines: Sequence[Judged], *, stored: Sequence[str] = (), best: str = 
         *map(_say_claim, filter(_is_claim_behind, lines)),
         *_say_no_verdict(lines),
         *_say_family(lines),
-        *_say_caveats(stored, best),
+        *_say_caveats(stored, folds, best),
     ]
     return " ".join(sentences)
 
@@ -141,7 +143,10 @@ def _say_family(lines: Sequence[Judged]) -> Iterator[str]:
         )
 
 
-def _say_caveats(stored: Sequence[str], best: str) -> Iterator[str]:
+def _say_caveats(stored: Sequence[str], folds: int, best: str) -> Iterator[str]:
+    if folds > 1:
+        overlap = ", whose training sets overlap" if folds > 2 else ""
+        yield f"All of it holds for these {folds} folds{overlap}: other ones could differ."
     if stored:
         yield (
             f"{_join(stored)}: trained on variants that were made once; the intervals hold for "

@@ -393,10 +393,10 @@ def give_groups(project, sizes):
     write_params(project, balance={"method": "none"})
 
 
-def split_all(prep):
+def split_all(prep, expected=0):
     run_to(prep, "balance")
     code, _, errors = prep("split")
-    assert code == 0
+    assert code == expected
     return errors
 
 
@@ -437,3 +437,16 @@ def test_the_test_set_may_be_given_as_a_number_of_tiles(project, prep):
     write_params(project, split={"test": 40, "val": 0.2})
     code, _, errors = prep("split")
     assert (code, "split.test: 40 of 40 tiles leave nothing to train on" in errors) == (1, True)
+
+
+def test_nothing_to_test_is_told_as_that_and_blames_no_class(project, prep):
+    write_params(project, split={"test": 0, "val": 0.2})
+    assert "split.test: 0 leaves nothing to test; give a share" in split_all(prep, expected=1)
+
+
+def test_with_folds_a_share_to_test_is_told_to_be_unused(project, prep):
+    write_params(project, split={"test": 0.3, "val": 0.2, "folds": 3})
+    assert split_all(prep) == ""
+    assert "split.test is not used: with folds every tile is tested once" in prep("split")[1]
+    write_params(project, split={"val": 0.2, "folds": 3})
+    assert "not used" not in prep("split")[1]

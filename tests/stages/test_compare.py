@@ -129,6 +129,8 @@ def test_an_unknown_name_offers_the_nearest(scored, prep, words, message):
         ),
         (("--class", "all", "--metric", "recall"), "there is no recall of all"),
         (("--class", "bar", "--metric", "accuracy"), "there is no accuracy of bar"),
+        (("--all", "--format", "csv"), "--all prints all tables, and --format chosen lines alone"),
+        (("--all", "--mcnemar", "flip"), "--all prints all tables, and --mcnemar chosen lines"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused_before_any_work(project, prep, words, message):

@@ -90,8 +90,13 @@ def test_other_rounds_of_the_same_study_are_refused(studied, prep):
 def test_another_study_begins_its_looks_anew(studied, prep):
     write(studied, {"rounds": [3, 5]}, train={"steps": 6})
     assert prep("plan")[0] == 0
-    assert prep("train")[0] == 0
+    code, _, errors = prep("train")
+    assert (code, "its looks count anew" in errors) == (0, True)
     assert read_looks(studied)["rounds"] == [3, 5]
+    told = " ".join(prep("compare")[1].split())
+    assert "it was looked at 3 times; the words do not allow for that" in told
+    assert prep("train")[2] == ""  # told once
+    assert read_looks(studied)["earlier"] == 3
 
 
 def test_another_margin_is_told_as_asked_afterwards(studied, prep):

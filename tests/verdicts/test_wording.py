@@ -168,8 +168,11 @@ def test_caveats_appear_only_where_they_apply():
     text = explain(lines, stored=["flip", "together"], best="flip")
     assert "flip and together: trained on variants that were made once; the intervals hold" in text
     assert "flip has the highest accuracy, but it was picked on the test set" in text
-    for word in ("made once", "picked"):
+    for word in ("made once", "picked", "folds"):
         assert word not in explain(lines)
+    # Two folds train on what the other tests; from three on they share pictures.
+    assert "holds for these 2 folds: other ones could differ" in explain(lines, folds=2)
+    assert "these 3 folds, whose training sets overlap: other" in explain(lines, folds=3)
 
 
 def test_broken_runs_are_told():
