@@ -1,5 +1,7 @@
 """Outputs that appear whole or not at all: written beside their place, then renamed.
 
+What lands in a project's processed/ is noted there by its digest (notes.py).
+
 What is unfinished is called `.part-<process>-<name>`. A process that is killed leaves it behind;
 the next one that writes into the same folder throws it away.
 """
@@ -13,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import NO_ROOM
+from pipeline.notes import note
 
 _written_to: set[Path] = set()  # the folders in which this process has begun something
 
@@ -25,6 +28,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with _part_beside(path) as part:
         yield part
+        note(part, path)
         part.replace(path)
 
 
@@ -34,6 +38,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _part_beside(path) as part:
         part.mkdir()
         yield part
+        note(part, path)
         _rename_folder(part, path)
 
 

@@ -1,10 +1,15 @@
 """Where a project's files lie, and which command makes each of them."""
 
+import itertools
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.errors import DataError
+from pipeline.console import warn
+from pipeline.dvc_cache import is_in_cache
+from pipeline.errors import DataError, UnusableFileError
+from pipeline.notes import digest_file, find_processed, read_versions
 
 MADE_BY = {
     "catalogue.csv": "ingest",
@@ -26,13 +31,29 @@ MADE_BY = {
     "ablation.md": "compare",
     "report": "report",
 }
+EDITED = {  # the tables that people edit by hand, and where that belongs
+    "catalogue.csv": "labels and groups belong in raw/labels.csv",
+    "boxes.csv": "labels, groups and boxes to leave out belong in raw/labels.csv",
+    "balanced.csv": "what is to be left out belongs in raw/labels.csv, with the label -",
+    "split.csv": "groups belong in raw/labels.csv, a test set in a source with split: test",
+}
+
+
+State = tuple[int, int, int]  # of a file: its number on the disk, size and time
 
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with params.yaml, raw/ and processed/."""
+    """A folder with params.yaml, raw/ and processed/.
+
+    What it gives out of processed/ as an input is as it was written: its digest was compared, once
+    for as long as it stays the same. `digests` are those that were, and go to other processes with
+    the project. `verifies`: whether that is done at all.
+    """
 
     root: Path
+    verifies: bool = field(default=True, compare=False)
+    digests: dict[Path, tuple[State, str]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def params_file(self) -> Path:
@@ -47,19 +68,101 @@ class Project:
         """Return the path of something under processed/, to be written."""
         return self.root.joinpath("processed", *parts)
 
-    def input(self, *parts: str) -> Path:
-        """Return the path of something under processed/ that has to be there."""
-        return self.require(self.output(*parts))
+    def renew(self, name: str) -> Path:
+        """Return the path of a table that is to be written anew.
 
-    def require(self, path: Path) -> Path:
-        """Return the path; raises DataError naming the command that makes it if it is missing."""
-        if not path.exists():
-            maker = MADE_BY[path.relative_to(self.output()).parts[0]]
-            raise DataError(
-                f"{self.relative(path)} is not there yet. Make it with: prep {maker}"
-                " (or everything with: dvc repro)"
+        One that somebody edited, or that nobody knows of, is kept beside it, and that is told.
+        """
+        path = self.output(name)
+        known = self.is_as_written(path) if path.is_file() else True
+        if known is False or (known is None and (self.root / "dvc.lock").exists()):
+            taken = (f"{name}.edited{number or ''}" for number in itertools.count())
+            kept = next(path for path in map(self.output, taken) if not path.exists())
+            path.rename(kept)
+            what = (
+                "was edited by hand, or is damaged"
+                if known is False
+                else "has no note of who wrote it"
+            )
+            warn(
+                f"{self.relative(path)} {what}: it is kept as {self.relative(kept)}, and made "
+                f"anew. {EDITED[name].capitalize()} (see raw/README.md)"
             )
         return path
+
+    def input(self, *parts: str) -> Path:
+        """Return the path of something under processed/ that has to be there, as it was written."""
+        return self.require(self.output(*parts))
+
+    def require(self, path: Path, remedy: str = "") -> Path:
+        """Return the path of an input; raises DataError if it is missing, with what makes it.
+
+        Raises UnusableFileError for a file that is not as it was written; remedy: in the place of
+        the usual one.
+        """
+        if not path.exists():
+            raise DataError(
+                f"{self.relative(path)} is not there yet. Make it with: {self._tell_maker(path)}"
+                " (or everything with: dvc repro)"
+            )
+        if self.verifies and path.is_file():
+            self.digest(path, remedy)
+        return path
+
+    def digest(self, path: Path, remedy: str = "") -> str:
+        """Return the SHA-256 of a file under processed/; raises UnusableFileError as require does.
+
+        It is always read, once: a byte that is lost on the disk changes neither size nor time.
+        """
+        found = path.stat()
+        state = (found.st_ino, found.st_size, found.st_mtime_ns)
+        if self.digests.get(path, ((), ""))[0] != state:
+            digest = digest_file(path)
+            if self.verifies:
+                self._verify(path, digest, remedy)
+            self.digests[path] = state, digest
+        return self.digests[path][1]
+
+    def is_as_written(self, path: Path) -> bool | None:
+        """Return whether a file has bytes that prep wrote, or DVC put there; None: nobody knows."""
+        return self._is_known(path, digest_file(path))
+
+    def find_damaged(self) -> Iterator[Path]:
+        """Yield the files under processed/ that prep wrote and that have other bytes now."""
+        for file in read_versions(self.output()):
+            path = self.output(file)
+            if path.is_file() and self.is_as_written(path) is False:
+                yield path
+
+    def _verify(self, path: Path, digest: str, remedy: str) -> None:
+        known = self._is_known(path, digest)
+        file, maker = self.relative(path), self._tell_maker(path)
+        if known is False:
+            reason = f"is not as `{maker}` wrote it: damaged, or edited by hand"
+            raise UnusableFileError(Path(file), reason, remedy or self._tell_remedy(path))
+        if known is None and (self.root / "dvc.lock").exists():
+            warn(
+                f"nothing vouches for {file}: prep did not note it, and DVC has no such version. "
+                "If an older prep made it, or you put it there, all is well; else make it again "
+                f"with: {maker}"
+            )
+
+    def _is_known(self, path: Path, digest: str) -> bool | None:
+        file = path.relative_to(self.output()).as_posix()
+        versions = read_versions(self.output()).get(file, set())
+        if digest in versions or is_in_cache(self.root, path):
+            return True
+        return False if versions else None
+
+    def _tell_maker(self, path: Path) -> str:
+        """Return the command that makes a file or folder under processed/."""
+        name, *below = path.relative_to(self.output()).parts
+        only = f" --only {below[0]}" if name == "augmented" and below else ""
+        return f"prep {MADE_BY[name]}{only}"
+
+    def _tell_remedy(self, path: Path) -> str:
+        again = f"Make it again with: {self._tell_maker(path)}"
+        return f"{again} (it keeps {say_kept(path.name)})" if path.name in EDITED else again
 
     def relative(self, path: Path) -> str:
         """Return the path from the root, with '/', as it stands in every table."""
@@ -72,6 +175,22 @@ class Project:
     def run_folder(self, experiment: str, fold: int, seed: int) -> Path:
         """Return the folder of one training."""
         return self.output("runs", experiment, f"fold-{fold}", f"seed-{seed}")
+
+
+def say_kept(name: str) -> str:
+    """Return what becomes of a table that was edited by hand, and where that belongs."""
+    return f"yours as {name}.edited; {EDITED[name]}"
+
+
+def require_made(path: Path) -> Path:
+    """Return the path of a file from anywhere; one that a project's road made is as it was written.
+
+    Raises DataError as Project.require does.
+    """
+    folder = find_processed(path)
+    if folder and path.absolute().relative_to(folder).parts[0] in MADE_BY:
+        Project(folder.parent).require(path.absolute())
+    return path
 
 
 def class_file_name(class_name: str) -> str:

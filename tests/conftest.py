@@ -16,8 +16,8 @@ import yaml
 from hypothesis import settings
 
 from pipeline import cli, console
-from pipeline.dataset.digests import NOTES
 from pipeline.intake import images
+from pipeline.notes import NOTES
 
 LONGEST = ("test_building.py", "test_road.py", "test_train.py")  # over a minute each
 
@@ -58,6 +58,7 @@ def sign_predictions(folder: Path, name: str) -> None:
     digest = hashlib.sha256((scores / "predictions.csv").read_bytes()).hexdigest()
     content = metrics | {"runs": runs, "predictions": digest}
     (scores / "metrics.json").write_text(json.dumps(content))
+    forget_notes(folder)
 
 
 def write_params(folder: Path, **changes: object) -> None:
@@ -157,8 +158,13 @@ def digests(folder):
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != NOTES  # which hold times
+        if path.is_file() and path.name != NOTES  # which stand in the order of writing
     }
+
+
+def forget_notes(folder: Path) -> None:
+    """Let the files of a project be anybody's, so that a test may put what it wants into them."""
+    (folder / "processed" / NOTES).unlink(missing_ok=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 """The command line on a tiny project: what it makes, and what it says to wrong input."""
 
 import pytest
-from conftest import DATA_STAGES, digests, run_to, write_params
+from conftest import DATA_STAGES, digests, forget_notes, run_to, write_params
 
 from pipeline.dataset import store
 from pipeline.dataset.tables import COLUMNS, read_table
@@ -144,6 +144,8 @@ def test_a_truncated_file_is_an_error_that_says_what_to_do(project, prep):
     run_to(prep, "normalise")
     tiles = project / "processed/tiles.h5"
     tiles.write_bytes(tiles.read_bytes()[:1000])
+    assert "is not as `prep normalise` wrote it" in prep("balance")[2]
+    forget_notes(project)
     code, _, errors = prep("balance")
     assert code == 1
     assert "tiles.h5 is damaged" in errors

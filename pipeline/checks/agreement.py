@@ -29,11 +29,11 @@ from pipeline.checks.readers import (
     read_split,
     tell_reason,
 )
-from pipeline.dataset.content import digest_file
 from pipeline.dataset.documents import Plan, read_object
 from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.store import read_glyph_ids
 from pipeline.errors import DataError
+from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of

@@ -4,14 +4,24 @@
 says is examined without dvc.lock too; its bytes can only be compared with what that recorded.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import Fault, stage_of, tell_faults
+from pipeline.checks.leftovers import (
+    Leftover,
+    find_leftovers,
+    forget_dropped,
+    is_dropped,
+    remove_leftovers,
+    tell_leftovers,
+)
 from pipeline.checks.records import (
     SOURCES,
     Lock,
+    Record,
     digest_md5,
     find_changed,
     find_new_sources,
@@ -22,53 +32,94 @@ from pipeline.checks.records import (
     read_yaml,
 )
 from pipeline.checks.road import tell_differences
-from pipeline.console import track, warn
-from pipeline.dataset.digests import find_damaged
+from pipeline.console import say, track, warn
 from pipeline.errors import DataError, count_things
+from pipeline.notes import tidy_notes
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
 
 _LAST_STEP = "Then bring all that follows up to date with: dvc repro"
 
 
-def check_files(project: Project, params: Params) -> str:
-    """Verify every processed file; raises DataError with a line for each that is faulty."""
+def check_files(project: Project, params: Params, tidy: bool = False) -> str:
+    """Verify every processed file; raises DataError with a line for each that is faulty.
+
+    tidy: what prep made for what params.yaml names no more is removed first.
+    """
     for sentence in tell_differences(project.root):
         warn(sentence)
-    lock = read_lock(project.root)
+    lock, gone = _read_lock(project, params)
+    _look_after_leftovers(project, find_leftovers(project, params, gone), tidy)
     recorded = [record.path for record in [*lock.outputs, *lock.inputs]] if lock else []
     files = _digest_all(project.root, dict.fromkeys([*recorded, *_list_outputs(params)]))
     faults: list[Fault] = []
     stale: set[str] = set()
     if lock and files:
-        lock = _forget_dropped(lock, params, files)
         settings = read_yaml(project.params_file)
         stale = find_stale(lock, files, settings)
         # A training that goes on has new runs already; what they are is told by their own digests.
         trained = {name for name in stale if name.split("@")[0] == "train"}
         recorded_then = [record for record in lock.outputs if record.stage not in trained]
         faults += find_changed(project.root, recorded_then, files)
-    faults += [Fault(file, "its bytes changed since it was made") for file in find_damaged(project)]
-    # What is out of date may well disagree with what is not.
-    verbs = {_name_stage(name) for name in stale}
-    faults += [fault for fault in examine(project, params) if stage_of(fault.file) not in verbs]
+    faults += [
+        Fault(project.relative(path), "its bytes changed since it was made")
+        for path in project.find_damaged()
+    ]
+    faults += _examine(project, params, {_name_stage(name) for name in stale})
+    faults = [fault for fault in faults if not is_dropped(params, fault.file)]
     _tell_missing(project, params, lock if files else None)
     sources = _check_sources(project.root, lock if files else None)
     if not lock:
         warn("there is no dvc.lock, so bytes could only be checked where prep noted their digests")
     if stale and not faults:
         warn(f"not up to date: {', '.join(sorted(stale))}. Bring them up to date with: dvc repro")
-    if faults:
-        lines = tell_faults(project.root, dict.fromkeys(faults))
-        raise DataError(
-            "\n".join(["not everything under processed/ is as it should be:", *lines, _LAST_STEP])
-        )
+    _refuse(project, faults)
     checked = sum(any(is_at(name, path) for path in recorded) for name in files)
     whole = count_things(len(files), "file") if files else "no file"
     return (
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
         f"{sources}"
     )
+
+
+def _read_lock(project: Project, params: Params) -> tuple[Lock | None, list[Record]]:
+    """Return dvc.lock, and what it still has of stages that params.yaml dropped."""
+    lock = read_lock(project.root)
+    return forget_dropped(lock, params) if lock else (None, [])
+
+
+def _look_after_leftovers(project: Project, leftovers: list[Leftover], tidy: bool) -> None:
+    """Name what nothing uses any more, or remove it."""
+    if tidy:
+        removed = list(remove_leftovers(project, leftovers))
+        tidy_notes(project.output())
+        for sentence in removed or ["nothing to tidy up"]:
+            say(sentence)
+        if removed and (project.root / "dvc.lock").exists():
+            say("dvc.lock still lists it: dvc repro writes that anew, and trains nothing again")
+        leftovers = [replace(left, own=[]) for left in leftovers]
+    for sentence in tell_leftovers(leftovers):
+        warn(sentence)
+
+
+def _examine(project: Project, params: Params, verbs: set[str]) -> Iterator[Fault]:
+    """Yield what is wrong with what the files say, but for those of stages that are out of date.
+
+    These may well disagree with what is not.
+    """
+    trusting = replace(project, verifies=False)  # every fault is wanted, not the first
+    for fault in examine(trusting, params):
+        if stage_of(fault.file) not in verbs:
+            yield fault
+
+
+def _refuse(project: Project, faults: list[Fault]) -> None:
+    """Raise DataError with a line for each faulty file, if there are any."""
+    if faults:
+        lines = tell_faults(project.root, dict.fromkeys(faults))
+        raise DataError(
+            "\n".join(["not everything under processed/ is as it should be:", *lines, _LAST_STEP])
+        )
 
 
 def _name_stage(recorded: str) -> str:
@@ -99,24 +150,6 @@ def _check_sources(root: Path, lock: Lock | None) -> str:
         "not looked at": [name for name in SOURCES if name not in recorded],
     }
     return "; ".join(f"{' and '.join(paths)} {what}" for what, paths in known.items() if paths)
-
-
-def _forget_dropped(lock: Lock, params: Params, files: Mapping[str, str]) -> Lock:
-    """Return the lock without what is gone of ops and experiments that params.yaml dropped."""
-    known = {
-        *(f"augment@{op}" for op in params.augment),
-        *(f"{verb}@{name}" for verb in ("train", "evaluate") for name in params.experiments),
-    }
-
-    def counts(stage: str, path: str) -> bool:
-        there = any(is_at(name, path) for name in files)
-        return stage in known or "@" not in stage or there
-
-    outputs = [record for record in lock.outputs if counts(record.stage, record.path)]
-    stages = {record.stage for record in outputs}
-    inputs = [record for record in lock.inputs if record.stage in stages]
-    params_then = {s: values for s, values in lock.params.items() if s in stages}
-    return Lock(outputs, inputs, params_then, lock.sources)
 
 
 def _list_outputs(params: Params) -> Iterator[str]:

@@ -106,7 +106,7 @@ def _find_stray_variants(project: Project, params: Params, trained: set[str]) ->
         for class_name in params.classes:
             path = project.variants_file(op, class_name)
             if path.exists():
-                with open_dataset(path) as variants:
+                with open_dataset(project.require(path)) as variants:
                     parents = variants.scan("parents")
                     yield from find_strangers(parents, trained, project.relative(path))
 

@@ -57,7 +57,7 @@ Jobs = Annotated[
 
 def run_stage(stage: str, quiet: bool, options: dict[str, Any] | None = None) -> None:
     """Run `pipeline.stages.<stage>` on the project here and print the line that it ends with."""
-    run(f"stages.{stage}", stage, stage, quiet, options, makes=stage)
+    run(f"stages.{stage}", stage, stage, quiet, options)
 
 
 def run(
@@ -66,12 +66,8 @@ def run(
     name: str,
     quiet: bool,
     options: dict[str, Any] | None = None,
-    makes: str = "",
 ) -> None:
-    """Run a function of a module on the project here, and note what it makes, if it is a stage's.
-
-    Nothing is imported before it is needed.
-    """
+    """Run a function of a module on the project here; nothing is imported before it is needed."""
     from importlib import import_module
 
     from pipeline import console
@@ -86,10 +82,6 @@ def run(
     made = work(project, load_params(project.params_file), **(options or {}))
     if made:
         console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
-    if makes:
-        from pipeline.dataset.digests import note_files
-
-        note_files(project, makes)
 
 
 def print_version(wanted: bool) -> None:

@@ -176,7 +176,7 @@ def evaluate(
     Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
     """
     chosen = {"experiment": experiment, "on": on, "model": model}
-    run("commands.evaluate", "evaluate", "evaluate", quiet, chosen, makes="train")
+    run("commands.evaluate", "evaluate", "evaluate", quiet, chosen)
 
 
 @app.command(rich_help_panel=BY_HAND)
@@ -231,18 +231,25 @@ def lineage(quiet: Quiet = False) -> None:
 
 
 @check.command()
-def files(quiet: Quiet = False) -> None:
+def files(
+    tidy: Annotated[
+        bool, typer.Option("--tidy", help="Remove what params.yaml names no more.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
     """Verify every file under processed/: its bytes, what it says, and that all agree.
 
     Reads every byte and compares it with the digests that DVC wrote into dvc.lock; then columns,
     types, labels, ids, counts, parents, the split and its leaks, plans and runs. Names each faulty
     file, its row and how to make it again, and exits with 1 if there are any. Notes whether raw/ or
     models/ changed since, and every command that `dvc repro` may run and that is not of prep's
-    road. Changes nothing and starts nothing.
+    road. It starts nothing, and changes nothing: what prep made for ops, classes and experiments
+    that params.yaml names no more is counted, and only --tidy removes it (what somebody else put
+    there stays).
 
     Example: `prep check files`
     """
-    run("checks.files", "check_files", "check files", quiet)
+    run("checks.files", "check_files", "check files", quiet, {"tidy": tidy})
 
 
 @check.command()

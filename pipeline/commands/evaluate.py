@@ -81,8 +81,8 @@ def _evaluate_elsewhere(
 
 def _find_models(project: Project, name: str) -> list[Path]:
     """Return the models of an experiment's runs."""
-    project.input("runs", name)
-    return sorted(project.output("runs", name).glob("fold-*/seed-*/model.keras"))
+    folder = project.input("runs", name)
+    return [project.require(path) for path in sorted(folder.glob("fold-*/seed-*/model.keras"))]
 
 
 def _score_elsewhere(file: Path, tiles: Outside) -> Score:

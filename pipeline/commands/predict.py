@@ -21,7 +21,7 @@ from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.names import plain_name, printable_name
 from pipeline.network import asking, saving
-from pipeline.project import Project
+from pipeline.project import Project, require_made
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box
@@ -110,7 +110,7 @@ def _choose_reading(params: Params, wanted: str | None) -> _Wanted:
 def _find_model(project: Project, params: Params, wanted: str) -> Path:
     """Return the model's file: a .keras file itself, or of an experiment that of its first run."""
     if wanted.endswith(".keras"):
-        return Path(wanted)
+        return require_made(Path(wanted))
     if wanted not in params.experiments:
         known = list(params.experiments)
         raise DataError(
@@ -136,7 +136,9 @@ def _refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
     beside = path.with_name("run.json")
     if not beside.exists():
         return
-    run = read_object(beside, "Delete it, or bring the model's whole folder from where it came")
+    run = read_object(
+        require_made(beside), "Delete it, or bring the model's whole folder from where it came"
+    )
     trained = run.get("classes", list(classes))  # an older prep did not write them
     if trained != list(classes):
         raise DataError(

@@ -9,7 +9,7 @@ from pipeline.atomic import whole_file
 from pipeline.dataset.store import open_dataset, read_glyphs
 from pipeline.errors import DataError, UnusableFileError
 from pipeline.intake import images
-from pipeline.project import Project
+from pipeline.project import Project, require_made
 from pipeline.tiles import contact, normalising
 
 MOST = 400  # pictures on a sheet
@@ -28,7 +28,7 @@ def show_file(file: Path, target: Path) -> str:
     if file.suffix != ".h5":
         raise DataError(f"{file} is no .h5 file: {SHOWN}")
     try:
-        shown, count = _read_pictures(file)
+        shown, count = _read_pictures(require_made(file))
     except UnusableFileError as error:
         if _is_made(file):
             raise

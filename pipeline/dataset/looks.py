@@ -52,7 +52,7 @@ def read_looks(project: Project) -> Looks | None:
     path = project.output("scores", FILE)
     if not path.exists():
         return None
-    looks = read_document(path, Looks, START_ANEW)
+    looks = read_document(project.require(path, START_ANEW), Looks, START_ANEW)
     rounds, made = looks["rounds"], [look["seeds"] for look in looks["looks"]]
     rise = all(0 < one < other for one, other in pairwise([*rounds, max(rounds, default=0) + 1]))
     if not rounds or not rise or made != rounds[: len(made)] or min(looks["seeds"].values()) < 1:

@@ -2,9 +2,13 @@
 
 import csv
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError, find_nearest, shorten
@@ -24,6 +28,10 @@ COLUMNS = {
     "history": ("step", "loss", "accuracy", "val_loss", "val_accuracy"),
 }  # fmt: skip
 
+# Columns of whole numbers; of those in `_OR_NOTHING` a field may be empty.
+_NUMBERS = {"page", "x0", "y0", "x1", "y1", "fold"}
+_OR_NOTHING = {"width", "height"}
+
 Row = dict[str, str]
 
 SEPARATORS = {";": "semicolons", "\t": "tabs"}  # that spreadsheets write where commas belong
@@ -40,9 +48,19 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, 
 def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     """Read the rows of a table that has at least the given columns.
 
-    Raises DataError when it is no such table, or when a row lacks one of these fields.
+    Raises DataError when it is no such table, or when a row lacks one of these fields, or has a
+    word where a number belongs.
     """
     return list(scan_table(path, columns))
+
+
+def read_numbers(path: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
+    """Return columns (N,) of a table that hold numbers; raises DataError as read_table does."""
+    rows = read_table(path, columns)
+    try:
+        return {name: np.array([float(row[name]) for row in rows]) for name in columns}
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: {error}") from error
 
 
 def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
@@ -50,10 +68,24 @@ def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     try:
         # utf-8-sig: a spreadsheet may have put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for _, row in parse_rows(file, columns, str(path)):
+            for line, row in parse_rows(file, columns, str(path)):
+                _check_numbers(path, line, row, columns)
                 yield row
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
+
+
+def _check_numbers(path: Path, line: int, row: Row, columns: Sequence[str]) -> None:
+    for column in columns:
+        text = row[column]
+        if column in _NUMBERS or (column in _OR_NOTHING and text):
+            good = text.isascii() and text.isdecimal() and len(text) < 10
+        elif column == "score":
+            good = re.fullmatch(r"[01]\.\d+", text) is not None
+        else:
+            continue
+        if not good:
+            raise DataError(f"{path}: line {line}: {column} '{shorten(text)}' is no number")
 
 
 def parse_rows(

@@ -14,6 +14,7 @@ from pipeline.dataset.store import open_dataset
 from pipeline.errors import DataError, nearest
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import IdxPair, pair_files
+from pipeline.project import require_made
 
 MOST_LABEL = 32_767  # that a dataset has room for
 
@@ -37,10 +38,10 @@ def read_outside(path: Path, part: Part) -> Outside:
         return _read_idx_folder(path, part)
     if not path.is_file():
         raise DataError(f"There is no tiles.h5 and no folder of IDX files at {path}")
-    with open_dataset(path) as tiles:
+    with open_dataset(require_made(path)) as tiles:
         chosen = tiles.labels >= 0
         if path.with_name("split.csv").is_file():
-            wanted = read_part(path.with_name("split.csv"), part, FIRST_FOLD)
+            wanted = read_part(require_made(path.with_name("split.csv")), part, FIRST_FOLD)
             chosen &= np.array([tile_id in wanted for tile_id in tiles.ids], bool)
         found = tiles.read(np.flatnonzero(chosen))
         if (found.labels >= len(tiles.classes)).any():

@@ -23,9 +23,16 @@ Picture = TypeVar("Picture")
 
 
 def read_catalogue(project: Project) -> list[Row]:
-    """Return the rows of catalogue.csv that are to be used."""
-    rows = read_table(project.input("catalogue.csv"), COLUMNS["catalogue"])
-    return [row for row in rows if row["status"] == "ok"]
+    """Return the rows of catalogue.csv that are to be used; DataError where one can't be."""
+    path = project.input("catalogue.csv")
+    rows = [row for row in read_table(path, COLUMNS["catalogue"]) if row["status"] == "ok"]
+    for row in rows:
+        if row["layout"] not in LAYOUTS or not (row["width"] and row["height"] and row["sha256"]):
+            raise DataError(
+                f"{path} is damaged: {row['source']} lacks its size or digest, or has the layout "
+                f"'{row['layout']}'. Make it again with: prep ingest"
+            )
+    return rows
 
 
 def group_by_file(rows: Iterable[Row]) -> list[list[Row]]:

@@ -89,6 +89,11 @@ def _count_steps(
     balanced = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     label = {row["id"]: row["label"] for row in balanced}
     folds = read_folds(project.input("split.csv"))
+    if not folds or not label.keys() >= set().union(*folds[0].ids.values()):
+        raise DataError(
+            "processed/split.csv is not of the tiles of balanced.csv. Bring all up to date with: "
+            "dvc repro split"
+        )
     part = folds[0].ids
     of = f" (fold 1 of {len(folds)})" if len(folds) > 1 else ""
     steps = {
@@ -161,7 +166,7 @@ def _show_pages(
         if scan in scores and overlay.exists()
     ]
     return [
-        _show_page(overlay, name, found)
+        _show_page(project.require(overlay), name, found)
         for _, name, overlay, found in sorted(pages)[: params.report.pages]
     ]
 

@@ -119,7 +119,7 @@ def _read_variants(
     path = project.variants_file(op, class_name)
     if not path.exists():
         return
-    found = read_first_variants(path, place)
+    found = read_first_variants(project.require(path), place)
     if found.parents is not None and len(found):
         yield _Picked(found.images, label, op_number, [place[name] for name in found.parents])
 

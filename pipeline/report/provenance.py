@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 from pipeline import __version__
-from pipeline.dataset.content import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.verdicts.ablation import Arm
@@ -30,7 +29,7 @@ def show_provenance(project: Project, params: Params, arms: list[Arm]) -> dict[s
         },
         "versions": _list_versions(arms),
         "digests": {
-            name: digest_file(project.output(name))
+            name: project.digest(project.output(name))
             for name in _DIGESTED
             if project.output(name).exists()
         },

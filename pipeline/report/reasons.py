@@ -63,7 +63,7 @@ def _show_arm(
         path = project.run_folder(one.name, 0, seed) / "model.keras"
         if not path.exists():
             return Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
-        models.append(saving.load(path))
+        models.append(saving.load(project.require(path)))
     answers = [one.answers([seed])[0] for one in (control, arm)]
     figures = [
         _draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)

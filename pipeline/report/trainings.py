@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.dataset.documents import Run as RunDocument
 from pipeline.dataset.documents import read_document
-from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_numbers
 from pipeline.project import Project
 from pipeline.report.charts import Curve, LineChart, draw_curves, find_limits
 from pipeline.settings.params import Params
@@ -61,16 +61,15 @@ def show_training(project: Project, params: Params) -> dict[str, object]:
 def read_runs(project: Project, name: str) -> list[Run]:
     """Return the finished trainings of an experiment, by fold and seed."""
     folders = [path.parent for path in project.output("runs", name).glob("fold-*/seed-*/run.json")]
-    runs = [_read_run(folder) for folder in folders]
+    runs = [_read_run(project, folder) for folder in folders]
     return sorted(runs, key=lambda run: (run.about["fold"], run.about["seed"]))
 
 
-def _read_run(folder: Path) -> Run:
+def _read_run(project: Project, folder: Path) -> Run:
     """Return one training."""
-    rows = read_table(folder / "history.csv", COLUMNS["history"])
-    about = read_document(folder / "run.json", RunDocument, "Train again with: prep train")
-    history = {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS["history"]}
-    return Run(about, history)
+    file = project.require(folder / "run.json")
+    about = read_document(file, RunDocument, "Train again with: prep train")
+    return Run(about, read_numbers(project.require(folder / "history.csv"), COLUMNS["history"]))
 
 
 def limit(runs: list[Run], columns: dict[str, str]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pipeline.augmentation.recipes import Op
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.report.figures import Figure, Pixels, embed, scale_of
 from pipeline.settings.params import Params
@@ -73,12 +74,17 @@ def _show_class(
     path = project.variants_file(op, class_name)
     if not path.exists():
         return _Shown(class_name, [], f"not made yet: prep augment --only {op}")
-    with open_dataset(path) as variants:
+    with open_dataset(project.require(path)) as variants:
         if not len(variants):
             return _Shown(class_name, [], "no training tiles")
         parents = variants.parents
         names = variants.draw_names
         chosen = contact.pick_evenly(np.unique(parents), SHOWN)
+        if strangers := set(chosen) - place.keys():
+            raise DataError(
+                f"{project.relative(path)} has a variant of {min(strangers)}, which is not in "
+                f"tiles.h5. Make it again with: prep augment --only {op}"
+            )
         families = [variants.read(np.flatnonzero(parents == parent)[:_COPIES]) for parent in chosen]
     originals = tiles.read(np.array([place[parent] for parent in chosen], int)).images
     figures = [

@@ -386,6 +386,11 @@ class Params(Section):
     def source_of(self, picture: str) -> Source:
         """Return the source that a picture's path (as in the catalogue) lies in."""
         inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
+        if not inside:
+            raise DataError(
+                f"processed/catalogue.csv names {picture}, which lies in no source of params.yaml. "
+                "Make it again with: prep ingest"
+            )
         return max(inside, key=lambda source: len(source.path))
 
     def seeds_of(self, name: str) -> tuple[int, ...]:

@@ -79,11 +79,26 @@ def _photo_tiles(
     on_scan: dict[str, list[Row]] = defaultdict(list)
     for row in boxes:
         on_scan[scan_of(row["id"])].append(row)
-    files = group_by_file(row for row in read_catalogue(project) if scan_id_of(row) in on_scan)
+    scans = [row for row in read_catalogue(project) if scan_id_of(row) in on_scan]
+    _refuse_strangers(scans, boxes)
+    files = group_by_file(scans)
     cut = partial(_cut_files, project.root, tile)
     work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
     for tiles_of_files in map_in_order(cut, in_windows(work, BATCH), jobs):
         yield from tiles_of_files
+
+
+def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:
+    """Raise DataError for a box of no scan, or one that does not lie on its own."""
+    sizes = {scan_id_of(row): (int(row["width"]), int(row["height"])) for row in scans}
+    for row in boxes:
+        width, height = sizes.get(scan_of(row["id"]), (0, 0))
+        x0, y0, x1, y1 = box_of(row)
+        if not (x0 < x1 <= width and y0 < y1 <= height):
+            raise DataError(
+                f"processed/boxes.csv: the box {row['id']} lies on no scan of catalogue.csv. Make "
+                "it again with: prep segment"
+            )
 
 
 def _cut_files(root: Path, tile: Tile, files: list[FileWork]) -> list[NamedTile]:
@@ -124,10 +139,20 @@ def _to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
     """Return the tiles as rows of the store; unlabelled is -1."""
     return Rows(
         images=np.stack([pixels for _, pixels in window]),
-        labels=np.array([index.get(row["label"], -1) for row, _ in window], np.int16),
+        labels=np.array([_find_label(row, index) for row, _ in window], np.int16),
         ids=np.array([row["id"] for row, _ in window], object),
         groups=np.array([row["group"] for row, _ in window], object),
     )
+
+
+def _find_label(row: Row, index: dict[str, int]) -> int:
+    """Return the number of a box's class, -1 where it has none."""
+    if row["label"] and row["label"] not in index:
+        raise DataError(
+            f"processed/boxes.csv: {row['id']} has the label '{row['label']}', which is not among "
+            "the classes in params.yaml. Make it again with: prep segment"
+        )
+    return index.get(row["label"], -1)
 
 
 def _write_contact_sheets(project: Project, params: Params) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -34,7 +34,7 @@ def split(project: Project, params: Params) -> str:
     """Divide the balanced tiles into training, validation and test set."""
     rows = read_table(project.input("balanced.csv"), COLUMNS["balanced"])
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
-    _refuse_strangers(rows, scans)
+    _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
     single = np.array(_group_tiles(params, rows, scans), object)
     groups, tied = _tie_near_duplicates(project, params, rows, single)
@@ -44,7 +44,7 @@ def split(project: Project, params: Params) -> str:
     for parts in folds:
         needed = ["train", "val"] if params.split.val else ["train"]
         check_parts(labels, parts, params.classes, [*needed, "test"])
-    write_table(project.output("split.csv"), COLUMNS["split"], _to_rows(rows, groups, folds))
+    write_table(project.renew("split.csv"), COLUMNS["split"], _to_rows(rows, groups, folds))
     for doubt in (
         _doubt_groups(groups, given, folds),
         _doubt_balance(labels, groups, given, folds),
@@ -108,8 +108,14 @@ def _find_share(test: float, tiles: int) -> float:
     return test / tiles
 
 
-def _refuse_strangers(rows: list[Row], scans: dict[str, Row]) -> None:
-    """Raise DataError when a tile's scan is not in the catalogue any more."""
+def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[str]) -> None:
+    """Raise DataError for a tile whose scan is not in the catalogue, or whose label is no class."""
+    strange = [row for row in rows if row["label"] not in classes]
+    if strange:
+        raise DataError(
+            f"processed/balanced.csv: {strange[0]['id']} has the label '{strange[0]['label']}', "
+            "which is not among the classes in params.yaml. Make it again with: prep balance"
+        )
     gone = [row["id"] for row in rows if scan_of(row["id"]) not in scans]
     if gone:
         raise DataError(

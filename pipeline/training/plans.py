@@ -17,14 +17,14 @@ import numpy.typing as npt
 
 from pipeline.augmentation.recipes import Op
 from pipeline.dataset import reading
-from pipeline.dataset.content import Digests, digest_file, digest_pictures, digest_set
-from pipeline.dataset.digests import find_digest
+from pipeline.dataset.content import Digests, digest_pictures, digest_set
 from pipeline.dataset.documents import FileDigest, Lineage, Plan, PlannedFold, read_document
 from pipeline.dataset.reading import Fold
 from pipeline.dataset.splits import choose_share
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.streams import read_windows
 from pipeline.errors import DataError
+from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params, Train, choose
 
@@ -226,8 +226,8 @@ def find_model(project: Project, params: Params) -> Path | None:
 def describe_lineage(project: Project) -> Lineage:
     """Return which split and tiles the plans were drawn from."""
     return {
-        "split": find_digest(project, project.input("split.csv")),
-        "tiles": find_digest(project, project.input("tiles.h5")),
+        "split": project.digest(project.input("split.csv")),
+        "tiles": project.digest(project.input("tiles.h5")),
     }
 
 
@@ -236,7 +236,7 @@ def refuse_other_split(project: Project) -> None:
 
     Of the tiles that are trained on their own digests tell (training/pool.py).
     """
-    if _read_lineage(project)["split"] != find_digest(project, project.input("split.csv")):
+    if _read_lineage(project)["split"] != project.digest(project.input("split.csv")):
         _tell_other("split.csv")
 
 
@@ -247,7 +247,7 @@ def read_lineage(project: Project) -> Lineage:
     """
     refuse_other_split(project)
     proved = _read_lineage(project)
-    if proved["tiles"] != find_digest(project, project.input("tiles.h5")):
+    if proved["tiles"] != project.digest(project.input("tiles.h5")):
         _tell_other("tiles.h5")
     return proved
 

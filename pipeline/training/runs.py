@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.dataset.content import digest_file
+from pipeline.console import warn
 from pipeline.dataset.documents import Plan, Run, read_document
-from pipeline.errors import DataError
+from pipeline.errors import UnusableFileError
+from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.plans import digest_inputs
@@ -37,9 +38,16 @@ def list_tasks(plan: Plan, seeds: Sequence[int]) -> list[Task]:
 def find_finished(
     project: Project, params: Params, plan: Plan, tasks: Sequence[Task]
 ) -> Iterator[tuple[Task, Run]]:
-    """Yield those of an experiment's runs that are finished, as run.json describes them."""
+    """Yield those of an experiment's runs that are finished, as run.json describes them.
+
+    Those that are damaged are told; they are trained again.
+    """
     for task in tasks:
-        run = read_run(project.run_folder(task.experiment, task.fold, task.seed))
+        try:
+            run = read_run(project, project.run_folder(task.experiment, task.fold, task.seed))
+        except UnusableFileError as error:
+            warn(f"{error.path} {error.reason}; prep train trains that run again")
+            continue
         inputs = digest_inputs(plan, params.train, task.fold, task.seed)
         if run is not None and run["inputs"] == inputs:
             yield task, run
@@ -50,10 +58,22 @@ def digest_files(folder: Path) -> dict[str, str]:
     return {name: digest_file(folder / name) for name in FILES}
 
 
-def read_run(folder: Path) -> Run | None:
-    """Return run.json of a finished run; None when it, or a file that it names, is damaged."""
-    try:
-        run = read_document(folder / "run.json", Run, "")
-        return run if run["files"] == digest_files(folder) else None
-    except (DataError, OSError):
+def read_run(project: Project, folder: Path) -> Run | None:
+    """Return run.json of a finished run, None where there is none.
+
+    Raises UnusableFileError when it is damaged, or a file that it names.
+    """
+    file = folder / "run.json"
+    if not file.exists():
         return None
+    name = project.relative(folder)
+    remedy = f"Train again with: prep train --experiment {folder.parts[-3]}"
+    run = read_document(project.require(file, remedy), Run, remedy)
+    gone = [other for other in FILES if not (folder / other).is_file()]
+    if gone:
+        raise UnusableFileError(Path(name), f"lacks {' and '.join(gone)}", remedy)
+    other = [one for one, digest in digest_files(folder).items() if run["files"].get(one) != digest]
+    if other:
+        what = f"is damaged: {' and '.join(other)} is not the one that its training wrote"
+        raise UnusableFileError(Path(name), what, remedy)
+    return run

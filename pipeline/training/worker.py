@@ -18,7 +18,7 @@ from pipeline.dataset.documents import Plan, Run, write_document
 from pipeline.dataset.predictions import Tested
 from pipeline.dataset.reading import Fold
 from pipeline.dataset.tables import COLUMNS, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnusableFileError
 from pipeline.network import asking, backend, building, fitting, saving
 from pipeline.network.backend import list_exhaustions
 from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
@@ -103,20 +103,26 @@ class Worker:
         plan, fold = self._find_plan(task)
         inputs = digest_inputs(plan, self.params.train, task.fold, task.seed)
         folder = self.project.run_folder(task.experiment, task.fold, task.seed)
-        run = read_run(folder)
-        note = ""
+        run, note = self._read_run(folder), ""
         if run is not None and run["inputs"] == inputs:
             model = saving.load(folder / "model.keras")
         elif self.trains:
             model, run, note = self._train(task, plan, fold, inputs)
         else:
-            self.project.require(folder)
-            what = "was trained on other data or with other settings" if run else "is damaged"
+            self.project.require(folder / "run.json")
             raise DataError(
-                f"{self.project.relative(folder)} {what}. Train again with: prep train "
-                f"--experiment {task.experiment}"
+                f"{self.project.relative(folder)} was trained on other data or with other "
+                f"settings. Train again with: prep train --experiment {task.experiment}"
             )
         return Outcome(task, self._ask(task, fold, model, run), note)
+
+    def _read_run(self, folder: Path) -> Run | None:
+        try:
+            return read_run(self.project, folder)
+        except UnusableFileError:
+            if self.trains:  # it is told where the tasks are gathered
+                return None
+            raise
 
     def _find_plan(self, task: Task) -> tuple[Plan, Fold]:
         if self._plan is None or self._plan[0] != task.experiment:

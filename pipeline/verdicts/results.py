@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dataset.content import digest_file
+from pipeline.console import warn
 from pipeline.dataset.documents import (
     Lineage,
     Metrics,
@@ -18,7 +18,7 @@ from pipeline.dataset.documents import (
 from pipeline.dataset.looks import Looks, gather_said, read_looks
 from pipeline.dataset.predictions import Tested, write_predictions
 from pipeline.dataset.reading import read_groups
-from pipeline.errors import DataError, count_things
+from pipeline.errors import DataError, UnusableFileError, count_things
 from pipeline.project import Project
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.params import Params
@@ -64,7 +64,7 @@ def write_scores(
         "classes": list(classes),
         "split": lineage["split"],
         "tiles": lineage["tiles"],
-        "predictions": digest_file(predictions),
+        "predictions": project.digest(predictions),
         "budget": tested[0].run["budget"],
         "runs": [
             {**run.run, **asdict(score_run(run.labels, run.predicted, len(classes)))}
@@ -81,13 +81,16 @@ def are_scores_current(
     predictions = project.output("scores", name, "predictions.csv")
     try:
         metrics = _read_metrics(project, name)
-    except DataError:
+        project.require(predictions)
+    except UnusableFileError as error:
+        warn(f"{error.path} {error.reason}; prep train scores {name} again")
+        return False
+    except DataError:  # they are not there
         return False
     return (
         [run.get("inputs") for run in metrics["runs"]] == list(inputs)
         and (metrics["split"], metrics["tiles"]) == (lineage["split"], lineage["tiles"])
-        and predictions.is_file()
-        and metrics["predictions"] == digest_file(predictions)
+        and metrics["predictions"] == project.digest(predictions)
     )
 
 
@@ -100,7 +103,8 @@ def read_noise(project: Project, params: Params, budget: object) -> Noise | None
     for name in list_scored(project, params):
         try:
             metrics = _read_metrics(project, name)
-        except DataError:
+        except DataError as error:
+            warn(f"the scores of {name} are left out of what is foreseen: {error}")
             continue
         if metrics["budget"] == budget and len(metrics["runs"]) > 1:
             runs.append([run["accuracy"] for run in metrics["runs"]])
@@ -273,7 +277,7 @@ def _read_arms(
         twin = params.find_twin(name)
         path = project.input("scores", name, "predictions.csv")
         types = {"id": str, "fold": int, "seed": int, "label": str, "predicted": str}
-        if digest_file(path) != content["predictions"]:
+        if project.digest(path) != content["predictions"]:
             raise DataError(
                 f"{project.relative(path)} is not the file that metrics.json beside it was written "
                 f"with. Make it again with: prep train --experiment {name}"

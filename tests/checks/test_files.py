@@ -3,7 +3,6 @@
 The digests are DVC's own: `dvc commit` writes dvc.lock after stages that ran here.
 """
 
-import itertools
 import json
 import os
 import shutil
@@ -15,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import DATA_STAGES, write_params, write_pictures
+from conftest import DATA_STAGES, forget_notes, write_params, write_pictures
 
 from pipeline.checks.agreement import examine
 from pipeline.checks.faults import stage_of, tell_faults
@@ -25,6 +24,7 @@ from pipeline.commands.init import init_project
 from pipeline.dataset import damage
 from pipeline.dataset.store import open_dataset
 from pipeline.errors import DataError
+from pipeline.notes import NOTES
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
@@ -71,10 +71,15 @@ def made(tmp_path_factory):
         stage(*load(folder))
     (folder / "processed/report/plots").mkdir(parents=True)
     (folder / "processed/report/index.html").write_text("<p>Bars</p>", encoding="utf-8")
-    commit = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"]
-    done = subprocess.run(commit, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    commit(folder)
     return folder
+
+
+def commit(folder: Path) -> None:
+    """Let dvc.lock be of what is there, as after `dvc repro`."""
+    words = [sys.executable, "-m", "dvc", "commit", "--force", "--quiet"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -85,15 +90,16 @@ def folder(made, tmp_path):
 
 @pytest.fixture
 def bare(folder):
-    """A copy without dvc.lock: only what the files say can be judged."""
+    """A copy without dvc.lock and notes: only what the files say can be judged."""
     (folder / "dvc.lock").unlink()
+    (folder / "processed" / NOTES).unlink()
     return folder
 
 
 def files_in(folder: Path) -> list[str]:
     found = (folder / "processed").rglob("*")
     names = [path.relative_to(folder).as_posix() for path in found if path.is_file()]
-    return sorted(name for name in names if not name.endswith(".gitignore"))
+    return sorted(name for name in names if not name.endswith((".gitignore", NOTES)))
 
 
 def flip_bit(path: Path, place: int) -> None:
@@ -179,13 +185,136 @@ def test_what_changed_settings_will_redo_is_no_failure(folder, capsys):
     assert "not up to date: augment@flip, compare, plan, report, train. Bring" in said
 
 
-def test_what_belongs_to_a_dropped_op_may_be_gone(folder):
+def drop(folder: Path) -> None:
+    """Take the op flip, and the experiment, out of params.yaml."""
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["augment"]["zoom"] = {"factor": 1.1}  # one there must be
+    for section in ("augment", "experiments"):
+        del params[section]["flip"]
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def test_what_belongs_to_a_dropped_experiment_may_be_gone(folder):
     params = yaml.safe_load((folder / "params.yaml").read_text())
     del params["experiments"]["flip"]
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for part in ("runs", "scores"):
         shutil.rmtree(folder / "processed" / part / "flip")
     assert "nothing wrong" in check(folder)
+
+
+# Of the op and the experiment flip there are these files.
+LEFT = {
+    "processed/augmented/flip": ["bar.h5", "square.h5"],
+    "processed/runs/flip": [
+        f"fold-0/seed-0/{name}" for name in ("history.csv", "model.keras", "run.json")
+    ],
+    "processed/scores/flip": ["metrics.json", "predictions.csv"],
+}
+
+
+@pytest.fixture(scope="module")
+def without_flip(made, tmp_path_factory):
+    """The project when op and experiment flip were taken out and `dvc repro` ran again."""
+    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("dropped") / "project"))
+    drop(folder)
+    for stage in (augment, plan, train, compare):
+        stage(*load(folder))
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def dropped(without_flip, tmp_path):
+    return Path(shutil.copytree(without_flip, tmp_path / "project"))
+
+
+def tidy(folder: Path) -> str:
+    return check_files(*load(folder), tidy=True)
+
+
+def test_what_was_dropped_is_counted_and_blinds_nothing(dropped, capsys):
+    assert "nothing wrong" in check(dropped)
+    said = capsys.readouterr().err
+    assert "not up to date" not in said
+    for place, names in LEFT.items():
+        files = f"{len(names)} files, 0.1 MB" if "runs" not in place else f"{len(names)} files, "
+        assert f"{place} is of nothing that params.yaml names ({files}" in said
+    model = dropped / "processed/runs/none/fold-0/seed-0/model.keras"
+    flip_bit(model, 3000)
+    assert "processed/runs/none/fold-0/seed-0/model.keras: its bytes" in faults_of(dropped)
+    flip_bit(model, 3000)
+    flip_bit(dropped / "processed/runs/flip/fold-0/seed-0/model.keras", 3000)
+    assert "nothing wrong" in check(dropped), "nobody needs it"
+
+
+def test_tidying_up_removes_what_prep_made_for_what_was_dropped_and_nothing_else(dropped, capsys):
+    before = set(files_in(dropped))
+    assert "nothing wrong" in tidy(dropped)
+    gone = {f"{place}/{name}" for place, names in LEFT.items() for name in names}
+    assert before - set(files_in(dropped)) == gone
+    assert not any((dropped / place).exists() for place in LEFT)
+    printed = capsys.readouterr().out
+    assert "removed processed/augmented/flip: 2 files" in printed
+    assert "dvc repro writes that anew, and trains nothing again" in printed
+    assert "nothing wrong" in tidy(dropped)
+    assert "nothing to tidy up" in capsys.readouterr().out
+    for stage in (plan, train, compare):
+        stage(*load(dropped))
+    commit(dropped)
+    capsys.readouterr()
+    assert "nothing wrong" in check(dropped)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_strangers_file_stays_wherever_it_lies(dropped, capsys):
+    mine = {
+        "processed/augmented/flip/notes.txt": b"mine",
+        "processed/scores/flip/predictions.csv": b"what I made of it",
+        "processed/runs/flip/fold-0/mine.keras": b"mine",
+        "processed/experiments/mine.json": b"{}",
+    }
+    for file, content in mine.items():
+        (dropped / file).write_bytes(content)
+    backup = shutil.copytree(dropped / "processed/runs/none", dropped / "processed/runs/before")
+    commit(dropped)  # DVC takes it for the road's
+    tidy(dropped)
+    assert {file: (dropped / file).read_bytes() for file in mine} == mine
+    assert len(list(Path(backup).rglob("*.keras"))) == 1
+    assert not (dropped / "processed/runs/flip/fold-0/seed-0").exists()
+    said = capsys.readouterr().err
+    assert "and prep did not write processed/augmented/flip/notes.txt there: it stays" in said
+    assert "processed/runs/before is of nothing that params.yaml names, and prep did not" in said
+
+
+def test_without_notes_dvc_lock_says_what_an_op_made(dropped):
+    (dropped / "processed" / NOTES).unlink()
+    (dropped / "processed/augmented/flip/bar.h5").write_bytes(b"mine")
+    tidy(dropped)
+    assert [path.name for path in (dropped / "processed/augmented/flip").iterdir()] == ["bar.h5"]
+    assert (dropped / "processed/scores/flip/metrics.json").exists(), "nobody knows whose it is"
+
+
+def test_the_variants_of_a_dropped_class_are_left_over_too(folder, capsys):
+    augment(*load(folder), only="flip")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    (folder / "params.yaml").write_text(yaml.safe_dump(params | {"classes": ["bar", "ring"]}))
+    tidy(folder)
+    assert "removed processed/augmented/flip/square.h5: 1 file" in capsys.readouterr().out
+    assert (folder / "processed/augmented/flip/bar.h5").exists()
+
+
+def test_damaged_notes_are_tidied_up(folder, capsys):
+    path = folder / "processed" / NOTES
+    with path.open("a") as file:
+        file.write("half a line")
+    check(folder)
+    assert "1 line can't be read" in capsys.readouterr().err
+    tidy(folder)
+    capsys.readouterr()
+    assert "nothing wrong" in check(folder)
+    assert capsys.readouterr().err == ""
+    assert len(path.read_text().splitlines()) == len(files_in(folder)) - 1  # not the stand-in
 
 
 @pytest.mark.parametrize("text", ["stages: [", "stages: {ingest: {outs: 3}}", "\0", "- 1"])
@@ -207,56 +336,7 @@ def test_an_older_road_is_told_with_the_way_to_the_new_one(folder, capsys):
     assert "add `limits: {}`, `report: {}`" in said
 
 
-# --- What is not of the road -------------------------------------------------------------------
-
-
-def test_a_stage_that_somebody_added_is_named_with_its_command(folder, capsys):
-    road = yaml.safe_load((folder / "dvc.yaml").read_text())
-    road["stages"]["extra"] = {"cmd": "touch ran", "wdir": "sub"}
-    road["stages"]["ingest"]["cmd"] = "prep ingest; touch ran"
-    road["stages"]["augment"]["foreach"] = ["flip; touch ran"]
-    road["vars"] = ["more.yaml"]
-    (folder / "dvc.yaml").write_text(yaml.safe_dump(road))
-    check(folder)
-    said = capsys.readouterr().err
-    assert "(stages ingest, augment differ)" in said
-    assert "dvc repro may run what is not of prep's road" in said
-    assert "  dvc.yaml: stage 'extra': cmd: 'touch ran', wdir: 'sub'\n" in said
-    assert "  dvc.yaml: stage 'ingest': cmd: 'prep ingest; touch ran'\n" in said
-    assert "foreach: ['flip; touch ran']\n" in said
-    assert "  dvc.yaml: vars, which may go into any command: ['more.yaml']\n" in said
-    assert "stage 'split'" not in said
-
-
-def test_stages_elsewhere_in_the_project_are_named(folder, capsys):
-    """`dvc repro` runs them too where they make an input of the road."""
-    for name in ("raw/in/dvc.yaml", ".hidden/dvc.yaml", ".dvc/tmp/dvc.yaml"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("stages: {extra: {cmd: [touch ran, touch it]}}")
-    (folder / "kept.dvc").write_text("outs: [{path: kept}]")
-    (folder / "frozen.dvc").write_text("{frozen: true, deps: [{path: /etc/x}], outs: [{path: x}]}")
-    (folder / "fetched.dvc").write_text("{deps: [{path: /etc/x}], outs: [{path: x}]}")
-    (folder / "broken.dvc").write_text("[")
-    check(folder)
-    said = capsys.readouterr().err
-    assert "  raw/in/dvc.yaml: stage 'extra': cmd: ['touch ran', 'touch it']\n" in said
-    assert "  .hidden/dvc.yaml: stage 'extra'" in said
-    assert "  fetched.dvc: fetches [{'path': '/etc/x'}]" in said
-    assert "  broken.dvc: it can't be read" in said
-    assert not any(name in said for name in (".dvc/tmp", "kept.dvc", "frozen.dvc"))
-
-
-def test_what_a_stranger_writes_is_shown_short(folder, capsys):
-    deep = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
-        f"{after}: &{after} [{', '.join([f'*{before}'] * 8)}]\n"
-        for before, after in itertools.pairwise("abcdefghijk")
-    )
-    stages = "".join(f"  s{number}: {{cmd: 'x\\n{'y' * 999}'}}\n" for number in range(30))
-    (folder / "raw/dvc.yaml").write_text(f"{deep}stages:\n  deep: {{cmd: *k}}\n{stages}")
-    check(folder)
-    said = capsys.readouterr().err
-    assert "and 11 more\n" in said
-    assert len(said) < 10_000
+# --- What is not there, and what nobody needs any more ---------------------------------------
 
 
 def test_a_project_as_it_was_made_has_nothing_of_its_own(made, capsys):
@@ -482,6 +562,7 @@ def test_a_model_of_other_classes_is_refused_by_predict(folder, monkeypatch, pre
     run = folder / "processed/runs/flip/fold-0/seed-0/run.json"
     assert json.loads(run.read_text())["classes"] == ["bar", "square"]
     edit_json(run, classes=["square", "bar"])
+    forget_notes(folder)
     monkeypatch.chdir(folder)
     code, _, errors = prep("predict", "raw/pictures/bar/000.png", "--model", "flip")
     assert code == 1

@@ -2,7 +2,7 @@
 
 import h5py
 import pytest
-from conftest import run_to
+from conftest import forget_notes, run_to
 
 from pipeline.intake import images
 
@@ -53,6 +53,7 @@ def test_a_damaged_file_of_the_road_is_to_be_made_again(project, prep):
     run_to(prep, "augment")
     for file in ("processed/tiles.h5", "processed/augmented/flip/bar.h5"):
         (project / file).write_bytes(b"no HDF5")
+        forget_notes(project)
         code, _, errors = prep("show", file)
         assert (code, "Delete it and run: dvc repro" in errors) == (1, True)
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import sign_predictions, write_params, write_pictures
+from conftest import forget_notes, sign_predictions, write_params, write_pictures
 
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.project import Project
@@ -194,6 +194,7 @@ def test_a_score_that_some_runs_lack_says_of_how_many_runs_it_is(project, tmp_pa
     for number, run in enumerate(content["runs"]):
         run["classes"][1]["precision"] = 0.75 if number == 0 else None
     path.write_text(json.dumps(content), encoding="utf-8")
+    forget_notes(copy.root)
     report(copy, params)
     assert f"75.0 (1 of {len(content['runs'])} runs)" in Reader(page_of(copy)).text
 

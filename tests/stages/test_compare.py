@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import DATA_STAGES, once, sign_predictions, write_params
+from conftest import DATA_STAGES, forget_notes, once, sign_predictions, write_params
 from scipy.stats import binomtest
 from terminals import run_in_terminal
 
@@ -143,11 +143,13 @@ def test_choices_that_do_not_go_together_are_refused_before_any_work(project, pr
     "damage", [lambda text: text.replace("bar", "bra", 1), lambda text: text.replace(",", "", 1)]
 )
 def test_predictions_that_are_not_those_of_the_scores_are_refused(scored, prep, damage):
-    """An unknown class, a lost comma: a table must not be made of it."""
+    """An unknown class, a lost comma: a table must not be made of it, also where no note is."""
     path = scored / "processed/scores/flip/predictions.csv"
     header, rest = path.read_text().split("\n", 1)
     path.write_text(header + "\n" + damage(rest))
     written = (scored / "processed/ablation.csv").read_bytes()
+    assert "scores/flip/predictions.csv is not as `prep train` wrote it" in prep("compare")[2]
+    forget_notes(scored)
     code, printed, errors = prep("compare")
     assert (code, printed) == (1, "")
     assert "scores/flip/predictions.csv is not the file that metrics.json beside it" in errors
@@ -171,5 +173,6 @@ def test_scores_that_do_not_agree_with_the_predictions_are_refused(scored, prep,
     metrics = json.loads(path.read_text())
     metrics["runs"][1] = damage(metrics["runs"][1])
     path.write_text(json.dumps(metrics))
+    forget_notes(scored)
     code, printed, errors = prep("compare")
     assert (code, printed, told in " ".join(errors.split())) == (1, "", True), errors

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import once, run_to, write_params
+from conftest import forget_notes, once, run_to, write_params
 
 from pipeline.verdicts import rounds
 
@@ -143,6 +143,10 @@ def test_another_margin_does_not_begin_the_looks_anew(studied, prep):
 def test_a_record_that_can_not_be_is_told_with_the_way_out(studied, prep, damage):
     path = studied / "processed/scores/rounds.json"
     path.write_text(json.dumps(read_looks(studied) | damage))
+    code, _, errors = prep("compare")
+    assert (code, "rounds.json is not as `prep train` wrote it" in errors) == (1, True)
+    assert "delete processed/scores/rounds.json" in errors
+    forget_notes(studied)
     code, _, errors = prep("compare")
     assert (code, "scores/rounds.json is damaged" in errors) == (1, True)
     assert "delete processed/scores/rounds.json" in errors

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import once, run_to, write_params
+from conftest import forget_notes, once, run_to, write_params
 
 from pipeline.network import asking, fitting, saving
 from pipeline.network.checkpoints import Checkpoint, write_checkpoint
@@ -374,8 +374,12 @@ def test_a_run_whose_weights_are_damaged_is_not_scored_but_trained_again(trained
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
     code, _, errors = prep("evaluate", "--experiment", "none")
-    assert (code, "seed-1 is damaged. Train again" in errors) == (1, True)
-    assert "(1 finished before)" in prep("train", "--experiment", "none")[1]
+    said = " ".join(errors.split())
+    assert (code, "seed-1 is damaged: model.keras is not the one that its" in said) == (1, True)
+    assert "Train again with: prep train --experiment none" in said
+    code, printed, errors = prep("train", "--experiment", "none")
+    assert (code, "(1 finished before)" in printed) == (0, True)
+    assert "; prep train trains that run again" in " ".join(errors.split())
     assert prep("evaluate", "--experiment", "none")[0] == 0
 
 
@@ -433,9 +437,9 @@ def test_a_run_that_fails_does_not_stop_the_others(planned, prep):
         assert (code, printed) == (1, "")
         told = " ".join(errors.split())
         assert "2 of 6 runs could not be trained; the others are finished and kept." in told
-        assert (
-            "flip, fold 0, seed 0 and 1 more: processed/augmented/flip/bar.h5 has changed" in told
-        )
+        what = "is not as `prep augment --only flip` wrote it" if jobs == "1" else "has changed"
+        assert f"flip, fold 0, seed 0 and 1 more: processed/augmented/flip/bar.h5 {what}" in told
+        forget_notes(planned)  # then the plan's own digests tell
         for name in ("none", "rotate"):
             assert (planned / f"processed/scores/{name}/metrics.json").exists()
         assert not (planned / "processed/scores/flip").exists()

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import h5py
 import numpy as np
 import pytest
-from conftest import BLOBS, run_to, write_params
+from conftest import BLOBS, forget_notes, run_to, write_params
 
 from pipeline.augmentation import parsing, recipes
 from pipeline.dataset import store
@@ -240,6 +240,7 @@ def test_tiles_with_a_label_that_is_no_class_are_refused_with_their_row(project,
     run_to(prep, "normalise")
     with h5py.File(project / "processed/tiles.h5", "r+") as file:
         file["labels"][7] = 2
+    forget_notes(project)
     code, _, errors = prep("balance")
     assert (code, errors.count("\n")) == (1, 1)
     assert "the label of row 7 is 2" in errors
