@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.project import MADE_BY
+from pipeline.project import EDITED, MADE_BY, say_kept
 
 _MOST_FILES = 20  # that are told one by one
 _MOST_OF_A_FILE = 3
@@ -45,6 +45,9 @@ def _tell_remedy(root: Path, file: str) -> str:
         return f"Delete the folder {folder}, then: dvc repro {stage}"
     if not (root / file).exists():
         return f"Make it again with: dvc repro {stage}"
+    if parts[1] in EDITED:
+        by_hand = f"Make it again with: prep {stage} (it keeps {say_kept(parts[1])})"
+        return f"{by_hand}, or delete it, then: dvc repro {stage}"
     it = f"the folder {file}" if (root / file).is_dir() else "it"
     return f"Delete {it}, then: dvc repro {stage}"
 

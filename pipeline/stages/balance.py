@@ -28,7 +28,7 @@ def balance(project: Project, params: Params) -> str:
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
-    write_table(project.output("balanced.csv"), COLUMNS["balanced"], rows)
+    write_table(project.renew("balanced.csv"), COLUMNS["balanced"], rows)
     left_out = int((~labelled).sum())
     note = f"; {left_out:,} unlabelled left out" if left_out else ""
     return (

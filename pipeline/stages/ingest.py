@@ -27,7 +27,7 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     catalogue.apply_overrides(rows, read_overrides(project.root))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
-    write_table(project.output("catalogue.csv"), COLUMNS["catalogue"], rows)
+    write_table(project.renew("catalogue.csv"), COLUMNS["catalogue"], rows)
     return _describe(rows)
 
 

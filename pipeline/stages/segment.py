@@ -157,7 +157,7 @@ def _write_found(project: Project, found: list[Found]) -> None:
     with_ink = ((name, s.pixels) for _, name, s in found if s.pixels is not None)
     write_glyphs(project.output("glyphs.h5"), with_ink)
     rows = [_to_row(scan, name, subject) for scan, name, subject in found]
-    write_table(project.output("boxes.csv"), COLUMNS["boxes"], rows)
+    write_table(project.renew("boxes.csv"), COLUMNS["boxes"], rows)
 
 
 def _to_row(scan: Row, name: str, subject: Subject) -> dict[str, object]:
