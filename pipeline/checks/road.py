@@ -12,14 +12,8 @@ import yaml
 from pipeline.checks.records import read_yaml
 from pipeline.errors import DataError
 
-_RUNNING = ("cmd", "foreach", "matrix", "vars", "wdir")  # the keys that say what a stage runs
 _MOST_SHOWN = 20  # stages
-# What an older prep's road ran, and this one's commands still do.
-_OLDER = {
-    "train": {"foreach": "${experiments}", "cmd": "prep train --experiment ${key}"},
-    "evaluate": {"foreach": "${experiments}", "cmd": "prep evaluate --experiment ${key}"},
-}
-_LEFT_TO_DVC = {".dvc", ".git", ".hg"}  # where DVC looks for no stages
+_MOST_NODES = 100_000  # of a YAML file; dvc.lock of a thousand ops has fewer
 
 _BRIEF = reprlib.Repr()
 _BRIEF.maxstring = _BRIEF.maxother = 200
@@ -32,7 +26,7 @@ def tell_differences(root: Path) -> Iterator[str]:
         yield "there is no dvc.yaml: dvc repro can't run. Make it with: prep init ."
     else:
         yield from tell_road(root)
-    yield from _tell_strangers(root, _read_road())
+    yield from _tell_strangers(root)
 
 
 def tell_road(root: Path) -> Iterator[str]:
@@ -89,12 +83,12 @@ def _list_sections(stages: dict[str, Any]) -> set[str]:
 # --- What else dvc repro runs ----------------------------------------------------------------
 
 
-def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
+def _tell_strangers(root: Path) -> Iterator[str]:
     """Yield a sentence with all that dvc repro may run and that is not of the road, if any."""
     lines = [
-        f"{path.relative_to(root).as_posix()}: {what}"
-        for path in _find_stage_files(root)
-        for what in _list_strangers(path, road if path == root / "dvc.yaml" else {})
+        f"{Path(os.path.relpath(path, root)).as_posix()}: {what}"
+        for path, stages in _find_stages(root)
+        for what in _list_strangers(root, stages)
     ]
     if lines:
         more = len(lines) - _MOST_SHOWN
@@ -103,41 +97,90 @@ def _tell_strangers(root: Path, road: dict[str, Any]) -> Iterator[str]:
         yield "\n  ".join([heading, *shown])
 
 
-def _find_stage_files(root: Path) -> Iterator[Path]:
+def _find_stages(root: Path) -> Iterator[tuple[Path, Any]]:
+    """Yield each file that DVC takes stages from with these, or with why it can't be read.
+
+    DVC is asked: what it looks into follows from .dvcignore, git's ignored files, other projects
+    inside this one and more. Its stages are as they would be run, every variable in its place.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo.index import Index
+
+    try:
+        with _open_repo(root) as repo:
+            for path in list(_find_stage_files(repo)):
+                try:
+                    _refuse_swelling(read_yaml(path))
+                    stages = Index.from_file(repo, str(path)).stages
+                except (DvcException, ValueError) as error:
+                    stages = str(error)
+                yield path, stages
+    except DvcException as error:
+        yield root / "dvc.yaml", f"DVC can't be asked: {error}"
+
+
+def _open_repo(root: Path) -> Any:
+    """Return the project as DVC sees it, or would after `prep init`."""
+    from dvc.repo import Repo
+    from dvc.scm import SCMError
+
+    new = not (root / ".dvc").exists()
+    try:
+        return Repo(str(root), uninitialized=new)
+    except SCMError:  # there is no git
+        return Repo(str(root), uninitialized=new, config={"core": {"no_scm": True}})
+
+
+def _find_stage_files(repo: Any) -> Iterator[Path]:
     """Yield the files that DVC may take stages from: dvc repro follows inputs into all of them."""
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(set(below) - _LEFT_TO_DVC)
-        for name in sorted(names):
-            if name == "dvc.yaml" or name.endswith(".dvc"):
+    from dvc.dvcfile import is_valid_filename
+
+    for folder, below, names in repo.dvcignore.walk(repo.fs, repo.root_dir, followlinks=False):
+        below[:] = sorted(one for one in below if not repo.scm.is_ignored(f"{folder}/{one}/"))
+        for name in sorted(filter(is_valid_filename, names)):
+            if not repo.scm.is_ignored(f"{folder}/{name}"):
                 yield Path(folder, name)
 
 
-def _list_strangers(path: Path, road: dict[str, Any]) -> Iterator[str]:
-    """Yield what a file has DVC run or fetch, other than the road does."""
-    try:
-        content = _take_map(read_yaml(path))
-    except ValueError as error:
-        yield f"it can't be read ({_BRIEF.repr(str(error))})"
-        return
-    if path.name != "dvc.yaml":
-        if content.get("deps") and content.get("frozen") is not True:
-            yield f"fetches {_BRIEF.repr(content['deps'])}"
-        return
-    if "vars" in content:  # what they add to `augment` becomes a part of commands
-        yield f"vars, which may go into any command: {_BRIEF.repr(content['vars'])}"
-    for name, stage in _take_map(content, "stages").items():
-        runs = _list_runs(stage)
-        if runs not in (_list_runs(road.get(name)), _OLDER.get(name)):
-            told = ", ".join(f"{key}: {_BRIEF.repr(value)}" for key, value in runs.items())
-            yield f"stage {_BRIEF.repr(name)}: {told}"
+def _refuse_swelling(content: Any) -> None:
+    """Raise ValueError for YAML in which names for parts of it make more than DVC could look at."""
+    left, seen = [content], 0
+    while left:
+        part, seen = left.pop(), seen + 1
+        if isinstance(part, dict | list):
+            left += part.values() if isinstance(part, dict) else part
+        if seen + len(left) > _MOST_NODES:
+            raise ValueError("it swells to more than DVC could ever read")
 
 
-def _list_runs(stage: Any) -> dict[str, Any]:
-    """Return the part of a stage that says what is run, where and how often."""
-    parts = [stage, stage.get("do")] if isinstance(stage, dict) else []
-    return {
-        key: part[key]
-        for key in _RUNNING
-        for part in parts
-        if isinstance(part, dict) and key in part
-    }
+def _list_strangers(root: Path, stages: Any) -> Iterator[str]:
+    """Yield what DVC would run or fetch for the stages of a file, other than the road does."""
+    if isinstance(stages, str):
+        yield f"it can't be read ({_BRIEF.repr(stages)})"
+        return
+    road = dict(_list_road(root))
+    for stage in stages:
+        name, inside = getattr(stage, "name", None), Path(stage.wdir)
+        of_road = Path(stage.path) == root / "dvc.yaml" and inside == root
+        if stage.cmd and not (of_road and stage.cmd in road.get(str(name), ())):
+            told = f"stage {_BRIEF.repr(name)}: " if name else ""
+            where = "" if inside == Path(stage.path).parent else f", in {stage.wdir}"
+            yield f"{told}cmd: {_BRIEF.repr(stage.cmd)}{where}"
+        elif not stage.cmd and stage.deps and not stage.frozen:
+            yield f"fetches {_BRIEF.repr([str(dep) for dep in stage.deps])}"
+
+
+def _list_road(root: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the name of each stage of this prep's road, or an older one's, and what it may run."""
+    settings = _take_map(read_yaml(root / "params.yaml"))
+    for name, stage in _read_road().items():
+        if "foreach" in stage:
+            each = _take_map(settings, stage["foreach"].strip("${}"))
+            yield from (
+                (f"{name}@{key}", (stage["do"]["cmd"].replace("${key}", key),)) for key in each
+            )
+        else:
+            yield name, (stage["cmd"],)
+    for key in _take_map(settings, "experiments"):
+        for name in ("train", "evaluate"):
+            yield f"{name}@{key}", (f"prep {name} --experiment {key}",)
