@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline.augmentation.parsing import word_error
 from pipeline.errors import DataError, nearest
+from pipeline.settings.misread import refuse_misread
 from pipeline.settings.params import (
     Balance,
     Compare,
@@ -34,7 +35,9 @@ def load_params(path: Path) -> Params:
     """Read and check params.yaml; raises DataError with a line for each thing that is wrong."""
     try:
         text = path.read_text(encoding="utf-8")
-        _refuse_repeated_keys(path.name, text)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_repeated_keys(path.name, root)
+        refuse_misread(path.name, root)
         content = yaml.safe_load(text)
     except FileNotFoundError:
         raise DataError(
@@ -53,9 +56,9 @@ def load_params(path: Path) -> Params:
         raise DataError(f"{path.name} has a character that can't be written: {error}") from error
 
 
-def _refuse_repeated_keys(name: str, text: str) -> None:
+def _refuse_repeated_keys(name: str, root: yaml.Node | None) -> None:
     """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
-    waiting, seen = [yaml.compose(text, Loader=yaml.SafeLoader)], set()
+    waiting, seen = [root], set()
     while waiting:
         node = waiting.pop()
         if id(node) in seen or not isinstance(node, yaml.CollectionNode):

@@ -15,6 +15,8 @@ RESERVED_ON_WINDOWS = re.compile(
 
 def check_name(name: object) -> str:
     """Return the name of an op or experiment; it becomes a folder and part of a command."""
+    if name is None:
+        raise ValueError("an entry is empty")
     if not isinstance(name, str):
         raise ValueError(f"{name!r} is no name; put it in quotes, as in '7'")
     if not NAME.fullmatch(name):
@@ -26,6 +28,8 @@ def check_name(name: object) -> str:
 
 def check_class(name: object) -> str:
     """Return the name of a class; it becomes a file name, so it can't form a path."""
+    if name is None:
+        raise ValueError("an entry is empty")
     if isinstance(name, bool) or not isinstance(name, (str, int)):
         raise ValueError(f"{name!r} is no class name; put it in quotes, as in 'no' or '1.5'")
     text = str(name)
