@@ -45,7 +45,7 @@ def run_road(prep):
         ({"bar": 0, "square": 0}, None, "raw/pictures is empty: put your pictures there"),
         ({"bar": 1, "square": 0}, "normalise", "class 'square' has no tile"),
         ({"bar": 1, "square": 1}, "balance", "class 'bar' is too small to appear in each part"),
-        ({"bar": 9, "square": 1}, "balance", "class 'bar' is too small to appear in each part"),
+        ({"bar": 9, "square": 1}, "balance", "class 'square' is too small to appear in each part"),
         ({"bar": 9}, None, "classes"),
     ],
     ids=["none", "one", "two", "a class of one", "one class"],

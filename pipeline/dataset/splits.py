@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.dataset.dealing import Mask, Texts, count_groups, deal, number_names
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 
 UNEVEN = 2  # a class's share of the test set is this many times too large, or too small
 NOTHING_LEFT = "split.test and split.val leave nothing to train on; lower them"
@@ -28,6 +28,41 @@ class Split:
     folds: list[Texts]
     moved: int = 0
     joined: int = 0
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """Which class can't be in every part, and what it has."""
+
+    label: str
+    tiles: int
+    free: int  # of them, to be divided: the others are in the test set as given, or left out for it
+    groups: int = 0  # that the free ones come from
+    parts: int = 0  # groups that are needed; 0: enough are there, but in `missing` is none of them
+    missing: str = ""
+
+
+class TooSmallError(DataError):
+    """A class is too small to appear in each part."""
+
+    def __init__(self, shortage: Shortage) -> None:
+        super().__init__(shortage)  # so that it can be pickled
+        self.shortage = shortage
+
+    def __str__(self) -> str:
+        """Return what the class has and what it needs."""
+        short = self.shortage
+        has = f"it has {count_things(short.tiles, 'tile')}"
+        if not short.parts:
+            has += f" and none came into the {short.missing} set"
+        elif short.free < short.tiles:
+            has = f"the test set as given leaves {short.free:,} of its {short.tiles:,} tiles"
+        elif short.groups < short.tiles:
+            groups = count_things(short.groups, "group")
+            has = f"its {count_things(short.tiles, 'tile')} come from {groups}"
+        verb = "is" if short.parts == 1 else "are"
+        need = f" and {short.parts} {verb} needed" if short.parts else ""
+        return f"class '{short.label}' is too small to appear in each part: {has}{need}"
 
 
 def undersample(labels: Texts, ids: Texts, to: int | None, seed: int) -> Mask:
@@ -62,8 +97,8 @@ def split_shares(
     `test` and `val` are shares of all rows. merged (N,): the groups, those tied by tiles that look
     the same under one name; tied ones that would lie on two sides train. Rows of `given_test` are
     the test set as given; what shares a group with them is neither, but left out. No group of
-    `given_train` is tested on. Raises DataError when a class is too small to be divided, or
-    nothing is left to train on.
+    `given_train` is tested on. Raises TooSmallError when a class can't be divided, and DataError
+    when nothing is left to train on.
     """
     whole = groups if merged is None else merged
     parts = np.full(len(labels), "train", object)
@@ -75,6 +110,7 @@ def split_shares(
         test = 0.0
     scale = len(labels) / max(int(free.sum()), 1)  # shares are of all rows
     shares = (test * scale, val * scale)
+    _refuse_few_groups(labels, whole, free, 1 + sum(share > 0 for share in shares))
     _refuse_too_much(labels[free], whole[free], shares)
     dealt = deal(
         labels[free],
@@ -100,10 +136,12 @@ def split_folds(
 ) -> Split:
     """Return the parts of each fold; every row is in the test set of exactly one fold.
 
-    `val` is a share of all rows; `merged` as for `split_shares`.
+    `val` is a share of all rows; `merged` and what is raised as for `split_shares`.
     """
     whole = groups if merged is None else merged
-    _refuse_few_groups(labels, whole, folds)
+    # A fold is tested while another one trains, and validates too.
+    needed = 4 if folds == 2 and val else folds
+    _refuse_few_groups(labels, whole, np.ones(len(labels), bool), needed)
     dealt = deal(
         labels, groups, (1 / folds,) * folds, ("split", seed), merged=whole, torn_to_last=False
     )
@@ -153,18 +191,13 @@ def check_parts(
     classes: Sequence[str],
     needed: Sequence[str],
 ) -> None:
-    """Raise DataError when a class is missing in a part that is needed."""
+    """Raise TooSmallError when a class is missing in a part that is needed."""
     for part in needed:
         present = set(labels[parts == part])
         missing = [name for name in classes if name not in present]
         if missing:
-            total = int((labels == missing[0]).sum())
-            raise DataError(
-                f"class '{missing[0]}' is too small to appear in each part: it has {total} "
-                f"{'tile' if total == 1 else 'tiles'} and none came into the {part} set. Add "
-                "pictures of it, take it out of classes, or change split.test, split.val or "
-                "split.group in params.yaml."
-            )
+            tiles = int((labels == missing[0]).sum())
+            raise TooSmallError(Shortage(missing[0], tiles, tiles, missing=part))
 
 
 def find_uneven(labels: Texts, test: Mask) -> tuple[float, list[tuple[str, float]]]:
@@ -185,31 +218,28 @@ def find_uneven(labels: Texts, test: Mask) -> tuple[float, list[tuple[str, float
 
 
 def _refuse_too_much(labels: Texts, groups: Texts, shares: Sequence[float]) -> None:
-    """Raise DataError when shares leave nothing, or a class is too small to be divided."""
+    """Raise DataError when shares leave nothing to train on."""
     if not any(shares):
         return
     if sum(shares) >= 1:
         raise DataError(NOTHING_LEFT)
-    _refuse_few_groups(labels, groups, 2)
     sizes = np.unique(count_groups(labels, groups).strata, return_counts=True)[1]
     if all(round(sum(shares) * size) >= size for size in sizes.tolist()):
         raise DataError(NOTHING_LEFT)
 
 
-def _refuse_few_groups(labels: Texts, groups: Texts, needed: int) -> None:
-    for class_name in sorted(set(labels)):
-        rows = labels == class_name
-        found = len(set(groups[rows]))
-        if found >= needed:
-            continue
-        if found == rows.sum():
-            raise DataError(
-                f"class '{class_name}' is too small to appear in each part: it has {found} "
-                f"{'tile' if found == 1 else 'tiles'} left to divide and {needed} are needed. Add "
-                "pictures of it, or take it out of classes in params.yaml."
-            )
-        raise DataError(
-            f"class '{class_name}' is too small to appear in each part: it comes from "
-            f"{found} group{'' if found == 1 else 's'} and {needed} are needed. Add pictures from "
-            "others, take it out of classes, or set split.group: none in params.yaml."
+def _refuse_few_groups(labels: Texts, groups: Texts, free: Mask, parts: int) -> None:
+    """Raise TooSmallError when the free rows of a class come from fewer groups than parts."""
+    found = [
+        Shortage(
+            name,
+            tiles=int((labels == name).sum()),
+            free=int((free & (labels == name)).sum()),
+            groups=len(set(groups[free & (labels == name)])),
+            parts=parts,
         )
+        for name in sorted(set(labels))
+    ]
+    small = [one for one in found if one.groups < parts]
+    if small:
+        raise TooSmallError(min(small, key=lambda one: (one.groups, one.tiles)))

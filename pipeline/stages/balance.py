@@ -30,7 +30,8 @@ def balance(project: Project, params: Params) -> str:
     ]
     write_table(project.renew("balanced.csv"), COLUMNS["balanced"], rows)
     left_out = int((~labelled).sum())
-    note = f"; {left_out:,} unlabelled left out" if left_out else ""
+    note = _name_smallest(Counter(labels[labelled]), params)
+    note += f"; {left_out:,} unlabelled left out" if left_out else ""
     return (
         f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv, "
         f"{_spread(Counter(labels[keep]))} a class{note}"
@@ -59,6 +60,14 @@ def _tell_small_classes(counts: Counter[str], params: Params) -> None:
         small = [f"{name} ({counts[name]})" for name in params.classes if counts[name] < to]
         if small:
             warn(f"balance.to is {to}, but these classes have fewer tiles: {', '.join(small)}")
+
+
+def _name_smallest(counts: Counter[str], params: Params) -> str:
+    """Return which class says how many stay of each, '' where none does."""
+    if params.balance.method == "none" or params.balance.to != "smallest":
+        return ""
+    smallest = min(params.classes, key=lambda name: counts[name])
+    return f", as many as '{smallest}' has" if max(counts.values()) > counts[smallest] else ""
 
 
 def _spread(counts: Counter[str]) -> str:

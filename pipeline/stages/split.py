@@ -11,7 +11,15 @@ import numpy.typing as npt
 
 from pipeline.console import warn
 from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
-from pipeline.dataset.splits import Split, check_parts, find_uneven, split_folds, split_shares
+from pipeline.dataset.splits import (
+    Shortage,
+    Split,
+    TooSmallError,
+    check_parts,
+    find_uneven,
+    split_folds,
+    split_shares,
+)
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
@@ -21,6 +29,7 @@ from pipeline.intake.scans import read_catalogue
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
@@ -39,11 +48,15 @@ def split(project: Project, params: Params) -> str:
     single = np.array(_group_tiles(params, rows, scans), object)
     groups, tied = _tie_near_duplicates(project, params, rows, single)
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
-    drawn = _divide(params, labels, single, groups, given)
-    folds = drawn.folds
-    for parts in folds:
-        needed = ["train", "val"] if params.split.val else ["train"]
-        check_parts(labels, parts, params.classes, [*needed, "test"])
+    try:
+        drawn = _divide(params, labels, single, groups, given)
+        folds = drawn.folds
+        for parts in folds:
+            needed = ["train", "val"] if params.split.val else ["train"]
+            check_parts(labels, parts, params.classes, [*needed, "test"])
+    except TooSmallError as error:
+        short = _explain_shortage(project, params, error.shortage, rows, scans, single, given)
+        raise DataError(short) from error
     write_table(project.renew("split.csv"), COLUMNS["split"], _to_rows(rows, groups, folds))
     for doubt in (
         _doubt_groups(groups, given, folds),
@@ -62,6 +75,37 @@ def split(project: Project, params: Params) -> str:
     if lost := int((folds[0] == "").sum()):
         note += f"; {lost:,} left out, whose group is in the test set as given"
     return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+
+
+def _explain_shortage(
+    project: Project,
+    params: Params,
+    short: Shortage,
+    rows: list[Row],
+    scans: dict[str, Row],
+    single: Column,
+    given: Column,
+) -> str:
+    """Return why a class can't be in each part, and what helps."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        names = [*tiles.classes, ""]
+        found = zip(tiles.ids, tiles.groups, tiles.labels, strict=True)
+        before = [
+            {"id": tile_id, "group": group, "label": names[number]}
+            for tile_id, group, number in found
+            if scan_of(tile_id) in scans
+        ]
+    all_groups = zip(before, _group_tiles(params, before, scans), strict=True)
+    own = np.array([row["label"] == short.label for row in rows], bool)
+    origin = Origin(
+        all_groups=len({group for row, group in all_groups if row["label"] == short.label}),
+        groups=len(set(single[own & (given != "test")])),
+        named=any(row["group"] for row in before if row["label"] == short.label),
+        only_trained=bool((given[own] == "train").all()),
+        test_given=bool((given == "test").any()),
+    )
+    counts = Counter(row["label"] for row in before)
+    return explain_shortage(params, short, counts, origin)
 
 
 def _doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:

@@ -235,14 +235,36 @@ def test_every_tile_is_tested_in_exactly_one_fold():
 
 def test_a_class_with_one_tile_is_refused():
     labels = text(["cat"] * 30 + ["dog"])
-    with pytest.raises(DataError, match="class 'dog' is too small to appear in each part"):
+    with pytest.raises(DataError) as error:
         split_shares(labels, text(range(31)), test=0.2, val=0.1, seed=1)
+    assert str(error.value) == (
+        "class 'dog' is too small to appear in each part: it has 1 tile and 3 are needed"
+    )
+
+
+@pytest.mark.parametrize("folds, val, needed", [(5, 0.1, 5), (3, 0.2, 3), (2, 0.2, 4), (2, 0, 2)])
+def test_as_many_groups_as_are_said_to_be_needed_are_enough_for_folds(folds, val, needed):
+    def divide(dogs):
+        labels = text(["cat"] * 30 + ["dog"] * dogs)
+        return labels, split_folds(labels, text(range(30 + dogs)), folds=folds, val=val, seed=1)
+
+    labels, drawn = divide(needed)
+    for parts in drawn.folds:
+        check_parts(labels, parts, ["cat", "dog"], ["train", "test", *(["val"] if val else [])])
+    with pytest.raises(DataError, match=f"'dog'.*it has {needed - 1} tiles? and {needed} are nee"):
+        divide(needed - 1)
+
+
+def test_the_smallest_class_is_named_first():
+    labels = text(["ant"] * 2 + ["bee"] * 30 + ["cow"])
+    with pytest.raises(DataError, match="class 'cow' is too small"):
+        split_shares(labels, text(range(33)), test=0.2, val=0.1, seed=1)
 
 
 def test_a_class_from_one_group_is_refused():
     labels, groups = make_pages(pages=20)
     labels[groups == "page 0"] = "rare"
-    with pytest.raises(DataError, match="class 'rare'.*comes from 1 group and 2 are needed"):
+    with pytest.raises(DataError, match="class 'rare'.* tiles come from 1 group and 3 are needed"):
         split_shares(labels, groups, test=0.2, val=0.1, seed=1)
 
 
