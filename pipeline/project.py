@@ -1,8 +1,8 @@
 """Where a project's files lie, and which command makes each of them."""
 
 import itertools
-import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,8 @@ from pipeline.console import warn
 from pipeline.dvc_cache import is_in_cache
 from pipeline.errors import DataError, UnusableFileError
 from pipeline.notes import digest_file, find_processed, read_versions
+
+_REFUSED = '%<>:"|?*'  # in names, by some system; separators are no part of a class's name
 
 MADE_BY = {
     "catalogue.csv": "ingest",
@@ -168,9 +170,9 @@ class Project:
         """Return the path from the root, with '/', as it stands in every table."""
         return path.relative_to(self.root).as_posix()
 
-    def variants_file(self, op: str, class_name: str) -> Path:
-        """Return the path of the variants that an op made of a class."""
-        return self.output("augmented", op, f"{class_file_name(class_name)}.h5")
+    def variants_file(self, op: str, class_name: str, classes: Iterable[str] = ()) -> Path:
+        """Return the path of the variants that an op made of one of the classes."""
+        return self.output("augmented", op, f"{class_file_name(class_name, classes)}.h5")
 
     def run_folder(self, experiment: str, fold: int, seed: int) -> Path:
         """Return the folder of one training."""
@@ -193,9 +195,29 @@ def require_made(path: Path) -> Path:
     return path
 
 
-def class_file_name(class_name: str) -> str:
-    """Return the class as a file name: what some system refuses in names becomes %XX."""
-    return re.sub(r'[%<>:"|?*]', lambda found: f"%{ord(found[0]):02X}", class_name)
+def class_file_name(class_name: str, classes: Iterable[str] = ()) -> str:
+    """Return one of the classes as a file name: what some system refuses in names becomes %XX.
+
+    So do its capitals where another class differs in these alone, as A and a do: on many disks
+    they would be one file.
+    """
+    told_apart = any(is_same_file(class_name, other) for other in classes if other != class_name)
+    return "".join(
+        "".join(f"%{byte:02X}" for byte in letter.encode())
+        if letter in _REFUSED or (told_apart and _fold(letter) != letter)
+        else letter
+        for letter in class_name
+    )
+
+
+def is_same_file(name: str, other: str) -> bool:
+    """Return whether two names may be those of one file, on a disk where capitals don't count."""
+    return _fold(name) == _fold(other)
+
+
+def _fold(name: str) -> str:
+    """Return what a name and all that differ from it in capitals have in common."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).upper().casefold())
 
 
 def find_project(start: Path) -> Project:

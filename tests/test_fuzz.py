@@ -124,7 +124,7 @@ def test_what_yaml_cannot_read_is_no_yaml(tmp_path, text):
     ("old", "new", "reason"),
     [
         ("  flip: {dir", "  7: {dir", "augment: 7 is no name; put it in quotes"),
-        ("  flip: {dir", "  ~: {dir", "augment: None is no name; put it in quotes"),
+        ("  flip: {dir", "  ~: {dir", "~ is read as nothing; put it in quotes"),
         ("ops: [flip]", "ops: [7]", "7 is no name; put it in quotes"),
         ("  flip: {dir", '  "\\ud800": {dir', "a character that can't be written"),
     ],

@@ -216,7 +216,7 @@ def _examine_variants(
     faults: list[Fault],
 ) -> bool:
     """Add what is wrong with one op's variants of one class; return whether it can be read."""
-    path = project.variants_file(op, class_name)
+    path = project.variants_file(op, class_name, params.classes)
     part = path.relative_to(project.output()).as_posix()
     variants = read_part(project, faults, part, partial(read_columns, params.classes))
     if variants is None:

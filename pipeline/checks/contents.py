@@ -21,7 +21,7 @@ from pipeline.errors import DataError
 Judge = Callable[[Row], str]  # returns what is wrong with a row, '' if nothing is
 
 _PARTS = ("train", "val", "test")
-_STATUSES = ("ok", "duplicate", "quarantined")
+_STATUSES = ("ok", "duplicate", "quarantined", "left out")
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 

@@ -73,7 +73,9 @@ def _find_in_op(
     """
     row_of = {tile_id: row for row, tile_id in enumerate(originals.ids)}
     variants = [
-        read_first_variants(project.require(project.variants_file(op, name)), row_of)
+        read_first_variants(
+            project.require(project.variants_file(op, name, params.classes)), row_of
+        )
         for name in params.classes
     ]
     ids = np.concatenate([rows.ids for rows in variants])

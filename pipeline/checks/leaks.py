@@ -104,7 +104,7 @@ def _find_stray_variants(project: Project, params: Params, trained: set[str]) ->
     """Yield the files of variants whose parents no fold trains on."""
     for op in params.augment:
         for class_name in params.classes:
-            path = project.variants_file(op, class_name)
+            path = project.variants_file(op, class_name, params.classes)
             if path.exists():
                 with open_dataset(project.require(path)) as variants:
                     parents = variants.scan("parents")

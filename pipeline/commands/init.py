@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pipeline.checks.road import tell_road
 from pipeline.errors import DataError, nearest
+from pipeline.intake.class_folders import make_class_folders
+from pipeline.intake.files import locate
 from pipeline.settings.loading import load_params
 from pipeline.subjects.layouts import LAYOUTS
 
@@ -55,9 +57,10 @@ def _make_source_folders(folder: Path) -> None:
     """Make the folders that params.yaml names, with one for each class of a `whole` source."""
     params = load_params(folder / "params.yaml")
     for source in params.sources:
-        names = params.classes if LAYOUTS[source.layout].wants_class_folders else ("",)
-        for name in names:
-            (folder / source.path / name).mkdir(parents=True, exist_ok=True)
+        place = folder / locate(folder, source.path)
+        place.mkdir(parents=True, exist_ok=True)
+        if LAYOUTS[source.layout].wants_class_folders:
+            make_class_folders(place, params.classes)
 
 
 def _set_up_dvc(folder: Path) -> None:

@@ -1,14 +1,17 @@
 """The catalogue: a row a scan, pure work on those rows (dicts of text, as tables.py reads them).
 
-`status` is `ok`, `duplicate` (the same bytes are used already) or `quarantined` (with `reason`).
+`status` is `ok`, `duplicate` (the same bytes are used already), `quarantined` (with `reason`) or
+`left out` (raw/labels.csv says so).
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from pipeline.dataset.tables import Row
-from pipeline.errors import DataError, nearest
+from pipeline.errors import DataError, nearest, shorten
+from pipeline.intake.labels import LABELS, Override, refuse_contradictions
+from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.boxes import scan_id
 
 
@@ -29,31 +32,64 @@ def overlay_name(row: Row) -> str:
     return f"{PurePosixPath(row['member'] or row['source']).stem}-{scan_id_of(row)}.jpg"
 
 
-def apply_overrides(rows: Sequence[Row], overrides: Iterable[Row]) -> None:
-    """Set label and group where raw/labels.csv says so; rows of it with an id are the boxes'.
+def apply_overrides(rows: Sequence[Row], overrides: Sequence[Override]) -> None:
+    """Set label and group where raw/labels.csv says so; its lines with an id are the boxes'.
 
-    Raises DataError for a source that no scan has, with the nearest one.
+    A line about a file in an archive goes before one about the archive. Raises DataError for a
+    source that no scan has, with the nearest one, and for lines that contradict each other.
     """
     by_source: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         by_source[row["source"]].append(row)
         if row["member"]:
             by_source[f"{row['source']}/{row['member']}"].append(row)
-    for override in overrides:
-        source = override["source"]
-        if source not in by_source:
-            raise DataError(f"raw/labels.csv: no scan is '{source}'.{nearest(source, by_source)}")
-        if override.get("id"):
-            continue
+    names: dict[str, list[str]] = defaultdict(list)
+    for source in by_source:
+        names[compose_name(source)].append(source)
+    found = [(_find_source(override, by_source, names), override) for override in overrides]
+    whole = [(source, override) for source, override in found if not override.id]
+    refuse_contradictions([(f"source '{shorten(source)}'", override) for source, override in whole])
+    for source, override in sorted(whole, key=lambda pair: -len(by_source[pair[0]])):
         for row in by_source[source]:
-            row["label"] = override.get("label") or row["label"]
-            row["group"] = override.get("group") or row["group"]
+            _apply(row, override)
+
+
+def _find_source(
+    override: Override, by_source: Mapping[str, object], names: Mapping[str, Sequence[str]]
+) -> str:
+    """Return the source in the catalogue that a line names; two may differ in accents' encoding."""
+    source = override.source
+    where = f"{LABELS}: line {override.line}"
+    same = [source] if source in by_source else names.get(compose_name(source), [])
+    if len(same) > 1:
+        raise DataError(
+            f"{where}: {len(same)} files are called '{source}'; they differ only in how a letter "
+            "with an accent is encoded. Rename one of them"
+        )
+    if same:
+        return same[0]
+    if any(name.startswith(f"{compose_name(source)}/") for name in names):
+        raise DataError(f"{where}: '{source}' is a folder; name each of its files")
+    meant = [name for name in by_source if source.endswith(f"/{name}")]
+    hint = nearest(meant[0] if meant else source, by_source)
+    if source.startswith("/") or source[1:2] == ":":
+        hint = f" Paths begin at the project's folder, as in raw/photos/1.jpg.{hint}"
+    raise DataError(f"{where}: no scan is '{source}'.{hint}")
+
+
+def _apply(row: Row, override: Override) -> None:
+    """Let a scan be what a line says of it."""
+    row["group"] = override.group or row["group"]
+    if override.label == LEFT_OUT and row["status"] == "ok":
+        row["status"], row["reason"] = "left out", f"as {LABELS} wants it"
+    elif override.label != LEFT_OUT:
+        row["label"] = override.label or row["label"]
 
 
 def check_labels(rows: Iterable[Row], classes: Sequence[str]) -> None:
     """Raise DataError for the first label that is no class, with the nearest one."""
     for row in rows:
-        if row["label"] and row["label"] not in classes:
+        if row["label"] and row["label"] not in classes and row["status"] != "left out":
             raise DataError(
                 f"{name_of(row)}: '{row['label']}' is not among the classes in params.yaml."
                 f"{nearest(row['label'], classes)} Rename the folder or label, or add the class."

@@ -25,6 +25,7 @@ from pipeline.intake.archives import (
     tell_kind,
 )
 from pipeline.intake.names import (
+    compose_name,
     distrust_name,
     is_clutter,
     is_note,
@@ -68,6 +69,27 @@ class PictureFile:
             return read_within(stream, limits.file)
 
 
+def locate(root: Path, path: str) -> str:
+    """Return a path from root, with "/", as its parts are spelt on the disk, accents and all.
+
+    A part that is not there stays as it is. Raises DataError where two differ in accents only.
+    """
+    found = ""
+    for part in PurePosixPath(path).parts:
+        here = f"{found}{part}"
+        if not Path(root, here).exists() and Path(root, found).is_dir():
+            names = [entry.name for entry in os.scandir(Path(root, found))]
+            same = [name for name in names if compose_name(name) == compose_name(part)]
+            if len(same) > 1:
+                raise DataError(
+                    f"{path}: {len(same)} folders are called '{part}'; they differ only in how a "
+                    "letter with an accent is encoded. Rename one of them"
+                )
+            here = f"{found}{same[0] if same else part}"
+        found = f"{here}/"
+    return found.rstrip("/")
+
+
 def find_files(root: Path, folder: str, *, limits: ArchiveLimits = LIMITS) -> list[PictureFile]:
     """Return every file below root/folder, which may be an archive too, sorted by name.
 
@@ -104,7 +126,7 @@ def folder_of(file: PictureFile, source_folder: str) -> str:
         return ""
     stem = re.sub(r"(?<=.)(\.tar)?\.[^.]+$", "", PurePosixPath(file.source).name)
     folders = file.member.split("/")[:-1]
-    if folders[:1] == [stem]:
+    if folders and compose_name(folders[0]) == compose_name(stem):
         del folders[0]
     return folders[0] if folders else stem if below else ""
 

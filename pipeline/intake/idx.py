@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from pipeline.errors import DataError
 from pipeline.intake.files import PictureFile
+from pipeline.intake.names import compose_name
 
 MAX_BYTES = 2 * 2**30  # of one unpacked file; EMNIST's largest has half a gigabyte
 
@@ -105,7 +106,7 @@ def pair_files(files: Iterable[PictureFile]) -> list[IdxPair]:
                 f"train-images-idx3-ubyte and train-labels-idx1-ubyte"
             )
         kind = found["kind"].lower()
-        other = sets.setdefault(found["set"], {}).setdefault(kind, file)
+        other = sets.setdefault(compose_name(found["set"]), {}).setdefault(kind, file)
         if other is not file:
             raise DataError(f"{_name(other)} and {_name(file)} are two files of the same {kind}")
     return [_pair(both) for both in sets.values()]

@@ -9,7 +9,10 @@ UTF-8) is written as Python's escape, such as \\n or \\udcff, and a backslash is
 
 import posixpath
 import re
+import unicodedata
 from pathlib import PurePosixPath
+
+LEFT_OUT = "-"  # in the place of a label in raw/labels.csv: this picture, page or box is none
 
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
 
@@ -32,6 +35,14 @@ def printable_name(name: str) -> str:
         else letter.encode("unicode_escape").decode("ascii")
         for letter in name
     )
+
+
+def compose_name(name: str) -> str:
+    """Return a name as names are compared: a letter and its accent as one character (NFC).
+
+    A Mac may write the ü of a file's name as u and two dots, which nobody can see.
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def plain_name(printable: str) -> str:

@@ -14,6 +14,7 @@ from pipeline.dataset.store import open_dataset
 from pipeline.errors import DataError, nearest
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import IdxPair, pair_files
+from pipeline.intake.names import compose_name
 from pipeline.project import require_made
 
 MOST_LABEL = 32_767  # that a dataset has room for
@@ -46,7 +47,8 @@ def read_outside(path: Path, part: Part) -> Outside:
         found = tiles.read(np.flatnonzero(chosen))
         if (found.labels >= len(tiles.classes)).any():
             raise DataError(f"{path}: a label is none of its {len(tiles.classes)} classes")
-        return Outside(found.images, found.labels.astype(np.int64), tiles.classes)
+        classes = [compose_name(name) for name in tiles.classes]
+        return Outside(found.images, found.labels.astype(np.int64), classes)
 
 
 def _read_idx_folder(folder: Path, part: Part) -> Outside:

@@ -127,8 +127,8 @@ def _list_unused(catalogue: list[Row], quarantine: list[Row]) -> Iterable[tuple[
     for row in quarantine:
         yield by_name.get(name_of(row), row) | {"reason": row["reason"]}, "quarantined"
     for row in catalogue:
-        if row["status"] == "duplicate":
-            yield row, "duplicate"
+        if row["status"] in ("duplicate", "left out"):
+            yield row, row["status"]
 
 
 def _look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -109,19 +110,17 @@ def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterat
         yield _Picked(tiles.read(rows).images, number, -1, rows.tolist())
         place = {ids[row]: int(row) for row in rows}
         for op_number, op in enumerate(params.augment):
-            yield from _read_variants(project, op, op_number, name, number, place)
+            path = project.variants_file(op, name, params.classes)
+            yield from _read_variants(path, op_number, number, place)
 
 
-def _read_variants(
-    project: Project, op: str, op_number: int, class_name: str, label: int, place: dict[str, int]
-) -> Iterator[_Picked]:
+def _read_variants(path: Path, op: int, label: int, place: dict[str, int]) -> Iterator[_Picked]:
     """Yield the first variant that an op made of each of the originals in `place`."""
-    path = project.variants_file(op, class_name)
     if not path.exists():
         return
     found = read_first_variants(project.require(path), place)
     if found.parents is not None and len(found):
-        yield _Picked(found.images, label, op_number, [place[name] for name in found.parents])
+        yield _Picked(found.images, label, op, [place[name] for name in found.parents])
 
 
 def _join(parts: list[_Picked], tiles: DatasetFile) -> _Sample:

@@ -71,7 +71,7 @@ def _show_class(
     project: Project, tiles: DatasetFile, place: dict[str, int], op: str, class_name: str
 ) -> _Shown:
     """Return originals of one class beside the variants that one op made of them."""
-    path = project.variants_file(op, class_name)
+    path = project.variants_file(op, class_name, tiles.classes)
     if not path.exists():
         return _Shown(class_name, [], f"not made yet: prep augment --only {op}")
     with open_dataset(project.require(path)) as variants:

@@ -2,7 +2,12 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
 from typing import TypeVar
+
+from pipeline.intake.names import LEFT_OUT, compose_name
+from pipeline.project import is_same_file
 
 Thing = TypeVar("Thing")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
@@ -32,7 +37,7 @@ def check_class(name: object) -> str:
         raise ValueError("an entry is empty")
     if isinstance(name, bool) or not isinstance(name, (str, int)):
         raise ValueError(f"{name!r} is no class name; put it in quotes, as in 'no' or '1.5'")
-    text = str(name)
+    text = compose_name(str(name))
     if (
         not text
         or text != text.strip()
@@ -43,7 +48,7 @@ def check_class(name: object) -> str:
         or len(text.encode()) > 200
     ):
         raise ValueError(f"{text!r} can't be a class: it has to be usable as a file name")
-    if text == "-":  # LEFT_OUT of stages/segment.py
+    if text == LEFT_OUT:
         raise ValueError("'-' can't be a class: in raw/labels.csv it leaves a box out; say 'minus'")
     if text == "all":
         raise ValueError("'all' can't be a class: the tables use it for all classes together")
@@ -55,6 +60,13 @@ def check_once(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
     if twice := [thing for thing, times in Counter(things).items() if times > 1]:
         raise ValueError(f"{twice[0]!r} stands there twice; all have to be different")
     return things
+
+
+def check_apart(names: Iterable[str]) -> None:
+    """Raise ValueError when the files of two names would meet on a disk that ignores capitals."""
+    for name, other in combinations(names, 2):
+        if is_same_file(name, other):
+            raise ValueError(f"'{name}' and '{other}' are the same name (capitals do not count)")
 
 
 def check_inside(path: str, example: str) -> str:

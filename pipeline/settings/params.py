@@ -5,11 +5,10 @@ and the nearest key or name that is known.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,10 +23,17 @@ from pydantic import (
 from pipeline.augmentation.parsing import parse_op
 from pipeline.augmentation.recipes import Duplicate, Op, Seed
 from pipeline.errors import DataError, nearest
-from pipeline.settings.names import Thing, check_class, check_inside, check_name, check_once
+from pipeline.intake.names import compose_name
+from pipeline.settings.names import (
+    Thing,
+    check_apart,
+    check_class,
+    check_inside,
+    check_name,
+    check_once,
+)
 from pipeline.subjects.layouts import LAYOUTS, CellLabels, LayoutName
 
-Names = TypeVar("Names", tuple[str, ...], dict[str, Any])
 MOST_SEEDS = 1000
 MINIMUM_SEEDS = 3  # of a look at which anything can be said
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
@@ -295,7 +301,7 @@ class Params(Section):
     """The whole of params.yaml."""
 
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
-    classes: Annotated[tuple[ClassName, ...], Field(min_length=2)]
+    classes: Annotated[ClassNames, Field(min_length=2)]
     limits: Limits = Limits()
     tile: Tile = Tile()
     balance: Balance = Balance()
@@ -311,13 +317,10 @@ class Params(Section):
     def _lists_are_tuples(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("classes", "augment", "experiments")
+    @field_validator("augment", "experiments")
     @classmethod
-    def _names_differ(cls, named: Names) -> Names:
-        # Their files must not meet on a disk that ignores case.
-        times = Counter(name.casefold() for name in named)
-        if same := [f"'{name}'" for name in named if times[name.casefold()] > 1]:
-            raise ValueError(f"{', '.join(same)} are the same name (capitals do not count)")
+    def _names_differ(cls, named: dict[str, Any]) -> dict[str, Any]:
+        check_apart(named)
         return named
 
     @field_validator("augment", mode="before")
@@ -385,7 +388,8 @@ class Params(Section):
 
     def source_of(self, picture: str) -> Source:
         """Return the source that a picture's path (as in the catalogue) lies in."""
-        inside = [s for s in self.sources if f"{picture}/".startswith(f"{s.path}/")]
+        path = f"{compose_name(picture)}/"
+        inside = [s for s in self.sources if path.startswith(f"{compose_name(s.path)}/")]
         if not inside:
             raise DataError(
                 f"processed/catalogue.csv names {picture}, which lies in no source of params.yaml. "
@@ -468,6 +472,7 @@ def choose(wanted: str | None, known: Mapping[str, Thing], what: str, section: s
     """Return the one thing that is wanted, or all; an unknown name is a DataError."""
     if wanted is None:
         return list(known.values())
+    wanted = compose_name(wanted)
     if wanted not in known:
         raise DataError(
             f"there is no {what} '{wanted}' in params.yaml.{nearest(wanted, known)} "

@@ -91,11 +91,11 @@ def _advise_missing(params: Params, short: Shortage, origin: Origin) -> str:
     """Return what helps a class of which a part has nothing, though there is enough of it."""
     add = f"Add pictures of '{short.label}'"
     if short.missing == "test" and origin.test_given:
-        return f"The test set is as given (split: test in sources): {add.lower()} there."
+        return f"The test set is as given (split: test in sources). {add} to it."
     if short.missing == "test" and origin.only_trained:
         return (
-            "All come from sources with split: train, which are never tested: take that out of "
-            f"sources, or {add.lower()} to others."
+            "All come from sources with split: train, which are never tested. "
+            f"{add} to others, or take that out of sources."
         )
     return (
         f"{add}, take it out of classes, or change split.test, split.val or split.group in "

@@ -102,7 +102,7 @@ def _write_variants(
     project: Project, tiles: DatasetFile, op: Op, parents: Sequence[_Parents], jobs: int | None
 ) -> None:
     """Write one op's variants of some classes."""
-    paths = [project.variants_file(op.name, some.class_name) for some in parents]
+    paths = [project.variants_file(op.name, some.class_name, tiles.classes) for some in parents]
     with ExitStack() as stack:
         stack.callback(_remove_if_empty, paths[0].parent)
         files = [stack.enter_context(_create_file(path, tiles, op)) for path in paths]

@@ -106,7 +106,8 @@ def _print_chosen(
     if against is not None:
         choose(against, params.experiments, "experiment", "experiments")
     if class_name is not None:
-        choose(class_name, {name: name for name in (*params.classes, ALL)}, "class", "classes")
+        known = {name: name for name in (*params.classes, ALL)}
+        [class_name] = choose(class_name, known, "class", "classes")
     results = narrow(load_ablation(project, params, against).results, metric, class_name)
     if form:
         console.emit(write_rows(results, form))

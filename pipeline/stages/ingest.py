@@ -5,16 +5,18 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline.console import track
+from pipeline.console import track, warn
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
-from pipeline.intake.files import PictureFile, find_files, folder_of
+from pipeline.intake.class_folders import read_class_folders
+from pipeline.intake.files import PictureFile, find_files, folder_of, locate
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.labels import labels_file, read_overrides
+from pipeline.intake.names import compose_name
 from pipeline.isolation import Death, map_isolated
-from pipeline.project import Project
+from pipeline.project import Project, class_file_name
 from pipeline.settings.params import Limits, Params, Source
 from pipeline.subjects.layouts import LAYOUTS, find_origin
 
@@ -23,8 +25,8 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
     rows: list[Row] = []
     for source in params.sources:
-        rows += _ingest_source(project.root, source, params.limits, jobs)
-    catalogue.apply_overrides(rows, read_overrides(project.root))
+        rows += _ingest_source(project.root, source, params, jobs)
+    catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
     write_table(project.renew("catalogue.csv"), COLUMNS["catalogue"], rows)
@@ -35,6 +37,7 @@ def _describe(rows: list[Row]) -> str:
     """Return how many scans there are of each status, and what has no label and should."""
     counts = Counter(row["status"] for row in rows)
     ok, twice, broken = (counts[status] for status in ("ok", "duplicate", "quarantined"))
+    out = f", {counts['left out']:,} left out" if counts["left out"] else ""
     loose = [
         row
         for row in rows
@@ -46,27 +49,34 @@ def _describe(rows: list[Row]) -> str:
     )
     return (
         f"{count_things(ok, 'scan')} in processed/catalogue.csv, "
-        f"{count_things(twice, 'duplicate')}, {broken:,} quarantined{where}{note}"
+        f"{count_things(twice, 'duplicate')}, {broken:,} quarantined{where}{out}{note}"
     )
 
 
-def _ingest_source(root: Path, source: Source, limits: Limits, jobs: int | None) -> list[Row]:
+def _ingest_source(root: Path, source: Source, params: Params, jobs: int | None) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
-    files = list(find_files(root, source.path))
+    folder = locate(root, source.path)
+    files = list(find_files(root, folder))
     if not files:
         raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
     layout = LAYOUTS[source.layout]
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
     else:
-        rows = list(_ingest_pictures(root, source, files, limits, jobs))
+        labels = _label_by_folder(root, source, folder, files, params.classes)
+        rows = list(_ingest_pictures(root, source, files, labels, params.limits, jobs))
     if layout.wants_class_folders:
         _check_class_folders(root, source, rows)
     return rows
 
 
 def _ingest_pictures(
-    root: Path, source: Source, files: Sequence[PictureFile], limits: Limits, jobs: int | None
+    root: Path,
+    source: Source,
+    files: Sequence[PictureFile],
+    labels: Sequence[str],
+    limits: Limits,
+    jobs: int | None,
 ) -> Iterator[Row]:
     """Yield a row for each page of each file; what can't be read gives one quarantined row.
 
@@ -74,11 +84,11 @@ def _ingest_pictures(
     """
     inspect = partial(inspect_file, root, **limits.model_dump())
     inspected = map_isolated(inspect, files, jobs)
-    read = zip(files, inspected, strict=True)
-    for file, found in track(read, f"reading {source.path}", len(files)):
+    read = zip(files, labels, inspected, strict=True)
+    for file, label, found in track(read, f"reading {source.path}", len(files)):
         if isinstance(found, Death):
             found = Inspection(trouble=_explain_death(found, limits))
-        yield from _rows_of_file(source, file, found)
+        yield from _rows_of_file(source, file, label, found)
 
 
 def _explain_death(death: Death, limits: Limits) -> str:
@@ -89,7 +99,9 @@ def _explain_death(death: Death, limits: Limits) -> str:
     return f"its decoder crashed ({death})"
 
 
-def _rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Iterator[Row]:
+def _rows_of_file(
+    source: Source, file: PictureFile, label: str, found: Inspection
+) -> Iterator[Row]:
     """Yield the rows of one file: its readable pages, and the first that is not."""
     row = {
         "source": file.source,
@@ -97,7 +109,7 @@ def _rows_of_file(source: Source, file: PictureFile, found: Inspection) -> Itera
         "page": "0",
         "sha256": found.sha256,
         "layout": source.layout,
-        "label": folder_of(file, source.path) if _takes_folder_label(source) else "",
+        "label": label,
         "group": "",
         "split": source.split or "",
         "status": "ok",
@@ -131,9 +143,25 @@ def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
         }
 
 
-def _takes_folder_label(source: Source) -> bool:
-    """Return whether the folder that a file lies in names its class."""
-    return find_origin(source.layout, source.labels) == "folder"
+def _label_by_folder(
+    root: Path, source: Source, folder: str, files: Sequence[PictureFile], classes: Sequence[str]
+) -> list[str]:
+    """Return the label of each file where the folder that it lies in names its class, else ''."""
+    if find_origin(source.layout, source.labels) != "folder":
+        return [""] * len(files)
+    class_of = read_class_folders(root / folder, classes)
+    names = [compose_name(folder_of(file, folder)) for file in files]
+    shared = [name for name in classes if not class_of[name]]
+    unsure = sum(name in shared for name in names)
+    if unsure:
+        capital = next(name for name in shared if class_file_name(name, classes) != name)
+        warn(
+            f"{source.path}: capitals do not count on this disk, so {', '.join(shared)} share "
+            f"folders, and {count_things(unsure, 'file')} in these have no label. Give each class "
+            f"that has capitals a folder of its own, as in {class_file_name(capital, classes)} for "
+            f"{capital}, or list the files in raw/labels.csv"
+        )
+    return [class_of.get(name, name) for name in names]
 
 
 def _check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:

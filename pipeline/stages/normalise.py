@@ -17,9 +17,10 @@ from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
-from pipeline.project import Project, class_file_name
+from pipeline.project import Project, class_file_name, is_same_file
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects.boxes import box_of, scan_of
 from pipeline.subjects.layouts import LAYOUTS
@@ -161,11 +162,13 @@ def _write_contact_sheets(project: Project, params: Params) -> None:
         open_dataset(project.input("tiles.h5")) as dataset,
         whole_folder(project.output("contact")) as folder,
     ):
-        for number, name in [*enumerate(params.classes), (-1, "unlabelled")]:
+        names = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
+        taken = any(is_same_file(name, "unlabelled") for name in params.classes)
+        for number, name in (names | {-1: LEFT_OUT if taken else "unlabelled"}).items():
             rows = np.flatnonzero(dataset.labels == number)
             if len(rows):
                 most = SHEET_PIXELS // params.tile.size**2
                 shown = dataset.read(contact.pick_evenly(rows, most)).images
                 sheet = contact.lay_out(shown, columns=contact.square_columns(len(shown)))
                 picture = images.encode_jpeg(sheet, quality=80)
-                (folder / f"{class_file_name(name)}.jpg").write_bytes(picture)
+                (folder / f"{name}.jpg").write_bytes(picture)

@@ -1,7 +1,7 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,10 +10,11 @@ from pipeline.atomic import whole_folder
 from pipeline.console import track, warn
 from pipeline.dataset.store import write_glyphs
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
-from pipeline.errors import DataError, nearest
+from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
-from pipeline.intake.labels import read_overrides
+from pipeline.intake.labels import LABELS, Override, read_overrides
+from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_scans
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
@@ -24,12 +25,10 @@ from pipeline.subjects.search import Searched, Subject, search_scan
 
 Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
 
-LEFT_OUT = "-"  # in the place of a label in raw/labels.csv: this box is none
-
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
-    said = _read_box_overrides(project.root, params.classes)
+    said = {one.id: one for one in read_overrides(project.root, params.classes) if one.id}
     scans = read_catalogue(project)
     found: list[Found] = []
     refused: list[Row] = []
@@ -108,39 +107,29 @@ def _name_subjects(row: Row, found: Iterable[Subject]) -> Iterator[Found]:
     scan = scan_id_of(row)
     for subject in found:
         name = scan if _is_whole(row) else box_id(scan, subject.box)
-        yield row, name, override(subject, row)
+        yield row, name, override(subject, row["label"], row["group"])
 
 
-def override(subject: Subject, said: Row) -> Subject:
-    """Return the subject with the label and group that a row gives it; '' changes nothing."""
-    label, group = said.get("label") or subject.label, said.get("group") or subject.group
-    return replace(subject, label=label, group=group)
+def override(subject: Subject, label: str, group: str) -> Subject:
+    """Return the subject with another label and group; '' changes nothing."""
+    return replace(subject, label=label or subject.label, group=group or subject.group)
 
 
-def _read_box_overrides(root: Path, classes: tuple[str, ...]) -> dict[str, Row]:
-    """Return the rows of raw/labels.csv that name a box, by its id."""
-    said = {row["id"]: row for row in read_overrides(root) if row.get("id")}
-    for name, row in said.items():
-        label = row.get("label", "")
-        if label not in ("", LEFT_OUT, *classes):
-            raise DataError(
-                f"raw/labels.csv: '{label}' (of box {name}) is not among the classes in "
-                f"params.yaml.{nearest(label, classes)}"
-            )
-    return said
-
-
-def _apply_box_overrides(found: list[Found], said: dict[str, Row]) -> list[Found]:
+def _apply_box_overrides(found: list[Found], said: Mapping[str, Override]) -> list[Found]:
     """Return the subjects as raw/labels.csv wants them, without those that it leaves out."""
-    unknown = sorted(said.keys() - {name for _, name, _ in found})
+    unknown = said.keys() - {name for _, name, _ in found}
     if unknown:
-        warn(f"raw/labels.csv: no box has the id {', '.join(unknown[:3])}; see processed/boxes.csv")
-    left_out = {name for name, row in said.items() if row.get("label") == LEFT_OUT}
-    return [
-        (row, name, override(subject, said.get(name, {})))
-        for row, name, subject in found
-        if name not in left_out
-    ]
+        lines = sorted((said[name].line, name) for name in unknown)
+        told = ", ".join(f"{name} (line {line})" for line, name in lines[:3])
+        more = f" and {len(lines) - 3:,} more" if len(lines) > 3 else ""
+        warn(f"{LABELS}: no box has the id {told}{more}; see processed/boxes.csv")
+    result = []
+    for row, name, subject in found:
+        one = said.get(name)
+        if one is None or one.label != LEFT_OUT:
+            own = override(subject, one.label, one.group) if one else subject
+            result.append((row, name, own))
+    return result
 
 
 def _encode_overlay(searched: Searched) -> bytes:

@@ -101,7 +101,7 @@ def _begin_plan(project: Project, params: Params, name: str, model: FileDigest |
         "variants": [
             {"op": op, "class": class_name, "file": project.relative(project.require(file))}
             for op, class_name in _choose_variants(params, name)
-            for file in [project.variants_file(op, class_name)]
+            for file in [project.variants_file(op, class_name, params.classes)]
         ],
         "folds": [],
     }

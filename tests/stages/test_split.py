@@ -122,13 +122,13 @@ def divide(tmp_path):
             {"counts": {"a/cat": 9, "a/dog": 3, "b/cat": 3}, "sources": TEST_GIVEN,
              "balance_by": NONE},
             "it has 3 tiles and none came into the test set. The test set is as given (split: test "
-            "in sources): add pictures of 'dog' there.",
+            "in sources). Add pictures of 'dog' to it.",
             {"counts": {"b/dog": 1}},
         ),
         (
             {"counts": {"a/cat": 9, "a/dog": 3, "b/cat": 3}, "balance_by": NONE,
              "sources": [TEST_GIVEN[0], WHOLE[0] | {"path": "raw/b"}]},
-            "All come from sources with split: train, which are never tested: take that out of",
+            "All come from sources with split: train, which are never tested. Add pictures of 'd",
             {"sources": [*WHOLE, WHOLE[0] | {"path": "raw/b"}]},
         ),
         (
@@ -156,7 +156,7 @@ def test_where_the_smallest_would_do_the_tiles_that_stayed_of_another_are_told(d
     with pytest.raises(DataError) as error:
         divide({"a/cat": 30, "a/dog": 3}, labels=litter)
     assert (
-        f"class 'cat' is too small to appear in each part: its 3 tiles come from 1 group {NEEDS_3};"
-        " balance.to: smallest keeps 3 of the 30 tiles of class 'cat', as many as there are of 'do"
+        f"class 'cat' is too small to appear in each part: its 3 tiles come from 2 groups {NEEDS_3}"
+        "; balance.to: smallest keeps 3 of the 30 tiles of class 'cat', as many as there are of 'd"
     ) in str(error.value)
     assert "processed/split.csv" in divide({"a/dog": 3}, labels=litter, balance_by=NONE)

@@ -1,0 +1,155 @@
+"""Tables that a person writes under raw/, as spreadsheets save them, read as a stranger's file.
+
+Fields stand between commas, semicolons or tabs; text is UTF-8 or UTF-16, with or without a mark; a
+line ends as on any system. Space around a field does not count, nor do capitals in the columns'
+names, nor rows and columns in which nothing stands. All else that is not clear is a DataError with
+its line, as an editor counts it: nothing is guessed.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.dataset.tables import Row
+from pipeline.errors import DataError, nearest, shorten
+from pipeline.intake.archives import ArchiveLimits
+from pipeline.intake.files import PictureFile
+from pipeline.intake.names import printable_name
+
+MOST_BYTES = 64_000_000  # a million lines
+SEPARATORS = ",;\t"
+_MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+Numbered = tuple[int, Row]  # a row, and the line where it begins
+
+
+def read_spreadsheet(path: Path, name: str, known: Sequence[str], needed: str) -> list[Numbered]:
+    """Return the rows of a table in raw/, with every known column ('' where it has none).
+
+    `needed` is the column without which there is no such table; `name` is what errors call it.
+    Raises DataError when it is no plain file inside raw/, or not clear.
+    """
+    text = _decode(_read_file(path, name), name, known)
+    numbered = _drop_empty(_split_lines(text, name, needed))
+    columns = _find_columns(numbered[0][1], name, known, needed)
+    rows = []
+    for line, cells in numbered[1:]:
+        row = dict.fromkeys(known, "")
+        for place, cell in enumerate(cells):
+            if cell and not (place < len(columns) and columns[place]):
+                raise DataError(
+                    f"{name}: line {line} has '{shorten(cell)}' in a column without a name"
+                )
+            if cell:
+                row[columns[place]] = cell
+        rows.append((line, row))
+    return rows
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    """Return the bytes of a file of the user's that lies in its folder itself."""
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{name} is a link that leads nowhere or in a circle") from error
+    if not target.is_relative_to(path.parent.resolve()):
+        raise DataError(f"{name} is a link that leads out of raw/: copy the file there")
+    if target.is_dir():
+        raise DataError(f"{name} is a folder; it has to be a file")
+    try:
+        return PictureFile(printable_name(target.name)).read(
+            target.parent, limits=ArchiveLimits(file=MOST_BYTES)
+        )
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _decode(data: bytes, name: str, known: Sequence[str]) -> str:
+    """Return the text of a table in UTF-8 or UTF-16."""
+    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
+    encoding = _MARKS.get(mark) or _guess_encoding(data)
+    try:
+        text = data[len(mark) :].decode(encoding)
+    except UnicodeDecodeError as error:
+        before = data[len(mark) :][: error.start].decode(encoding, "replace")
+        line = len(_LINE_END.findall(before)) + 1
+        called = encoding[:6].rstrip("-").upper()
+        raise DataError(f"{name}: line {line} is not in {called}: save it as CSV UTF-8") from error
+    if not text.strip(f"{SEPARATORS}\r\n "):
+        raise DataError(
+            f"{name} is empty: its first line has to name the columns, {','.join(known)}"
+        )
+    return text
+
+
+def _guess_encoding(data: bytes) -> str:
+    """Return what a text without a mark is in: of UTF-16 every other byte of a name is zero."""
+    if data[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if data[:1] == b"\0" else "utf-8"
+
+
+def _split_lines(text: str, name: str, needed: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each row, without space around them, and the line where it begins."""
+    said = re.match(r'"?sep=(.)"?[,;\t]*(\r\n|\r|\n)', text, re.IGNORECASE)  # Excel's own
+    separator = said[1] if said else _find_separator(text, needed)
+    lines = io.StringIO(text[said.end() :] if said else text, newline="")
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
+    before = 1 if said else 0  # lines
+    start = before + 1
+    try:
+        for cells in reader:
+            for cell in cells:
+                _refuse_odd_text(name, start, cell)
+            yield start, [cell.strip() for cell in cells]
+            start = before + reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f'{name}: in line {start} a quote (") is opened and not closed where its field ends'
+        ) from error
+
+
+def _find_separator(text: str, needed: str) -> str:
+    """Return what parts the columns' names in the first line that has any; else a comma."""
+    first = next(line for line in _LINE_END.split(text) if line.strip(f"{SEPARATORS} "))
+    for separator in SEPARATORS:
+        if needed in [field.strip(' "').casefold() for field in first.split(separator)]:
+            return separator
+    return max(SEPARATORS, key=first.count)
+
+
+def _refuse_odd_text(name: str, line: int, cell: str) -> None:
+    """Raise DataError when a field holds what no name does."""
+    if "\0" in cell:
+        raise DataError(f"{name}: line {line} holds a zero byte; write it again")
+    if "\n" in cell or "\r" in cell:
+        raise DataError(
+            f"{name}: a field in line {line} goes on in the next line, '{shorten(cell)}': is a "
+            'quote (") opened there and not closed?'
+        )
+
+
+def _drop_empty(rows: Iterator[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Return the rows in which something stands."""
+    return [(line, cells) for line, cells in rows if any(cells)]
+
+
+def _find_columns(found: Sequence[str], name: str, known: Sequence[str], needed: str) -> list[str]:
+    """Return the known name of each column, '' for one without a name."""
+    columns = [field.casefold() for field in found]
+    twice = [field for field, count in Counter(filter(None, columns)).items() if count > 1]
+    if twice:
+        raise DataError(f"{name} has two columns with the name '{shorten(twice[0])}'")
+    for field in filter(None, columns):
+        if field not in known:
+            raise DataError(
+                f"{name}: there is no column '{shorten(field)}'.{nearest(field, known)} Its first "
+                f"line has to name the columns; known are {', '.join(known)}"
+            )
+    if needed not in columns:
+        raise DataError(f"{name} lacks the column {needed}; known are {', '.join(known)}")
+    return columns
