@@ -37,8 +37,12 @@ def init(
 def sheet(
     target: Annotated[Path, typer.Argument(metavar="PDF", help="The file to write.")],
     classes: Annotated[
-        str, typer.Option(metavar="NAMES", help="Names and runs, as in 0-9 or A-Z,Ä,Ö,Ü.")
-    ] = "0-9",
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Names and runs, as in 0-12 or A-Z,Ä,Ö,Ü (default: the project's, else 0-9).",
+        ),
+    ] = None,
     rows: Annotated[int, typer.Option(help="Rows of boxes on a page.")] = 10,
     columns: Annotated[int, typer.Option(help="Boxes in a row.")] = 8,
     writer: Annotated[

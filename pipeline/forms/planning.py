@@ -5,6 +5,7 @@ What can't be printed, written in or read back is a DataError in the user's word
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,6 +14,9 @@ from itertools import pairwise
 from pipeline.errors import DataError
 from pipeline.forms.code import draw_code
 from pipeline.forms.layout import PAPERS, SMALLEST_BOX, Form, Order, box_side
+
+MOST_IN_RUN = 10_000  # names
+_RUN = re.compile(r"(\d+|\w)\s*[-\N{EN DASH}\N{EM DASH}\N{MINUS SIGN}]\s*(\d+|\w)")
 
 
 def plan_forms(
@@ -46,13 +50,34 @@ def plan_forms(
 
 
 def expand_classes(text: str) -> tuple[str, ...]:
-    """Return the class names that a user typed: names and runs such as 0-9, commas between."""
+    """Return the class names that a user typed: names and runs, commas between.
+
+    A run is 0-9 or A-Z, or of numbers: 0-12, or 00-12 with as many digits each. Raises DataError
+    for what looks like a run and is none.
+    """
     names: list[str] = []
     for part in text.split(","):
-        ends = part.strip().split("-")
-        run = len(ends) == 2 and all(len(end) == 1 for end in ends)
-        names += map(chr, range(ord(ends[0]), ord(ends[1]) + 1)) if run else [part]
-    return tuple(_clean_name(name) for name in names)
+        name = _clean_name(part)
+        run = _RUN.fullmatch(name)
+        names += _expand_run(name, run[1], run[2]) if run else [name]
+    return tuple(names)
+
+
+def _expand_run(text: str, first: str, last: str) -> list[str]:
+    """Return the names from the first to the last."""
+    if first.isdecimal() and last.isdecimal():
+        width = len(first) if first.startswith("0") else 0
+        if 0 < int(last) - int(first) < MOST_IN_RUN:
+            return [f"{number:0{width}d}" for number in range(int(first), int(last) + 1)]
+    elif len(first) == len(last) == 1:
+        names = [chr(number) for number in range(ord(first), ord(last) + 1)]
+        if len(names) > 1 and len(set(map(unicodedata.category, names))) == 1:
+            return names
+    raise DataError(
+        f"'{text}' is no run of names, such as 0-9, A-Z, a-z or 0-12; write each name, with commas "
+        "between. (A name that looks so is printed when it is one of the project's own classes and "
+        "--classes is left out.)"
+    )
 
 
 def _check_names(names: tuple[str, ...]) -> None:

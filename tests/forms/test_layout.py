@@ -165,3 +165,22 @@ def test_what_cannot_be_printed_is_said(changes, message):
 def test_classes_are_typed_as_names_and_runs():
     assert expand_classes("0-3, x,apple,あ") == ("0", "1", "2", "3", "x", "apple", "あ")
     assert expand_classes("e-mail") == ("e-mail",)
+    assert expand_classes("+,-,A-C") == ("+", "-", "A", "B", "C")
+    assert expand_classes("Ä-Ë, 8\N{EN DASH}11") == ("Ä", "Å", "Æ", "Ç", "È", "É", "Ê", "Ë",
+                                                    "8", "9", "10", "11")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "typed, first, last, count",
+    [("0-12", "0", "12", 13), ("00-12", "00", "12", 13), ("098-101", "098", "101", 4),
+     ("А-Я", "А", "Я", 32), ("あ-ん", "あ", "ん", 82)],
+)  # fmt: skip
+def test_a_run_is_of_numbers_or_of_letters_of_one_kind(typed, first, last, count):
+    names = expand_classes(typed)
+    assert (names[0], names[-1], len(names), len(set(names))) == (first, last, count, count)
+
+
+@pytest.mark.parametrize("typed", ["5-3", "z-a", "A-z", "1-x", "a-12", "Ä-Ü", "3-3", "0-99999999"])
+def test_what_looks_like_a_run_and_is_none_is_never_one_name(typed):
+    with pytest.raises(DataError, match=f"'{typed}' is no run of names, such as 0-9, A-Z"):
+        expand_classes(f"x,{typed}")
