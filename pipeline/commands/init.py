@@ -10,7 +10,7 @@ from pipeline.checks.road import tell_road
 from pipeline.errors import DataError, nearest
 from pipeline.intake.class_folders import make_class_folders
 from pipeline.intake.files import locate
-from pipeline.settings.loading import load_params
+from pipeline.settings.loading import load_params, tell_defaults
 from pipeline.subjects.layouts import LAYOUTS
 
 PRESETS = ("digits", "letters", "pets", "blank")
@@ -29,7 +29,7 @@ def init_project(folder: Path, preset: str) -> str:
         raise DataError(f"{folder} is a file; give the name of a new folder")
     has_params = (folder / "params.yaml").exists()
     kept = " (its own params.yaml was kept, not this preset's)" if has_params else ""
-    others = list(tell_road(folder)) if has_params else []
+    others = _tell_upgrade(folder) if has_params else []
     with as_file(files("pipeline") / "presets") as presets:
         _copy_new(presets / "road.yaml", folder / "dvc.yaml")
         _copy_new(presets / "raw-README.md", folder / "raw" / "README.md")
@@ -44,6 +44,24 @@ def init_project(folder: Path, preset: str) -> str:
         "there), look over params.yaml, then run: dvc repro"
     )
     return "\n".join([ready, *others])
+
+
+def _tell_upgrade(folder: Path) -> list[str]:
+    """Return how a project that is there already differs from one that this prep makes.
+
+    Raises DataError, with all of that, when params.yaml has what this prep does not know.
+    """
+    differences = list(tell_road(folder))
+    try:
+        load_params(folder / "params.yaml")
+    except DataError as error:
+        gone = "A key that this prep does not know is misspelt, or of another version of prep"
+        advice = [f"{gone} (docs/params.md has all)"] if "no such key" in str(error) else []
+        raise DataError("\n".join([str(error), *advice, *differences])) from error
+    if defaults := list(tell_defaults(folder / "params.yaml")):
+        heading = "params.yaml does not have these settings; what stands here holds for them:"
+        differences.append("\n  ".join([heading, *defaults]))
+    return differences
 
 
 def _copy_new(template: Path, target: Path) -> None:

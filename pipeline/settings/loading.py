@@ -1,6 +1,7 @@
 """params.yaml read, and what is wrong with it told: the key, what was expected, what is there."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,24 @@ def load_params(path: Path) -> Params:
         raise DataError("\n".join(_explain(path.name, error))) from error
     except UnicodeEncodeError as error:  # YAML can spell half of a character
         raise DataError(f"{path.name} has a character that can't be written: {error}") from error
+
+
+def tell_defaults(path: Path) -> Iterator[str]:
+    """Yield a line for each section of a sound params.yaml with the keys that it does not have.
+
+    Each comes with the default that holds for it.
+    """
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for section, field in Params.model_fields.items():
+        if not isinstance(field.default, BaseModel):
+            continue
+        defaults = field.default.model_dump(mode="json")
+        missing = {
+            key: value for key, value in defaults.items() if key not in content.get(section, {})
+        }
+        if missing:
+            line = yaml.safe_dump(missing, default_flow_style=True, sort_keys=False, width=9999)
+            yield f"{section}: {line.strip()}"
 
 
 def _refuse_repeated_keys(name: str, root: yaml.Node | None) -> None:
