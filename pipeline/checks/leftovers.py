@@ -103,7 +103,7 @@ def _find_place(params: Params, file: str) -> str:
     parts = PurePosixPath(file).parts
     _, folder, name, *below = (*parts, "", "")
     stem = PurePosixPath(name).stem
-    classes = {f"{class_file_name(one)}.h5" for one in params.classes}
+    classes = {f"{class_file_name(one, params.classes)}.h5" for one in params.classes}
     if folder == "augmented" and name in params.augment and below[0] and below[0] not in classes:
         return "/".join(parts[:4])
     dropped = {

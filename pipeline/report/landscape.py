@@ -111,14 +111,13 @@ def _draw_sample(project: Project, params: Params, tiles: DatasetFile) -> Iterat
         place = {ids[row]: int(row) for row in rows}
         for op_number, op in enumerate(params.augment):
             path = project.variants_file(op, name, params.classes)
-            yield from _read_variants(path, op_number, number, place)
+            if path.exists():
+                yield from _read_variants(project.require(path), op_number, number, place)
 
 
 def _read_variants(path: Path, op: int, label: int, place: dict[str, int]) -> Iterator[_Picked]:
     """Yield the first variant that an op made of each of the originals in `place`."""
-    if not path.exists():
-        return
-    found = read_first_variants(project.require(path), place)
+    found = read_first_variants(path, place)
     if found.parents is not None and len(found):
         yield _Picked(found.images, label, op, [place[name] for name in found.parents])
 

@@ -28,9 +28,8 @@ _MOST_TOLD = 10
 # PyYAML reads YAML 1.1; DVC reads 1.2, to which these are numbers too, and finds no op by them.
 _NUMBER_TO_DVC = re.compile(r"[-+]?(0o[0-7]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
 
-Told = tuple[
-    str, yaml.ScalarNode, str
-]  # the key as it stands in the file, what, what it is read as
+# The key as it stands in the file, what stands there, and what it is read as.
+Told = tuple[str, yaml.ScalarNode, str]
 
 
 def refuse_misread(file: str, root: yaml.Node | None) -> None:

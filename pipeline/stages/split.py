@@ -172,11 +172,6 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
     """Return the parts of each fold; a given split is kept."""
     settings = params.split
     if settings.folds == 1:
-        if not settings.test and not (given == "test").any():
-            raise DataError(
-                "params.yaml: split.test: 0 leaves nothing to test; give a share, as in 0.2, a "
-                "number of tiles, or a source with split: test"
-            )
         return split_shares(
             labels,
             groups,
