@@ -11,7 +11,7 @@ from pipeline.console import track
 from pipeline.dataset.predictions import choose_classes
 from pipeline.errors import DataError, count_things
 from pipeline.intake.outside import Outside, read_outside, rename_classes
-from pipeline.network import asking, backend, saving
+from pipeline.network import asking, backend, probing, saving
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.training.looks import list_seeds
@@ -91,6 +91,7 @@ def _score_elsewhere(file: Path, tiles: Outside) -> Score:
     model = saving.load(file)
     shape = tiles.images.shape[1:]
     saving.check_fit(model, (shape[0], shape[1], shape[2]), len(tiles.classes), str(file))
+    probing.check_file(model, file)
     predicted = choose_classes(asking.predict(model, tiles.images))
     return score_run(tiles.labels, predicted, len(tiles.classes))
 

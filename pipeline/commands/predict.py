@@ -20,7 +20,7 @@ from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.names import plain_name, printable_name
-from pipeline.network import asking, saving
+from pipeline.network import asking, probing, saving
 from pipeline.project import Project, require_made
 from pipeline.settings.params import Params, Tile
 from pipeline.subjects import overlays
@@ -109,7 +109,7 @@ def _choose_reading(params: Params, wanted: str | None) -> _Wanted:
 
 def _find_model(project: Project, params: Params, wanted: str) -> Path:
     """Return the model's file: a .keras file itself, or of an experiment that of its first run."""
-    if wanted.endswith(".keras"):
+    if wanted.endswith(".keras") or (wanted not in params.experiments and Path(wanted).exists()):
         return require_made(Path(wanted))
     if wanted not in params.experiments:
         known = list(params.experiments)
@@ -128,6 +128,7 @@ def _load_model(path: Path, params: Params) -> Any:
     model = saving.load(path)
     side, channels = params.tile.size, params.tile.channels
     saving.check_fit(model, (side, side, channels), len(params.classes), str(path))
+    probing.check_file(model, path)
     return model
 
 

@@ -7,10 +7,7 @@ Keras's own API is used, so that KERAS_BACKEND=jax or torch serves as well as Te
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.errors import DataError
-from pipeline.network.asking import predict
 from pipeline.network.backend import (
     Weights,
     assign,
@@ -18,6 +15,7 @@ from pipeline.network.backend import (
     list_variables,
     make_deterministic,
 )
+from pipeline.network.probing import check_pixels, check_probabilities, check_spread
 from pipeline.network.recipes import find_recipe
 from pipeline.network.saving import check_fit
 
@@ -94,10 +92,8 @@ def build_own(
             "layers, with keras.Sequential or keras.Model(inputs, outputs)"
         ) from error
     check_fit(model, shape, class_count, name)
-    some = np.random.default_rng(0).integers(0, 256, (4, *shape), np.uint8)
-    sums = predict(model, some).sum(axis=1)
-    if not np.allclose(sums, 1, atol=1e-3):
-        raise DataError(f"{name} does not give probabilities: end it with a softmax")
+    check_probabilities(model, name)
+    check_spread(model, name)  # its weights may come from elsewhere
     optimiser = model.optimizer if model.compiled else keras.optimizers.Adam()
     if precision != "float32":  # else it stays as its author made it
         model = _set_precision(model, precision)
@@ -122,10 +118,13 @@ def build_on(
     weights to `restart`. Raises DataError, naming the model, when it does not fit.
     """
     keras = import_keras()
-    check_fit(base, shape, base.output_shape[-1], name)
+    check_fit(base, shape, None, name)
+    check_pixels(base, name)
     model, start = base, base.get_weights()
-    if base.output_shape[-1] != class_count:
-        old = base.layers[-1]
+    if base.output_shape[-1] == class_count:
+        check_probabilities(base, name)
+    else:
+        old = next((layer for layer in reversed(base.layers) if layer.weights), None)
         if not isinstance(old, keras.layers.Dense):
             raise DataError(f"{name} can't get a new last layer: the old one is no Dense layer")
         head = keras.layers.Dense(class_count, activation="softmax", name="head")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import DataError
 from pipeline.network.backend import import_keras, list_exhaustions, warnings_off
+from pipeline.network.recognising import explain_refusal, recognise
 
 if TYPE_CHECKING:
     import keras
@@ -43,10 +44,12 @@ _UNREADABLE = (
 def load(path: Path) -> "keras.Model":
     """Read a `.keras` file in Keras's safe mode, to predict; DataError if it holds no model."""
     keras = import_keras()
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"There is no model file {path}.")
-    if path.suffix != ".keras":  # Keras would read older kinds, which safe mode does not cover
-        raise DataError(f"{path} is no .keras file")
+    if told := recognise(path):
+        raise DataError(f"{path} {told}")
+    if path.suffix != ".keras":  # Keras goes by the name
+        raise DataError(f"{path} holds a Keras model: give it a name that ends in .keras")
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except list_exhaustions() as error:
@@ -55,17 +58,20 @@ def load(path: Path) -> "keras.Model":
             "there is."
         ) from error
     except _UNREADABLE as error:
-        raise DataError(f"{path} does not hold a Keras model that can be read.") from error
+        raise DataError(f"{path} {explain_refusal(path, error)}") from error
 
 
 def check_fit(
-    model: "keras.Model", shape: tuple[int, int, int], class_count: int, name: str
+    model: "keras.Model", shape: tuple[int, int, int], class_count: int | None, name: str
 ) -> None:
     """Raise DataError, naming the model, unless it takes tiles of `shape` (S, S, C) to the classes.
 
-    A side that a model leaves open takes any number of pixels.
+    A side that a model leaves open takes any number of pixels; None: any number of classes.
     """
-    takes, gives = model.input_shape[1:], model.output_shape[1:]
+    for ends, what in ((model.inputs, "input"), (model.outputs, "output")):
+        if len(ends) != 1:
+            raise DataError(f"{name} has {len(ends)} {what}s: one is needed")
+    takes, gives = model.inputs[0].shape[1:], model.outputs[0].shape[1:]
     if len(takes) != 3 or any(
         side not in (None, wanted) for side, wanted in zip(takes, shape, strict=True)
     ):
@@ -73,7 +79,9 @@ def check_fit(
             f"{name} takes {_by_sides(takes)}, but the tiles are {_by_sides(shape)} (tile in "
             "params.yaml)"
         )
-    if gives != (class_count,):
+    if len(gives) != 1 or gives[0] is None:
+        raise DataError(f"{name} gives {_by_sides(gives)} numbers, not one for each class")
+    if class_count is not None and gives != (class_count,):
         raise DataError(
             f"{name} tells {_by_sides(gives)} classes apart, but params.yaml has {class_count}"
         )

@@ -285,7 +285,7 @@ def test_no_picture_is_ever_replaced_by_a_drawing(reader, prep):
             "flip/fold-0/seed-0/model.keras is not there yet. Make it with: prep",
         ),
         (("--model", "absent.keras"), "There is no model file absent.keras"),
-        (("--model", "text.keras"), "text.keras does not hold a Keras model that can be read"),
+        (("--model", "text.keras"), "text.keras is no Keras model, which is a zip archive"),
         (
             ("--model", "large.keras"),
             "large.keras takes 31 x 29 x 3, but the tiles are 28 x 28 x 1 (tile in params.yaml)",
