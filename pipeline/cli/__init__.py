@@ -5,12 +5,14 @@ import sys
 from pipeline.cli import by_hand, road
 from pipeline.cli.app import BY_HAND, ROAD, app
 from pipeline.errors import DataError, explain
+from pipeline.signs import spell_out_from_now_on
 
 __all__ = ["BY_HAND", "ROAD", "app", "by_hand", "main", "road"]
 
 
 def main() -> None:
     """Run `prep`; what goes wrong becomes a line and exit code 1."""
+    spell_out_from_now_on()
     try:
         app()
     except (DataError, OSError) as error:
