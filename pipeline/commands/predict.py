@@ -196,6 +196,8 @@ def _predict_scan(
     searched = _find_subjects(scan, reading, params.tile)
     if searched.reason:
         raise DataError(searched.reason)
+    if searched.note:
+        warn(f"{name_of(row)}: {searched.note}")
     made = _cut_tiles(scan, data, searched.subjects, params)
     probabilities = asking.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():

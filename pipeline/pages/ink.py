@@ -123,17 +123,27 @@ def measure_coverage(density: Density, full: float, stroke: float) -> npt.NDArra
     return np.asarray(np.clip(255 * share, 0, 255), np.uint8)
 
 
-def cover_close_up(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Measure the coverage of a picture (h, w) or (h, w, 3) that one subject fills.
+def to_gray(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return a picture (h, w) or (h, w, 3) in grey (h, w)."""
+    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
-    The rim tells whether the writing is darker or lighter than its ground; paper is bridged over
-    half the picture, so the light may change slowly. A picture without contrast is blank.
+
+def shows_light(gray: npt.NDArray[np.uint8]) -> bool:
+    """Return whether the writing of a picture (h, w) that it fills is lighter than its ground.
+
+    The ground is what the rim shows.
     """
-    gray = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     rim = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
     low, high = np.percentile(gray, (0.5, 99.5))  # no single pixel decides, dead or shining
-    if high - rim > rim - low:
-        gray = 255 - gray
+    return bool(high - rim > rim - low)
+
+
+def cover_dark(gray: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Measure the coverage of a grey picture (h, w) that one dark subject fills.
+
+    Paper is bridged over half the picture, so the light may change slowly. A picture without
+    contrast is blank.
+    """
     small = _shrink(gray, min(1.0, 64 / max(gray.shape)))
     reach = max(small.shape) // 2
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))

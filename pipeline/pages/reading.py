@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages import flattening, furniture, ink, joining, parting, plausibility, rows
+from pipeline.pages import borders, flattening, furniture, ink, joining, parting, plausibility, rows
 from pipeline.pages.pieces import (
     Boxes,
     Coverage,
@@ -49,6 +49,7 @@ class Glyph:
     row: int
     column: int
     score: float
+    note: str = ""  # what was left out, or is doubtful
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,16 @@ def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
 def cut_whole(picture: Picture) -> Glyph | None:
     """Take all writing of a picture, dark or light, as one glyph; None when there is none.
 
-    Paper is what the picture's rim shows, so the light must not change much across it.
+    Paper is what the picture's rim shows, so the light must not change much across it. Lines
+    along its edges are left out (see pages/borders.py).
     """
-    coverage = ink.cover_close_up(picture)
+    gray = ink.to_gray(picture)
+    border = borders.find_border(gray)
+    if border is not None and border.outside.any():
+        coverage = ink.cover_dark(border.picture)
+        coverage[border.outside] = 0
+    else:
+        coverage = ink.cover_dark(255 - gray if ink.shows_light(gray) else gray)
     pieces = find_pieces(coverage)
     # What is smaller than a twentieth of the picture is a speck.
     big = np.flatnonzero(pieces.sizes.max(axis=1) > 0.05 * max(picture.shape[:2]))
@@ -192,4 +200,5 @@ def cut_whole(picture: Picture) -> Glyph | None:
     owner = assign_pixels(pieces, reach=_PAD)
     pixels = cut_glyph(coverage, owner, box, list(big), _PAD)
     x0, y0, x1, y1 = (int(edge) for edge in box)
-    return Glyph((x0, y0, x1, y1), pixels, 0, 0, 1.0)
+    score, note = (1.0, "") if border is None else (border.score, border.note)
+    return Glyph((x0, y0, x1, y1), pixels, 0, 0, score, note)

@@ -1,6 +1,6 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,7 +10,7 @@ from pipeline.atomic import whole_folder
 from pipeline.console import track, warn
 from pipeline.dataset.store import write_glyphs
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.intake.labels import LABELS, Override, read_overrides
@@ -32,6 +32,7 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     scans = read_catalogue(project)
     found: list[Found] = []
     refused: list[Row] = []
+    noted: dict[str, list[Row]] = defaultdict(list)
     with whole_folder(project.output("overlays")) as overlay_folder:
         search = partial(search_file, project.root, params)
         files = group_by_file(scans)
@@ -41,7 +42,10 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
                     (overlay_folder / overlay_name(row)).write_bytes(overlay)
                 if searched.reason:
                     refused.append(row | {"reason": searched.reason})
+                if searched.note:
+                    noted[searched.note].append(row)
                 found += _name_subjects(row, searched.subjects)
+    _tell(noted)
     found = _apply_box_overrides(found, said)
     _write_found(project, found)
     _write_quarantine(project, refused)
@@ -57,6 +61,15 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
         f"{len(found):,} boxes on {len(scans) - len(refused):,} scans in processed/boxes.csv, "
         f"{len(refused):,} scans quarantined"
     )
+
+
+def _tell(noted: dict[str, list[Row]]) -> None:
+    """Say what was left out of scans, or is doubtful about them."""
+    for note, rows in sorted(noted.items()):
+        warn(
+            f"{note}: {count_things(len(rows), 'scan')}, such as {name_of(rows[0])}. "
+            "Scores below 1 in processed/boxes.csv are doubtful: look at processed/contact"
+        )
 
 
 def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, Searched, bytes]]:

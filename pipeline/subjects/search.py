@@ -42,6 +42,7 @@ class Searched:
     subjects: tuple[Subject, ...] = ()
     reason: str = ""
     overlay: Scan | None = None
+    note: str = ""  # what was left out of it, or is doubtful
 
 
 def search_scan(
@@ -138,7 +139,8 @@ def _search_picture(scan: Scan, label: str, group: str) -> Searched:
     if glyph is None:
         return Searched(reason="no writing was found on it")
     whole = (0, 0, width, height)
-    return Searched((Subject(whole, label, group, score=glyph.score, pixels=glyph.pixels),))
+    subject = Subject(whole, label, group, score=glyph.score, pixels=glyph.pixels)
+    return Searched((subject,), note=glyph.note)
 
 
 def _label_glyphs(
@@ -164,7 +166,9 @@ def _label_glyphs(
         Subject(g.box, name, group, g.row, g.column, g.score, g.pixels)
         for g, name in zip(glyphs, labels, strict=True)
     )
-    return Searched(subjects, overlay=overlay)
+    return Searched(
+        subjects, overlay=overlay, note=next(filter(None, (g.note for g in glyphs)), "")
+    )
 
 
 def _draw_glyphs(scan: Scan, glyphs: Sequence[Glyph], labels: Sequence[str]) -> Scan:

@@ -94,9 +94,11 @@ def test_ink_color_is_the_mean_of_the_missing_light() -> None:
 def test_a_close_up_reads_the_same_in_either_polarity(inverted: bool) -> None:
     truth = draw_strokes()
     gray = np.round(230 - 190 * truth).astype(np.uint8)
-    coverage = ink.cover_close_up(255 - gray if inverted else gray) / 255
+    picture = 255 - gray if inverted else gray
+    assert ink.shows_light(picture) == inverted
+    coverage = ink.cover_dark(255 - picture if inverted else picture) / 255
     assert np.abs(coverage - truth).max() < 0.05
 
 
 def test_a_close_up_without_contrast_is_blank() -> None:
-    assert not ink.cover_close_up(np.full((31, 28, 3), 77, np.uint8)).any()
+    assert not ink.cover_dark(np.full((31, 28), 77, np.uint8)).any()
