@@ -29,7 +29,7 @@ from joblib import cpu_count
 from PIL import Image
 
 from pipeline.intake import images
-from pipeline.settings.params import Tile
+from pipeline.settings.sections import Tile
 from pipeline.tiles import normalising
 from pipeline.tiles.cutting import cut_photo
 

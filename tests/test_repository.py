@@ -14,7 +14,8 @@ from pipeline.augmentation.parsing import OP_KEYS
 from pipeline.augmentation.recipes import TRANSFORMS
 from pipeline.commands.init import PRESETS
 from pipeline.project import MADE_BY
-from pipeline.settings.params import Experiment, Params, Source
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Experiment, Source
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = typer.main.get_command(cli.app).commands

@@ -9,7 +9,8 @@ from pipeline.console import say, show
 from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError
 from pipeline.project import Project
-from pipeline.settings.params import Experiment, Params, write_plain
+from pipeline.settings.params import Params, write_plain
+from pipeline.settings.sections import Experiment
 from pipeline.training.plans import choose_experiments
 from pipeline.verdicts.ablation import ALL, Arm, Judged, list_judged, list_measures
 from pipeline.verdicts.estimates import Sums

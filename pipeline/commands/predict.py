@@ -22,7 +22,8 @@ from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.names import plain_name, printable_name
 from pipeline.network import asking, probing, saving
 from pipeline.project import Project, require_made
-from pipeline.settings.params import Params, Tile
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Tile
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box
 from pipeline.subjects.layouts import LAYOUTS, PREDICTED, LayoutName

@@ -11,7 +11,8 @@ from pipeline.errors import DataError
 from pipeline.intake.outside import Outside, read_outside
 from pipeline.network import asking, building, fitting, saving
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Train
 from pipeline.training.models import build_model
 from pipeline.training.schedule import Schedule
 

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ValidationError
 from pipeline.augmentation.parsing import word_error
 from pipeline.errors import DataError, nearest
 from pipeline.settings.misread import refuse_misread
-from pipeline.settings.params import (
+from pipeline.settings.params import Params
+from pipeline.settings.sections import (
     Balance,
     Compare,
     Experiment,
     Limits,
-    Params,
     Report,
     Source,
     Split,

@@ -1,300 +1,34 @@
-"""params.yaml, typed and checked: every setting of a project, each with its unit.
+"""params.yaml as a whole: what its sections say of each other, and what follows from them.
 
 A wrong setting is a DataError that names the key as it stands in the file, what was expected
 and the nearest key or name that is known.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from pipeline.augmentation.parsing import parse_op
-from pipeline.augmentation.recipes import Duplicate, Op, Seed
+from pipeline.augmentation.recipes import Duplicate, Op
 from pipeline.errors import DataError, nearest
 from pipeline.intake.names import compose_name
-from pipeline.settings.names import (
-    Thing,
-    check_apart,
-    check_class,
-    check_inside,
-    check_name,
-    check_once,
+from pipeline.settings.names import Thing, check_apart, check_name
+from pipeline.settings.sections import (
+    Balance,
+    ClassNames,
+    Compare,
+    Experiment,
+    Limits,
+    Name,
+    Report,
+    Rounds,
+    Section,
+    Source,
+    Split,
+    Tile,
+    Train,
 )
-from pipeline.subjects.layouts import LAYOUTS, CellLabels, LayoutName
-
-MOST_SEEDS = 1000
-MINIMUM_SEEDS = 3  # of a look at which anything can be said
-OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
-Name = Annotated[str, BeforeValidator(check_name)]
-ClassName = Annotated[str, BeforeValidator(check_class)]
-OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
-ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-def _count_or_list(seeds: object) -> object:
-    """Return seeds that are given as a number, how many, or as a list."""
-    if isinstance(seeds, int) and not isinstance(seeds, bool):
-        if not 1 <= seeds <= MOST_SEEDS:
-            raise ValueError(
-                f"a number says how many seeds, 1 to {MOST_SEEDS} (found: {seeds}); seeds of "
-                "your own stand in a list, as in [7, 8, 9]"
-            )
-        return tuple(range(seeds))
-    if not isinstance(seeds, (list, tuple)) or not seeds:
-        raise ValueError("give how many seeds (5) or a list of different ones ([0, 1, 2])")
-    return tuple(seeds)
-
-
-Seeds = Annotated[tuple[Seed, ...], BeforeValidator(_count_or_list), AfterValidator(check_once)]
-
-
-class Section(BaseModel):
-    """A part of params.yaml; keys it does not know are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Rounds(Section):
-    """How many seeds each experiment has after each look at the table."""
-
-    rounds: tuple[Annotated[int, Field(ge=MINIMUM_SEEDS, le=MOST_SEEDS)], ...]
-
-    @field_validator("rounds", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
-
-    @model_validator(mode="after")
-    def _they_rise(self) -> "Rounds":
-        if len(self.rounds) < 2 or any(b <= a for a, b in pairwise(self.rounds)):
-            raise ValueError(
-                f"rounds have to rise, as in [4, 7, 10, 15] (found: {list(self.rounds)})"
-            )
-        return self
-
-
-class Source(Section):
-    """One folder of pictures and what a file in it is."""
-
-    path: str
-    layout: LayoutName
-    split: Literal["train", "test"] | None = None
-    rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
-    columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
-    labels: CellLabels = "rows"  # cells: where labels come from
-
-    @field_validator("path")
-    @classmethod
-    def _stays_inside(cls, path: str) -> str:
-        plain = PurePosixPath(check_inside(path, "raw/scans")).as_posix()  # of ./raw//scans/ too
-        if plain == "." or ":" in path:
-            raise ValueError("give a folder inside the project, as in raw/scans")
-        return plain
-
-    @model_validator(mode="after")
-    def _cells_need_counts(self) -> "Source":
-        if LAYOUTS[self.layout].has_cells and not (self.rows and self.columns):
-            raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
-        return self
-
-
-class Limits(Section):
-    """What one file may cost `prep ingest` before it is quarantined."""
-
-    seconds: Annotated[float, Field(gt=0, le=86_400)] = 60  # to read and decode it
-    memory_mb: Annotated[int, Field(ge=1, le=10_000_000)] = 4000  # 10^6 bytes, for that too
-    pixels: Annotated[int, Field(ge=1, le=10_000_000_000)] = 200_000_000  # of a page
-
-
-class Tile(Section):
-    """What every picture is normalised to."""
-
-    size: Annotated[int, Field(ge=8, le=1024)] = 28  # pixels a side
-    channels: Literal[1, 3] = 1
-    method: Literal["mnist", "emnist", "photo"] = "mnist"
-    fit: Literal["crop", "pad", "stretch"] = "crop"  # photo: how it becomes a square
-
-    @model_validator(mode="after")
-    def _writing_is_grey(self) -> "Tile":
-        if self.method != "photo" and self.channels != 1:
-            raise ValueError(f"method '{self.method}' makes grey tiles: set channels: 1")
-        return self
-
-
-class Balance(Section):
-    """How many tiles of each class stay."""
-
-    method: Literal["undersample", "none"] = "undersample"
-    to: Literal["smallest"] | Annotated[int, Field(ge=1)] = "smallest"  # tiles a class
-    seed: Seed = 1
-
-
-class Split(Section):
-    """Which tiles train, validate and test."""
-
-    test: Share | Annotated[int, Field(ge=1)] = 0.2  # of all tiles, or how many of them
-    val: Share = 0.15  # of all tiles
-    folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
-    group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
-    near_duplicates: Annotated[int, Field(ge=0, le=32)] | None = 4  # photos: bits of 64, null: off
-    seed: Seed = 1
-
-
-class Experiment(Section):
-    """A named choice of variants that are added to the training tiles."""
-
-    ops: OpNames = ()
-    # Of which classes; a map gives each op its own; null, or an op not in the map: every class.
-    classes: ClassNames | dict[Name, ClassNames] | None = None
-    variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
-    balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
-    control: Name | None = None  # the experiment that it is compared with; null: none
-    seeds: Seeds | None = None  # of its own; null: as train.seeds says
-
-    @field_validator("ops", "classes", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
-        return tuple(value) if isinstance(value, list) else value
-
-    @model_validator(mode="after")
-    def _classes_are_of_its_ops(self) -> "Experiment":
-        for op in self.classes if isinstance(self.classes, dict) else ():
-            if op not in self.ops:
-                raise ValueError(f"classes: '{op}' is not in its ops.{nearest(op, self.ops)}")
-        return self
-
-    def classes_of(self, op: str) -> tuple[str, ...] | None:
-        """Return the classes that get an op's variants, None for all."""
-        return self.classes.get(op) if isinstance(self.classes, dict) else self.classes
-
-
-class Train(Section):
-    """One budget for every experiment."""
-
-    model: str = "cnn"  # a name, or an own one: path/to/file.py:function
-    budget: Literal["steps", "epochs"] = "steps"  # what is the same for every experiment
-    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] = 600  # optimiser steps
-    epochs: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  # passes over the tiles
-    batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64  # tiles a step
-    learning_rate: Annotated[float, Field(gt=0, le=1e38)] | None = None  # null: the model's own
-    validate_every: Annotated[int, Field(ge=1)] = 50  # steps
-    keep: Literal["average", "best", "last"] = "average"  # which weights a run ends with
-    seeds: Rounds | Seeds = (0, 1, 2)
-    minutes: Annotated[float, Field(gt=0)] | None = None  # that rounds may take; null: no limit
-    init: str | None = None  # a .keras file that every run starts from
-    freeze: Annotated[int, Field(ge=0)] = 0  # of its layers, from the first: they don't learn
-    precision: Literal["float32", "bfloat16"] = "float32"  # that is computed in
-    memory_mb: Annotated[int, Field(ge=0)] = 512  # 10^6 bytes of tiles in memory; more are streamed
-
-    @field_validator("init")
-    @classmethod
-    def _is_a_model_file(cls, init: str | None) -> str | None:
-        if init is not None and not init.endswith(".keras"):
-            raise ValueError("give a .keras file, as in models/pretrained.keras")
-        return init and check_inside(init, "models/pretrained.keras")
-
-    @model_validator(mode="after")
-    def _only_a_trained_model_is_frozen(self) -> "Train":
-        if self.freeze and self.init is None:
-            raise ValueError("freeze needs init, the trained model whose layers stay as they are")
-        return self
-
-    @field_validator("model")
-    @classmethod
-    def _known_model(cls, model: str) -> str:
-        from pipeline.network.recipes import MODELS
-
-        if OWN_MODEL.fullmatch(model):
-            return check_inside(model, "models/mine.py:build")
-        if model not in MODELS:
-            known = ", ".join(MODELS)
-            raise ValueError(
-                f"unknown model '{model}'.{nearest(model, MODELS)} Known: {known}, or your own, as "
-                "in models/mine.py:build"
-            )
-        return model
-
-    @model_validator(mode="after")
-    def _minutes_limit_rounds(self) -> "Train":
-        if self.minutes is not None and not isinstance(self.seeds, Rounds):
-            raise ValueError(
-                "minutes limits rounds: set seeds: {rounds: [4, 7, 10, 15]}, or leave it out"
-            )
-        return self
-
-    @property
-    def rounds(self) -> tuple[int, ...] | None:
-        """How many seeds there are after each look; None: there is one look, at the end."""
-        return self.seeds.rounds if isinstance(self.seeds, Rounds) else None
-
-    @model_validator(mode="after")
-    def _epochs_are_counted(self) -> "Train":
-        if (self.budget == "epochs") != (self.epochs is not None):
-            raise ValueError("budget: epochs and epochs: (how many) go together")
-        return self
-
-    @property
-    def model_file(self) -> str | None:
-        """The file that the model is made of; None for a model by name."""
-        return self.init or (self.own_model[0] if self.own_model else None)
-
-    @property
-    def own_model(self) -> tuple[str, str] | None:
-        """The file and the function of an own model."""
-        file, _, function = self.model.rpartition(":")
-        return (file, function) if file else None
-
-
-class Question(Section):
-    """A class recall that the user wants to know of, said before the runs are trained."""
-
-    experiment: Name
-    label: Annotated[ClassName, Field(alias="class")]
-
-
-class Compare(Section):
-    """How the table is read."""
-
-    margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
-    questions: tuple[Question, ...] = ()  # tested beside the accuracies, not behind them
-
-    @property
-    def asked(self) -> list[list[str]]:
-        """The questions as pairs of experiment and class."""
-        return [[question.experiment, question.label] for question in self.questions]
-
-    @field_validator("questions", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
-
-
-class Report(Section):
-    """What the report shows."""
-
-    title: str = ""
-    tiles_per_class: Annotated[int, Field(ge=1, le=200)] = 30
-    pages: Annotated[int, Field(ge=0, le=50)] = 6  # with their boxes drawn
-    gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
-    points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
-    reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
-    reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
 
 
 class Params(Section):

@@ -17,7 +17,8 @@ from pipeline.intake.labels import labels_file, read_overrides
 from pipeline.intake.names import compose_name
 from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project, class_file_name
-from pipeline.settings.params import Limits, Params, Source
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Limits, Source
 from pipeline.subjects.layouts import LAYOUTS, find_origin
 
 

@@ -21,7 +21,8 @@ from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
 from pipeline.project import Project, class_file_name, is_same_file
-from pipeline.settings.params import Params, Tile
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Tile
 from pipeline.subjects.boxes import box_of, scan_of
 from pipeline.subjects.layouts import LAYOUTS
 from pipeline.tiles import contact

@@ -10,7 +10,8 @@ import numpy as np
 from pipeline.dataset.documents import Plan, Run
 from pipeline.network import building
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Train
 from pipeline.training.models import build_model
 from pipeline.training.plans import read_planned_folds
 from pipeline.training.runs import find_finished, list_tasks

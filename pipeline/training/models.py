@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.errors import DataError, nearest
 from pipeline.network import backend, building, saving
-from pipeline.settings.params import Train
+from pipeline.settings.sections import Train
 
 Built = tuple[Any, list[backend.Weights]]  # a Keras model, and the weights that it starts with
 

@@ -26,7 +26,8 @@ from pipeline.dataset.streams import read_windows
 from pipeline.errors import DataError
 from pipeline.notes import digest_file
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train, choose
+from pipeline.settings.params import Params, choose
+from pipeline.settings.sections import Train
 
 # Raised only when a training with the same inputs ends with other numbers than before: every run
 # of every project is trained again then.

@@ -23,7 +23,8 @@ from pipeline.network import asking, backend, building, fitting, saving
 from pipeline.network.backend import list_exhaustions
 from pipeline.network.checkpoints import read_checkpoint, write_checkpoint
 from pipeline.project import Project
-from pipeline.settings.params import Params, Train
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Train
 from pipeline.training.models import build_model
 from pipeline.training.plans import describe_budget, digest_inputs, load_plan, read_planned_folds
 from pipeline.training.pool import Pool, Tiles, open_pool, open_set

@@ -14,7 +14,8 @@ from pipeline.errors import DataError
 from pipeline.settings import params as params_module
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
-from pipeline.settings.params import Balance, Limits, Params, Split, Train
+from pipeline.settings.params import Params
+from pipeline.settings.sections import Balance, Limits, Split, Train
 from pipeline.verdicts import estimates
 
 INF, NAN = float("inf"), float("nan")

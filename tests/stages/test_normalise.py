@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.intake import images, scans
-from pipeline.settings.params import Tile
+from pipeline.settings.sections import Tile
 from pipeline.stages.normalise import cut_file
 from pipeline.tiles import normalising
 

@@ -14,7 +14,7 @@ from pipeline.dataset import store
 from pipeline.errors import DataError
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
-from pipeline.settings.params import Train
+from pipeline.settings.sections import Train
 from pipeline.training.plans import describe_budget, load_plan, read_planned_folds
 from pipeline.training.pool import open_pool, open_set
 
