@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
-from pipeline.settings import params as params_module
+from pipeline.settings import sections
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Params
@@ -466,4 +466,4 @@ def test_each_tile_once_more_is_the_same_experiment_in_another_order(load):
 
 def test_a_look_needs_as_many_seeds_as_a_verdict():
     """Settings may not import verdicts: the number stands in both, and they agree."""
-    assert params_module.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
+    assert sections.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
