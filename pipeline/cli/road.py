@@ -28,8 +28,8 @@ def ingest(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Find and decode every picture of every source.
 
     Reads raw/ as `sources` in params.yaml says, and raw/labels.csv if there is one. Writes
-    processed/catalogue.csv, a row a scan: label, size in pixels, digest; what is a duplicate, and
-    what is quarantined and why. Nothing under raw/ is changed.
+    processed/catalogue.csv, a row a scan: label, size in pixels, digest; what is a duplicate or
+    left out, and what is quarantined and why. Nothing under raw/ is changed.
 
     Example: `prep ingest`
     """

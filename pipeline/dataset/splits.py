@@ -14,7 +14,6 @@ from pipeline.dataset.dealing import Mask, Texts, count_groups, deal, number_nam
 from pipeline.errors import DataError, count_things
 
 UNEVEN = 2  # a class's share of the test set is this many times too large, or too small
-NOTHING_LEFT = "split.test and split.val leave nothing to train on; lower them"
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,8 @@ def split_shares(
     scale = len(labels) / max(int(free.sum()), 1)  # shares are of all rows
     shares = (test * scale, val * scale)
     _refuse_few_groups(labels, whole, free, 1 + sum(share > 0 for share in shares))
-    _refuse_too_much(labels[free], whole[free], shares)
+    given = f"split.test ({test:.3g})" if test else "the test set as given"
+    _refuse_too_much(labels[free], whole[free], shares, f"{given} and split.val ({val:.3g})")
     dealt = deal(
         labels[free],
         groups[free],
@@ -149,7 +149,8 @@ def split_folds(
     for fold in range(folds):
         rest = dealt.part != fold
         share = val * len(labels) / rest.sum()
-        _refuse_too_much(labels[rest], whole[rest], (share,))
+        said = f"split.folds ({folds}) and split.val ({val:.3g})"
+        _refuse_too_much(labels[rest], whole[rest], (share,), said)
         held = deal(
             labels[rest],
             groups[rest],
@@ -217,15 +218,14 @@ def find_uneven(labels: Texts, test: Mask) -> tuple[float, list[tuple[str, float
     return share, sorted(found, key=lambda pair: (pair[1], pair[0]))
 
 
-def _refuse_too_much(labels: Texts, groups: Texts, shares: Sequence[float]) -> None:
-    """Raise DataError when shares leave nothing to train on."""
+def _refuse_too_much(labels: Texts, groups: Texts, shares: Sequence[float], said: str) -> None:
+    """Raise DataError when shares, said by these settings, leave nothing to train on."""
     if not any(shares):
         return
-    if sum(shares) >= 1:
-        raise DataError(NOTHING_LEFT)
     sizes = np.unique(count_groups(labels, groups).strata, return_counts=True)[1]
-    if all(round(sum(shares) * size) >= size for size in sizes.tolist()):
-        raise DataError(NOTHING_LEFT)
+    # Rounding may leave nothing as well.
+    if sum(shares) >= 1 or all(round(sum(shares) * size) >= size for size in sizes.tolist()):
+        raise DataError(f"{said} leave nothing to train on; lower such shares in params.yaml")
 
 
 def _refuse_few_groups(labels: Texts, groups: Texts, free: Mask, parts: int) -> None:

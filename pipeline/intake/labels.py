@@ -6,7 +6,7 @@ number: nothing is guessed.
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,18 @@ def labels_file(root: Path) -> Path:
     return root / "raw" / "labels.csv"
 
 
+def find_lookalike(root: Path) -> str:
+    """Return a file in raw/ that may be meant for raw/labels.csv where there is none, '' for none.
+
+    Spreadsheets save labels.xlsx, editors labels.csv.txt.
+    """
+    raw = root / "raw"
+    files = [path for path in raw.iterdir() if path.is_file()] if raw.is_dir() else []
+    names = sorted(path.name for path in files if path.suffix != ".dvc")  # DVC's own notes
+    meant = [name for name in names if name.casefold().startswith("labels.")]
+    return f"raw/{meant[0]}" if meant and labels_file(root).name not in meant else ""
+
+
 def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
     """Return the lines of raw/labels.csv, none when there is no such file.
 
@@ -42,6 +54,7 @@ def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
     path = labels_file(root)
     if not os.path.lexists(path):  # a link that leads nowhere is there
         return []
+    bases = {f"{place.as_posix()}/" for place in (root, root.resolve())}
     said = []
     for line, row in read_spreadsheet(path, LABELS, _COLUMNS, "source"):
         if not row["source"]:
@@ -53,17 +66,17 @@ def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
                 f"params.yaml.{nearest(label, classes)} Correct it, or add the class (or write "
                 f"'{LEFT_OUT}' to leave the picture out)."
             )
-        said.append(Override(line, _tidy_path(root, row["source"]), row["id"], label, group))
+        said.append(Override(line, _tidy_path(row["source"], bases), row["id"], label, group))
     refuse_contradictions([(f"box '{one.id}'", one) for one in said if one.id])
     return said
 
 
-def _tidy_path(root: Path, text: str) -> str:
-    """Return a path as it is written anywhere as one from the project's root, with '/'."""
+def _tidy_path(text: str, bases: Iterable[str]) -> str:
+    """Return a path, as it is written anywhere, from the project's root (the bases), with '/'."""
     if "/" not in text.removeprefix("./"):
         text = text.replace("\\", "/")  # from Windows; else it belongs to a name (names.py)
-    for base in (root, root.resolve()):
-        text = text.removeprefix(f"{base.as_posix()}/")
+    for base in bases:
+        text = text.removeprefix(base)
     return posixpath.normpath(text)
 
 

@@ -103,8 +103,8 @@ def _split_lines(text: str, name: str, needed: str) -> Iterator[tuple[int, list[
     start = before + 1
     try:
         for cells in reader:
-            for cell in cells:
-                _refuse_odd_text(name, start, cell)
+            if not "".join(cells).isprintable():
+                _refuse_odd_text(name, start, cells)
             yield start, [cell.strip() for cell in cells]
             start = before + reader.line_num + 1
     except csv.Error as error:
@@ -122,15 +122,16 @@ def _find_separator(text: str, needed: str) -> str:
     return max(SEPARATORS, key=first.count)
 
 
-def _refuse_odd_text(name: str, line: int, cell: str) -> None:
+def _refuse_odd_text(name: str, line: int, cells: Sequence[str]) -> None:
     """Raise DataError when a field holds what no name does."""
-    if "\0" in cell:
-        raise DataError(f"{name}: line {line} holds a zero byte; write it again")
-    if "\n" in cell or "\r" in cell:
-        raise DataError(
-            f"{name}: a field in line {line} goes on in the next line, '{shorten(cell)}': is a "
-            'quote (") opened there and not closed?'
-        )
+    for cell in cells:
+        if "\0" in cell:
+            raise DataError(f"{name}: line {line} holds a zero byte; write it again")
+        if "\n" in cell or "\r" in cell:
+            raise DataError(
+                f"{name}: a field in line {line} goes on in the next line, '{shorten(cell)}': is a "
+                'quote (") opened there and not closed?'
+            )
 
 
 def _drop_empty(rows: Iterator[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:

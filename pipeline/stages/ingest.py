@@ -13,7 +13,7 @@ from pipeline.intake.class_folders import read_class_folders
 from pipeline.intake.files import PictureFile, find_files, folder_of, locate
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
-from pipeline.intake.labels import labels_file, read_overrides
+from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
 from pipeline.intake.names import compose_name
 from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project, class_file_name
@@ -24,6 +24,8 @@ from pipeline.subjects.layouts import LAYOUTS, find_origin
 
 def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
+    if other := find_lookalike(project.root):
+        warn(f"{other} is not read; save it as CSV with the name {LABELS}")
     rows: list[Row] = []
     for source in params.sources:
         rows += _ingest_source(project.root, source, params, jobs)

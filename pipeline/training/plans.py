@@ -207,9 +207,10 @@ def _thin_training(
         chosen = choose_share(labels, group, plan["share"], plan["split_seed"])
         lost = sorted(set(labels) - set(labels[chosen]))
         if lost:
+            count = int((labels == lost[0]).sum())
             raise DataError(
                 f"experiments.{plan['experiment']}.share: {plan['share']:g} leaves no training "
-                f"tile of class '{lost[0]}'; give a larger share"
+                f"tile of class '{lost[0]}', which has {count:,}; give a larger share"
             )
         fold.ids["train"] = {name for name, stays in zip(ids, chosen, strict=True) if stays}
 

@@ -130,3 +130,18 @@ def test_a_picture_that_is_left_out_is_counted_and_used_nowhere(start, prep):
     assert prep("segment")[0] == 0
     boxes = read_table(project / "processed/boxes.csv", COLUMNS["boxes"])
     assert [row["source"] for row in boxes] == ["raw/pictures/bar/2.png"]
+
+
+@pytest.mark.parametrize("name", ["labels.xlsx", "Labels.CSV", "labels.csv.txt", "labels.ods"])
+def test_a_table_by_another_name_is_told(start, prep, name):
+    project = start("raw/pictures/bar/1.png")
+    (project / "raw" / name).write_text("source,label\nraw/pictures/bar/1.png,square\n")
+    if (project / "raw/labels.csv").exists():
+        pytest.skip("on this disk it is no other name")
+    code, _, errors = prep("ingest")
+    assert code == 0
+    assert f"raw/{name} is not read; save it as CSV with the name raw/labels.csv" in (
+        " ".join(errors.split())
+    )
+    (project / "raw/labels.csv").write_text("source\n")
+    assert prep("ingest")[2] == ""
