@@ -70,7 +70,9 @@ def _find_source(
         return same[0]
     if any(name.startswith(f"{compose_name(source)}/") for name in names):
         raise DataError(f"{where}: '{source}' is a folder; name each of its files")
-    meant = [name for name in by_source if source.endswith(f"/{name}")]
+    meant = [
+        name for name in by_source if source.endswith(f"/{name}") or name.endswith(f"/{source}")
+    ]
     hint = nearest(meant[0] if meant else source, by_source)
     if source.startswith("/") or source[1:2] == ":":
         hint = f" Paths begin at the project's folder, as in raw/photos/1.jpg.{hint}"

@@ -79,6 +79,7 @@ def _decode(data: bytes, name: str, known: Sequence[str]) -> str:
         line = len(_LINE_END.findall(before)) + 1
         called = encoding[:6].rstrip("-").upper()
         raise DataError(f"{name}: line {line} is not in {called}: save it as CSV UTF-8") from error
+    text = text.lstrip("\ufeff")  # some programs put a second mark there
     if not text.strip(f"{SEPARATORS}\r\n "):
         raise DataError(
             f"{name} is empty: its first line has to name the columns, {','.join(known)}"
@@ -147,6 +148,8 @@ def _find_columns(found: Sequence[str], name: str, known: Sequence[str], needed:
         raise DataError(f"{name} has two columns with the name '{shorten(twice[0])}'")
     for field in filter(None, columns):
         if field not in known:
+            if needed in re.split(f"[{SEPARATORS}]", field):
+                raise DataError(f"{name}: each line stands in quotes as a whole; take these away")
             raise DataError(
                 f"{name}: there is no column '{shorten(field)}'.{nearest(field, known)} Its first "
                 f"line has to name the columns; known are {', '.join(known)}"

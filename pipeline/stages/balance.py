@@ -49,7 +49,7 @@ def _check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None
     if empty:
         raise DataError(
             f"class '{empty[0]}' has no tile. Add pictures of it, or take it out of classes in "
-            "params.yaml. (processed/quarantine.csv lists what could not be used.)"
+            "params.yaml. (processed/catalogue.csv and quarantine.csv say what was not used.)"
         )
 
 

@@ -83,6 +83,7 @@ def test_overrides_change_only_what_they_name():
         ("raw/a1.jpg", r"line 7: no scan is 'raw/a1\.jpg'\. Did you mean 'raw/a\.jpg'"),
         ("/home/bob/raw/a.jpg", r"line 7: .* Paths begin at the project.*'raw/a\.jpg'"),
         ("C:/Users/bob/pets/raw/a.jpg", r"line 7: .* Paths begin at .* Did you mean 'raw/a\.jpg'"),
+        ("a.jpg", r"line 7: no scan is 'a\.jpg'\. Did you mean 'raw/a\.jpg'"),
         ("raw", r"line 7: 'raw' is a folder; name each of its files"),
     ],
 )

@@ -105,6 +105,7 @@ def test_a_file_of_gigabytes_is_not_read_to_its_end(labels):
         ("source,label\ra,b\rKäse,x\n".encode("latin-1"), "line 3 is not in UTF-8"),
         ("source,label\na,".encode("utf-16") + b"\0\xd8", "line 2 is not in UTF-16"),
         ("source,lable\na,cat\n", "no column 'lable'. Did you mean 'label'?"),
+        ('"source,label"\n"a.jpg,cat"\n', "each line stands in quotes as a whole"),
         ("a.jpg,cat\n", "no column 'a.jpg'. Its first line has to name the columns"),
         ("id,label\n1-2,cat\n", "lacks the column source"),
         ("source,label,Label\na,b,c\n", "has two columns with the name 'label'"),
@@ -179,9 +180,11 @@ def test_any_line_end_and_unicode_encoding_is_read(labels, encoding, end):
         [LINES[0], 'raw\\a.jpg,,cat,"Ada, 1"', "raw\\ä;b.jpg,1-2,ä"],
         [LINES[0], './raw/a.jpg,,cat,"Ada, 1"', ".\\raw\\ä;b.jpg,1-2,ä"],
         [LINES[0], 'raw//x/../a.jpg,,cat,"Ada, 1"', "{root}/raw/ä;b.jpg,1-2,ä"],
+        ["\N{ZERO WIDTH NO-BREAK SPACE}" + LINES[0], *LINES[1:]],
     ],
     ids=["semicolons", "tabs", "spaces and capitals", "quotes", "columns without a name",
-         "rows of commas", "an empty column between", "back-slashes", "./", "from the root"],
+         "rows of commas", "an empty column between", "back-slashes", "./", "from the root",
+         "a second mark"],
 )  # fmt: skip
 def test_what_each_spreadsheet_makes_of_the_same_table_is_the_same(labels, lines):
     text = "\r\n".join(lines).replace("{root}", labels.parent.parent.as_posix())
