@@ -2,8 +2,11 @@
 
 import itertools
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from pipeline.console import warn
@@ -201,7 +204,7 @@ def class_file_name(class_name: str, classes: Iterable[str] = ()) -> str:
     So do its capitals where another class differs in these alone, as A and a do: on many disks
     they would be one file.
     """
-    told_apart = any(is_same_file(class_name, other) for other in classes if other != class_name)
+    told_apart = class_name in _list_alike(tuple(classes))
     return "".join(
         "".join(f"%{byte:02X}" for byte in letter.encode())
         if letter in _REFUSED or (told_apart and _fold(letter) != letter)
@@ -210,9 +213,17 @@ def class_file_name(class_name: str, classes: Iterable[str] = ()) -> str:
     )
 
 
-def is_same_file(name: str, other: str) -> bool:
-    """Return whether two names may be those of one file, on a disk where capitals don't count."""
-    return _fold(name) == _fold(other)
+def find_alike(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of names that would be one file on a disk where capitals do not count."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        groups[_fold(name)].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+@lru_cache(maxsize=2)  # asked for each class in turn
+def _list_alike(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(chain.from_iterable(find_alike(names)))
 
 
 def _fold(name: str) -> str:

@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.intake.files import locate
-from pipeline.project import class_file_name, is_same_file
+from pipeline.project import class_file_name, find_alike
 
 
 def read_class_folders(source: Path, classes: Sequence[str]) -> dict[str, str]:
     """Return the class of each name that a folder in a source's may have; '' for several."""
     places = {class_file_name(name, classes): name for name in classes}
     places |= {name: name for name in classes}
-    alike = [name for name in classes if any(is_same_file(name, o) for o in classes if o != name)]
-    for name in alike:
-        one = [other for other in alike if _is_one_folder(source / name, source / other)]
-        if len(one) > 1:
-            left = [other for other in one if not _has_own_folder(source, other, classes)]
-            places[name] = left[0] if len(left) == 1 else ""
+    for group in find_alike(classes):
+        for name in group:
+            one = [other for other in group if _is_one_folder(source / name, source / other)]
+            if len(one) > 1:
+                left = [other for other in one if not _has_own_folder(source, other, classes)]
+                places[name] = left[0] if len(left) == 1 else ""
     return places
 
 

@@ -3,11 +3,10 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from itertools import combinations
 from typing import TypeVar
 
 from pipeline.intake.names import LEFT_OUT, compose_name
-from pipeline.project import is_same_file
+from pipeline.project import find_alike
 
 Thing = TypeVar("Thing")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # safe in a path, a shell command and dvc.yaml
@@ -64,9 +63,8 @@ def check_once(things: tuple[Thing, ...]) -> tuple[Thing, ...]:
 
 def check_apart(names: Iterable[str]) -> None:
     """Raise ValueError when the files of two names would meet on a disk that ignores capitals."""
-    for name, other in combinations(names, 2):
-        if is_same_file(name, other):
-            raise ValueError(f"'{name}' and '{other}' are the same name (capitals do not count)")
+    for name, other, *_ in find_alike(names):
+        raise ValueError(f"'{name}' and '{other}' are the same name (capitals do not count)")
 
 
 def check_inside(path: str, example: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.intake.catalogue import name_of, scan_id_of
 from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
-from pipeline.project import Project, class_file_name, is_same_file
+from pipeline.project import Project, class_file_name, find_alike
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Tile
 from pipeline.subjects.boxes import box_of, scan_of
@@ -164,7 +164,7 @@ def _write_contact_sheets(project: Project, params: Params) -> None:
         whole_folder(project.output("contact")) as folder,
     ):
         names = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
-        taken = any(is_same_file(name, "unlabelled") for name in params.classes)
+        taken = any("unlabelled" in group for group in find_alike([*params.classes, "unlabelled"]))
         for number, name in (names | {-1: LEFT_OUT if taken else "unlabelled"}).items():
             rows = np.flatnonzero(dataset.labels == number)
             if len(rows):
