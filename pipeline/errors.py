@@ -60,8 +60,24 @@ def shorten(text: str, most: int = 100) -> str:
 
 OUT_OF_MEMORY = "too large for the memory that it may take"  # of a picture, or its archive
 
+NO_MEMORY = (
+    "there was not enough memory. Close other programs or raise the limit (ulimit -v); a training "
+    "needs less with --jobs 1 or a smaller train.batch_size"
+)
+
+# What a lock on a file says: another program has it, or the disk knows no locks.
+_LOCKED = {errno.EAGAIN, errno.EDEADLK}
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there is no memory, even for a library or TensorFlow."""
+    said = ("failed to map segment", "annot allocate memory", "bad_alloc", "ResourceExhausted")
+    told = f"{type(error).__name__}: {error}"
+    full = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return full or isinstance(error, MemoryError) or any(words in told for words in said)
 
 
 def explain(error: OSError) -> str:
@@ -71,6 +87,14 @@ def explain(error: OSError) -> str:
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
     if error.errno in NO_ROOM:
         return f"there is no room for {path or 'the output'} ({reason}). Make room and try again."
+    if error.errno in _LOCKED and path:
+        program = "another program (a notebook, HDFView?)"
+        return f"{path} is open in {program}: close it there and run again"
+    if error.errno in NO_LOCKS and path:
+        return (
+            f"{path} lies on a disk that knows no locks ({reason}). Set "
+            "HDF5_USE_FILE_LOCKING=FALSE in the environment and run again"
+        )
     if error.errno in _NOT_ALLOWED:
         return (
             f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "

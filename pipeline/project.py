@@ -231,6 +231,19 @@ def _fold(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).upper().casefold())
 
 
+def is_made_here(path: Path) -> bool:
+    """Return whether a file lies where the road of the project that we are in writes one.
+
+    Only such a one can be deleted and made again.
+    """
+    try:
+        made = find_project(Path.cwd()).output().resolve()
+    except DataError:
+        return False
+    place = path.parent.resolve() / path.name  # DVC may have put a link to its cache there
+    return any(place.is_relative_to(made / name) for name in MADE_BY)
+
+
 def find_project(start: Path) -> Project:
     """Return the project that `start` lies in: the nearest folder upwards with a params.yaml."""
     for folder in (start, *start.parents):

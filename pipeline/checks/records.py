@@ -115,7 +115,7 @@ def read_lock(root: Path) -> Lock | None:
     except ValueError as error:
         raise DataError(
             f"dvc.lock can't be read ({_word(error)}). Take it back from git (git checkout "
-            "dvc.lock), or delete it and run: dvc repro"
+            "dvc.lock), or rename it and run: dvc repro"
         ) from error
     inputs = {name: stage.deps for name, stage in stages.items()}
     return Lock(

@@ -52,8 +52,9 @@ def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
     if other:
         yield (
             f"dvc.yaml is not the road of this prep (stages {', '.join(other)} differ): an older "
-            "one made it, or you changed it. To take the new road delete dvc.yaml and run prep "
-            "init . (which keeps everything else); dvc repro then runs the changed stages again"
+            "one made it, or you changed it. To take the new road rename dvc.yaml (your changes "
+            "are in it) and run prep init . (which keeps everything else); dvc repro then runs the "
+            "changed stages again"
         )
         if found.get("train", {}).get("foreach") and "evaluate" in found:
             yield (

@@ -21,7 +21,7 @@ from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.names import plain_name, printable_name
 from pipeline.network import asking, probing, saving
-from pipeline.project import Project, require_made
+from pipeline.project import Project, is_made_here, require_made
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Tile
 from pipeline.subjects import overlays
@@ -138,9 +138,9 @@ def _refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
     beside = path.with_name("run.json")
     if not beside.exists():
         return
-    run = read_object(
-        require_made(beside), "Delete it, or bring the model's whole folder from where it came"
-    )
+    again = "Train again with: prep train"
+    come = "Bring the model's whole folder once more from where it came"
+    run = read_object(require_made(beside), again if is_made_here(beside) else come)
     trained = run.get("classes", list(classes))  # an older prep did not write them
     if trained != list(classes):
         raise DataError(

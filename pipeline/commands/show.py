@@ -9,7 +9,7 @@ from pipeline.atomic import whole_file
 from pipeline.dataset.store import open_dataset, read_glyphs
 from pipeline.errors import DataError, UnusableFileError
 from pipeline.intake import images
-from pipeline.project import Project, require_made
+from pipeline.project import Project, is_made_here, require_made
 from pipeline.tiles import contact, normalising
 
 MOST = 400  # pictures on a sheet
@@ -30,7 +30,7 @@ def show_file(file: Path, target: Path) -> str:
     try:
         shown, count = _read_pictures(require_made(file))
     except UnusableFileError as error:
-        if _is_made(file):
+        if is_made_here(file):
             raise
         raise DataError(f"{file} {error.reason}: {SHOWN}") from error  # never: delete it
     if not count:
@@ -68,13 +68,6 @@ def _refuse_folder(folder: Path) -> None:
 def _find_shown(folder: Path) -> list[Path]:
     """Return the HDF5 files of a folder, or else of its folders."""
     return list(folder.glob("*.h5")) or list(folder.glob("*/*.h5"))
-
-
-def _is_made(file: Path) -> bool:
-    """Return whether a file is where the road writes one, which it can do again."""
-    path = file.parent.resolve() / file.name  # DVC may have put a link to its cache there
-    by_name = path.name in {"tiles.h5", "glyphs.h5"} and path.parent.name == "processed"
-    return by_name or path.parts[-4:-2] == ("processed", "augmented")
 
 
 def _read_pictures(file: Path) -> tuple[npt.NDArray[np.uint8], int]:

@@ -4,6 +4,9 @@ Any file may be put where the road expects its own. It must neither crash nor st
 fill its memory, nor show what lies in another file.
 """
 
+import errno
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +16,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.schema import SCHEMA_VERSION, is_fixed_text
-from pipeline.errors import UnusableFileError
+from pipeline.errors import NO_LOCKS, UnusableFileError
+from pipeline.project import is_made_here
 
 MOST_EXPANSION = 1032  # gzip can't make more bytes out of one
 REMEDY = "Delete it and run: dvc repro"
+FOREIGN = "It is no file that this project makes: bring it once more from where it came"
 # Not by deleting it: DVC would take the old file back from its cache.
 REBUILD = "To make all files anew run: dvc repro --force"
+
+# States of the machine, which say nothing about a file. (EINVAL and ENOMEM are none: a damaged file
+# may send HDF5 to places that there are not, or ask for any number of bytes.)
+_OF_THE_SYSTEM = NO_LOCKS | {
+    errno.EAGAIN, errno.EDEADLK, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO,
+    errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ENOENT,
+}  # fmt: skip
 
 # What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
 UNREADABLE = (
@@ -42,20 +54,22 @@ def check_version(path: Path, version: int) -> None:
             path,
             f"was written by a newer prep (schema {version}; this one reads up to "
             f"{SCHEMA_VERSION})",
-            "Update prep, or delete the file and run: dvc repro",
+            "Update prep, or delete the file and run: dvc repro"
+            if is_made_here(path)
+            else "Update prep",
         )
     if 1 <= version < SCHEMA_VERSION:
         raise UnusableFileError(
             path,
             f"was written by an older prep (schema {version}; this one reads {SCHEMA_VERSION})",
-            REBUILD,
+            REBUILD if is_made_here(path) else "Make it anew in its project: dvc repro --force",
         )
     if version < 1:
         raise UnusableFileError(
             path,
             f"is no file of prep's, or one of an older prep (schema {version}; this one reads "
             f"{SCHEMA_VERSION})",
-            REMEDY,
+            _find_remedy(path),
         )
 
 
@@ -96,9 +110,17 @@ def read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
     return shapes
 
 
-def damaged(path: Path, error: Exception) -> UnusableFileError:
-    """Return the error that says that a file can't be read."""
-    return UnusableFileError(path, f"is damaged or no file of prep's ({error})", REMEDY)
+def damaged(path: Path, error: Exception) -> Exception:
+    """Return the error that says why a file can't be read: the system's own, or its damage."""
+    found = re.search(r"errno = (\d+)", str(error))  # HDF5 tells it in words
+    number = getattr(error, "errno", None) or (int(found[1]) if found else None)
+    if number in _OF_THE_SYSTEM:
+        return OSError(number, os.strerror(number), str(path))
+    return UnusableFileError(path, f"is damaged or no file of prep's ({error})", _find_remedy(path))
+
+
+def _find_remedy(path: Path) -> str:
+    return REMEDY if is_made_here(path) else FOREIGN
 
 
 def read_text(file: h5py.File, attribute: str) -> str:

@@ -68,7 +68,8 @@ def scan_split(path: Path) -> Iterator[Member]:
         if part is None or not row["fold"].isdecimal():
             raise DataError(
                 f"{path}: '{row['id']}' is in part '{row['split']}' of fold '{row['fold']}', which "
-                f"is none of {', '.join(PARTS)} of a number. Make it again with: prep split"
+                f"is none of {', '.join(PARTS)} of a number. Make it again in its project with: "
+                "prep split"
             )
         # One text for all folds and all columns: there may be millions of rows.
         yield Member(sys.intern(row["id"]), part, int(row["fold"]), sys.intern(row["group"]))

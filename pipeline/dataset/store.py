@@ -33,6 +33,7 @@ from pipeline.dataset.schema import (
     rows_per_chunk,
 )
 from pipeline.dataset.writing import append_to, create_column, create_file, create_texts
+from pipeline.errors import NO_LOCKS
 
 READ_CHUNKS = 8  # that are read at once
 TEXTS = 1 << 14  # that are read at once
@@ -206,17 +207,26 @@ def read_glyph_ids(path: Path) -> list[str]:
 
 @contextmanager
 def _open(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise damaged(path, error) from error
-    with file:
+    with _open_file(path) as file:
         try:
             check_version(path, int(file.attrs.get("schema_version", 0)))
             check_parts(file)
         except UNREADABLE as error:
             raise damaged(path, error) from error
         yield file
+
+
+def _open_file(path: Path) -> h5py.File:
+    """Open a file to read it, under a lock where the disk has such."""
+    try:
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return h5py.File(path, "r", locking=False)
+    except OSError as error:
+        raise damaged(path, error) from error
 
 
 def _check_widths(file: h5py.File, dataset: DatasetFile) -> None:

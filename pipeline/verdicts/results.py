@@ -288,7 +288,7 @@ def _read_arms(
         if told.keys() != set(right.index) or any(abs(right[k] - told[k]) > 1e-6 for k in told):
             raise DataError(
                 f"{project.relative(path.with_name('metrics.json'))} does not say what the "
-                f"predictions beside it come to. Delete it, then: prep train --experiment {name}"
+                f"predictions beside it come to. Test again with: prep evaluate --experiment {name}"
             )
         table = rows.assign(predicted=rows["predicted"].map(code)).pivot(
             index="seed", columns="id", values="predicted"

@@ -54,7 +54,7 @@ def test_an_older_road_is_kept_and_the_new_one_offered(older):
     said = init_project(older, "blank")
     assert (older / "dvc.yaml").read_bytes() == before
     assert "stages train differ" in said
-    assert "delete dvc.yaml and run prep init ." in said
+    assert "rename dvc.yaml (your changes are in it) and run prep init ." in said
     assert "one stage, train, trains and tests all experiments" in said
     (older / "dvc.yaml").unlink()
     assert "differ" not in init_project(older, "blank")
