@@ -193,7 +193,7 @@ class _Crew(Generic[Item, Result]):
         self.waiting.extendleft(reversed(dead.given))
         self.stillborn += not dead.ready
         if self.stillborn > MAX_STILLBORN:
-            raise DataError(f"the worker processes do not start ({death})")
+            raise DataError(f"the worker processes do not start ({death}): is there enough memory?")
         self.workers.append(_start_worker(self.work))
 
     def dismiss(self) -> None:

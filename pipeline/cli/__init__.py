@@ -4,7 +4,7 @@ import sys
 
 from pipeline.cli import by_hand, road
 from pipeline.cli.app import BY_HAND, ROAD, app
-from pipeline.errors import DataError, explain
+from pipeline.errors import NO_MEMORY, DataError, explain, is_out_of_memory
 from pipeline.signs import spell_out_from_now_on
 
 __all__ = ["BY_HAND", "ROAD", "app", "by_hand", "main", "road"]
@@ -15,8 +15,15 @@ def main() -> None:
     spell_out_from_now_on()
     try:
         app()
-    except (DataError, OSError) as error:
-        from pipeline import console
+    except Exception as error:
+        full = is_out_of_memory(error) and not isinstance(error, DataError)
+        if not full and not isinstance(error, DataError | OSError):
+            raise
+        told = explain(error) if isinstance(error, OSError) else str(error)
+        try:
+            from pipeline import console
 
-        console.fail(explain(error) if isinstance(error, OSError) else str(error))
+            console.fail(NO_MEMORY if full else told)
+        except MemoryError:  # so little is left that Rich does not fit either
+            sys.stderr.write(f"Error: {NO_MEMORY}\n")
         sys.exit(1)

@@ -20,8 +20,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.errors import DataError
+
 if TYPE_CHECKING:
     import keras
+
+# Bytes that TensorFlow takes to be imported and to train a small network: with 2.05e9 and 0.51e9 it
+# aborted, with 2.25e9 and 0.72e9 it trained.
+_ADDRESSES = 2.2e9
+_DATA = 0.7e9
 
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.integer[Any]]
@@ -92,6 +99,8 @@ def import_keras() -> ModuleType:
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[threads] = "1"  # read at import, or when the first operation runs
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if "tensorflow" not in sys.modules:
+        _check_limits()
     with _import_lightly():
         import keras
 
@@ -103,6 +112,24 @@ def import_keras() -> ModuleType:
             gc.freeze()  # what lives to the end is not gone over at every collection and at exit
     result: ModuleType = keras
     return result
+
+
+def _check_limits() -> None:
+    """Raise DataError where TensorFlow does not fit: it would end the process without a word."""
+    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow" or os.name == "nt":
+        return
+    import resource
+
+    for limit, needs, option in (
+        (resource.RLIMIT_AS, _ADDRESSES, "-v"),
+        (resource.RLIMIT_DATA, _DATA, "-d"),
+    ):
+        most = resource.getrlimit(limit)[0]
+        if resource.RLIM_INFINITY != most < needs:
+            raise DataError(
+                f"TensorFlow needs about {needs / 1e9:.1f} GB of memory, and this process may have "
+                f"{most / 1e9:.1f} GB (ulimit {option}): raise that limit and run again"
+            )
 
 
 def _use_one_thread(tensorflow: ModuleType) -> None:

@@ -63,6 +63,10 @@ def train(
     return _say_done(params, runs, finished)
 
 
+# By the system, by TensorFlow without memory, by a library that did not ask whether it got any.
+_AS_OF_MEMORY = ("SIGKILL", "SIGABRT", "SIGSEGV", "SIGBUS")
+
+
 @dataclass(frozen=True)
 class Study:
     """What is trained: the plans by experiment, and with how many processes."""
@@ -273,8 +277,11 @@ def _bring_up_to_date(
 def _explain_death(task: Task, death: Death) -> Outcome:
     """Return what is told of a run whose process died, each time that it was tried."""
     reason = f"its process ended by itself ({death})"
-    if str(death) == "SIGKILL":
-        reason += ", as it does when there is not enough memory: try with --jobs 1"
+    if str(death) in _AS_OF_MEMORY:
+        reason += (
+            ", as it does when there is not enough memory: try with --jobs 1, or a smaller "
+            "train.batch_size"
+        )
     return Outcome(task, None, failure=reason)
 
 
