@@ -23,8 +23,9 @@ _WIDE = 400  # columns: wider than any table
 _GAP = 2  # columns between two of a table
 _LEAST = 8  # columns of a name
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# A file name that holds :cat: stays as it is.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def be_quiet() -> None:

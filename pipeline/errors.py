@@ -2,8 +2,10 @@
 
 import difflib
 import errno
+import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import PurePath
 
 
@@ -70,6 +72,21 @@ _LOCKED = {errno.EAGAIN, errno.EDEADLK}
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NOT_ALLOWED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_TOO_MANY_OPEN = {errno.EMFILE, errno.ENFILE}
+# What a network drive says has more numbers than names; Windows lacks some of these names.
+_DISK_FAILS = {
+    getattr(errno, name)
+    for name in (
+        "EIO", "ESTALE", "ENXIO", "ENODEV", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH",
+        "ENETDOWN", "ENETUNREACH", "EREMOTEIO", "EUCLEAN", "EBADMSG",
+    )
+    if hasattr(errno, name)
+}  # fmt: skip
+# What the system says of a single file, for its name or for where its content has it look.
+_OF_THE_FILE = {
+    errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ, errno.EOVERFLOW, errno.EISDIR,
+    errno.EFAULT,
+}  # fmt: skip
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -80,13 +97,33 @@ def is_out_of_memory(error: BaseException) -> bool:
     return full or isinstance(error, MemoryError) or any(words in told for words in said)
 
 
-def explain(error: OSError) -> str:
+def pass_on_machine(error: BaseException, place: PurePath | str) -> None:
+    """Raise an OSError, with the place, if an error tells of the machine and not of a file.
+
+    Every error with a number comes from the system, and but for a few it says nothing about what
+    is in a file: there is no room, no right, no disk. The same file may be read a minute later.
+    """
+    if isinstance(error, MemoryError):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(place)) from error
+    if isinstance(error, OSError) and error.errno and error.errno not in _OF_THE_FILE:
+        # h5py's own text is a paragraph.
+        text = os.strerror(error.errno) if "errno = " in str(error) else error.strerror
+        raise OSError(error.errno, text, str(error.filename or place)) from error
+
+
+def explain(error: OSError | MemoryError) -> str:
     """Return in a sentence what the system refused to do, with which file, and what to do."""
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     reason = error.strerror or str(error)
     # A file is written beside its place, under another name (atomic.py).
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
+    if error.errno == errno.ENOENT:
+        return _explain_absence(path, reason)
     if error.errno in NO_ROOM:
-        return f"there is no room for {path or 'the output'} ({reason}). Make room and try again."
+        where = " there, or name a folder that has some in TMPDIR," if _is_temporary(path) else ""
+        what = path or "the output"
+        return f"there is no room for {what} ({reason}). Make room{where} and try again."
     if error.errno in _LOCKED and path:
         program = "another program (a notebook, HDFView?)"
         return f"{path} is open in {program}: close it there and run again"
@@ -100,10 +137,49 @@ def explain(error: OSError) -> str:
             f"{path or 'something'} can't be opened or changed ({reason}). See to it that you may "
             "read and write in your project's folder, and try again."
         )
-    if error.errno == errno.ENOENT and not path:  # as os.getcwd says it
-        return "the folder that you are in is not there any more. Go to your project's folder"
-    if error.errno == errno.ENOENT:
-        made = "processed" in PurePath(path).parts
-        remedy = " any more. Bring all up to date with: dvc repro" if made else ""
-        return f"there is no {path}{remedy}"
+    if error.errno in _TOO_MANY_OPEN:
+        what = f"{path} can't be opened, for" if path else "there are"
+        return (
+            f"{what} too many files open already ({reason}). Close other programs, or raise the "
+            "limit (ulimit -n 4096), and try again."
+        )
+    if error.errno in _DISK_FAILS:
+        return (
+            f"{path or 'something'} can't be read or written ({reason}): its disk or network drive "
+            "fails or is gone. See to that, and try again."
+        )
+    if error.errno in {errno.ENOMEM, errno.EAGAIN} and not path:
+        return f"the system gives no more memory or processes ({reason}). {_LESS}"
+    if error.errno == errno.ENOMEM:
+        return f"there is not enough memory for {path} ({reason}). {_LESS}"
     return f"{path or 'something'} can't be read or written ({reason})"
+
+
+_LESS = "Close other programs, or work with fewer processes (--jobs 1), and try again."
+
+
+def _is_temporary(path: str) -> bool:
+    """Return whether a path is the folder for temporary files."""
+    import tempfile  # which takes a while, and only errors need it
+
+    with suppress(OSError):
+        return path == tempfile.gettempdir()
+    return False
+
+
+def _explain_absence(path: str, reason: str) -> str:
+    """Return what to do about a file or folder that is not there."""
+    if path and _is_temporary(path):
+        return f"the folder for temporary files, {path}, is gone. Make it, or name one in TMPDIR."
+    if "temporary" in reason:  # as tempfile says it, with its folders
+        return f"{reason}. Make room in one of them, or name a folder that has some in TMPDIR."
+    if not path:  # as os.getcwd says it
+        return "the folder that you are in is not there any more. Go to your project's folder"
+    if "processed" in PurePath(path).parts:
+        return f"there is no {path} any more. Bring all up to date with: dvc repro"
+    if "raw" in PurePath(path).parts:
+        return (
+            f"there is no {path} any more. Put it back (is its disk mounted?), or bring all up to "
+            "date with: dvc repro"
+        )
+    return f"there is no {path}"

@@ -6,6 +6,7 @@ over which item it happened.)
 """
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -46,6 +47,11 @@ class Death:
     def out_of_time(self) -> bool:
         """Whether it was ended by the clock of held_to."""
         return _HAS_SIGNALS and -self.exitcode == signal.SIGALRM
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether it was ended by the system, as it does when memory runs out, or by somebody."""
+        return str(self) in {"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGXCPU"}
 
     def __str__(self) -> str:
         if self.exitcode >= 0:
@@ -91,6 +97,7 @@ def held_to(seconds: float, memory_mb: float) -> Iterator[None]:
 
     When the time is up the system ends the process, whatever it is doing, and even when nobody
     is left to watch it; more memory is a MemoryError where the system counts it, as Linux does.
+    Where the system's own limits are tighter, it is their OSError.
     """
     with _memory_held_to(int(memory_mb * 1e6)):
         if _HAS_SIGNALS:
@@ -110,12 +117,21 @@ def _memory_held_to(size: int) -> Iterator[None]:
         return
     import resource
 
-    used = int(counted.read_text().split()[5]) * resource.getpagesize()  # data and stack
+    pages = counted.read_text().split()
+    whole, used = (int(pages[field]) * resource.getpagesize() for field in (0, 5))  # 5: data, stack
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limits = [limit for limit in (soft, hard, used + size) if limit != resource.RLIM_INFINITY]
+    all_of_it = resource.getrlimit(resource.RLIMIT_AS)[0]
+    is_free = all_of_it == resource.RLIM_INFINITY or all_of_it >= whole + size
+    is_ours = is_free and min(limits) == used + size
     resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
     try:
         yield
+    except MemoryError as error:
+        if is_ours:
+            raise
+        told = f"{os.strerror(errno.ENOMEM)}: ulimit gives less than limits.memory_mb"
+        raise OSError(errno.ENOMEM, told) from error
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
@@ -166,6 +182,8 @@ class _Crew(Generic[Item, Result]):
                 continue
             if worker.ready:
                 self.done[worker.given.popleft()] = answer
+            elif answer:  # why it can't work
+                raise answer
             else:
                 worker.ready, self.stillborn = True, 0
             if not worker.given:
@@ -193,7 +211,7 @@ class _Crew(Generic[Item, Result]):
         self.waiting.extendleft(reversed(dead.given))
         self.stillborn += not dead.ready
         if self.stillborn > MAX_STILLBORN:
-            raise DataError(f"the worker processes do not start ({death}): is there enough memory?")
+            raise _not_starting(str(death))
         self.workers.append(_start_worker(self.work))
 
     def dismiss(self) -> None:
@@ -221,14 +239,24 @@ class Count:
         return int(self._value.value)
 
 
+def _not_starting(reason: str) -> DataError:
+    return DataError(
+        f"the worker processes do not start ({reason}): are there too many open files or "
+        "processes, or too little memory? Close other programs, and try again"
+    )
+
+
 def _start_worker(work: Callable[[Any], Any]) -> Worker:
     ours, theirs = _CONTEXT.Pipe()
     process = _CONTEXT.Process(target=_serve, args=(work, theirs), daemon=True)
     if _FORKED:  # what the fork server has imported, no process need import again
         function = work.func if isinstance(work, partial) else work
         _CONTEXT.set_forkserver_preload([function.__module__])
-    with _undisturbed():
-        process.start()
+    try:
+        with _undisturbed():
+            process.start()
+    except (EOFError, ConnectionError) as error:  # it is the fork server that died
+        raise _not_starting("their server died") from error
     theirs.close()
     return Worker(process, ours, deque())
 
@@ -259,7 +287,11 @@ def _undisturbed() -> Iterator[None]:
 
 def _serve(work: Callable[[Any], Any], pipe: Any) -> None:
     """Answer each item of each batch, until the other side is gone."""
-    _settle_in()
+    try:
+        _settle_in()
+    except OSError as error:  # of the machine
+        pipe.send(error)
+        return
     pipe.send(None)  # ready
     with contextlib.suppress(EOFError, OSError):
         while True:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from threading import Thread
 from typing import TypeVar
 
+from pipeline.errors import DataError
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -22,6 +24,8 @@ def map_in_order(
     `jobs` is how many processes (None: as many as the processors that this one may use). Work that
     is done within a second in all never starts any. `work`, items and results are pickled.
     """
+    from concurrent.futures.process import BrokenProcessPool
+
     from joblib import Parallel, cpu_count, delayed
 
     count = jobs or cpu_count()
@@ -39,7 +43,13 @@ def map_in_order(
     parallel = Parallel(
         count, return_as="generator", initializer=_settle_in, initargs=(os.getpid(),)
     )
-    yield from parallel(delayed(work)(item) for item in remaining)
+    try:
+        yield from parallel(delayed(work)(item) for item in remaining)
+    except BrokenProcessPool as error:
+        raise DataError(
+            "the system ended one of the processes at work, as it does when memory runs out. "
+            "Close other programs, or work with fewer processes (--jobs 1), and try again."
+        ) from error
 
 
 def _settle_in(parent: int) -> None:

@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
 from conftest import DATA_STAGES, digests, run_to
-
-from pipeline.dataset.tables import COLUMNS, read_table
 
 pytestmark = pytest.mark.slow
 
@@ -99,11 +99,75 @@ def test_what_may_not_be_written_is_told(project, prep, closed_folder):
 
 def test_a_picture_that_vanishes_between_stages_is_told(project, prep):
     run_to(prep, "ingest")
-    (project / "raw/pictures/bar/003.png").unlink()
+    before = digests(project)
+    picture = project / "raw/pictures/bar/003.png"
+    kept = picture.read_bytes()
+    picture.unlink()
+    assert_one_line(prep("segment"), "raw/pictures/bar/003.png any more", "dvc repro")
+    picture.write_bytes(kept)
+    assert digests(project) == before
     assert prep("segment")[0] == 0
-    (row,) = read_table(project / "processed/quarantine.csv", COLUMNS["quarantine"])
-    assert row["source"] == "raw/pictures/bar/003.png"
-    assert "No such file" in row["reason"]
+
+
+def pack(project: Path) -> None:
+    """Put the pictures of each class into an archive."""
+    for folder in list((project / "raw/pictures").iterdir()):
+        with tarfile.open(f"{folder}.tar.gz", "w:gz") as archive:
+            archive.add(folder, folder.name)
+        shutil.rmtree(folder)
+
+
+def start(*words: str, limits: dict[str, int], **env: str) -> tuple[int, str, str]:
+    """Run prep as a process of its own under limits of the system's."""
+    import resource
+
+    def limit() -> None:
+        for name, number in limits.items():
+            resource.setrlimit(getattr(resource, name), (number, number))
+
+    command = [sys.executable, "-m", "pipeline", *words]
+    answer = subprocess.run(
+        command, capture_output=True, text=True, preexec_fn=limit, env=os.environ | env, check=False
+    )
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limits")
+def test_no_room_to_unpack_stops_ingest_and_costs_nothing(project, prep, monkeypatch):
+    pack(project)
+    monkeypatch.chdir(project)
+    assert prep("ingest")[0] == 0
+    before = digests(project)
+    answer = start("ingest", limits={"RLIMIT_FSIZE": 10_000}, TMPDIR=tempfile.gettempdir())
+    assert_one_line(answer, f"no room for {tempfile.gettempdir()}", "TMPDIR")
+    assert digests(project) == before
+
+
+@needs_root
+def test_a_full_folder_for_temporary_files_stops_ingest(project, prep, monkeypatch):
+    pack(project)
+    monkeypatch.chdir(project)
+    small = project / "small"
+    small.mkdir()
+    mount(small, "size=40k")
+    try:
+        answer = start("ingest", limits={}, TMPDIR=str(small))
+    finally:
+        subprocess.run(["umount", "--lazy", str(small)], check=True)
+    assert_one_line(answer, f"no room for {small}", "TMPDIR")
+    assert not (project / "processed/catalogue.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limits")
+def test_with_too_few_open_files_all_is_done_or_nothing(project, prep, monkeypatch):
+    pack(project)
+    monkeypatch.chdir(project)
+    assert prep("ingest")[0] == 0
+    before = digests(project)
+    for most in (8, 11, 14, 64):
+        code, _, errors = start("ingest", "-j", "2", limits={"RLIMIT_NOFILE": most})
+        assert code == 0 if most == 64 else "too many files open" in errors, (most, errors)
+        assert digests(project) == before
 
 
 def test_files_of_the_future_change_nothing(project, prep):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.dataset.tables import COLUMNS, Row
-from pipeline.errors import DataError
+from pipeline.errors import DataError, pass_on_machine
 
 Judge = Callable[[Row], str]  # returns what is wrong with a row, '' if nothing is
 
@@ -47,6 +47,7 @@ def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"it is no CSV table in UTF-8 after line {line} ({error})") from error
     except OSError as error:
+        pass_on_machine(error, path)
         raise DataError(f"it can't be read ({error.strerror})") from error
 
 
@@ -185,4 +186,5 @@ def check_model(path: Path) -> None:
             archive.getinfo("model.weights.h5")
     except (OSError, ValueError, LookupError, RuntimeError, EOFError, zlib.error,
             zipfile.BadZipFile, NotImplementedError) as error:  # fmt: skip
+        pass_on_machine(error, path)
         raise DataError(f"it is no whole .keras file ({error})") from error

@@ -31,9 +31,10 @@ from pipeline.checks.records import (
     read_lock,
     read_yaml,
 )
-from pipeline.checks.road import tell_differences
+from pipeline.checks.road import read_inputs, tell_differences
 from pipeline.console import say, track, warn
 from pipeline.errors import DataError, count_things
+from pipeline.intake.links import find_unseen, tell_unseen
 from pipeline.notes import tidy_notes
 from pipeline.project import MADE_BY, Project
 from pipeline.settings.params import Params
@@ -68,7 +69,7 @@ def check_files(project: Project, params: Params, tidy: bool = False) -> str:
     faults += _examine(project, params, {_name_stage(name) for name in stale})
     faults = [fault for fault in faults if not is_dropped(params, fault.file)]
     _tell_missing(project, params, lock if files else None)
-    sources = _check_sources(project.root, lock if files else None)
+    sources = _check_sources(project.root, params, lock if files else None)
     if not lock:
         warn("there is no dvc.lock, so bytes could only be checked where prep noted their digests")
     if stale and not faults:
@@ -134,22 +135,42 @@ def _digest_all(root: Path, paths: Iterable[str]) -> dict[str, str]:
     return {name: digest_md5(root / name) for name in track(names, "reading files")}
 
 
-def _check_sources(root: Path, lock: Lock | None) -> str:
+def _check_sources(root: Path, params: Params, lock: Lock | None) -> str:
     """Warn of what in raw/ and models/ is not as DVC recorded it; return what is known of each."""
     recorded = dict.fromkeys(record.path for record in lock.sources) if lock else {}
-    changed = find_new_sources(lock, _digest_all(root, recorded)) if lock else {}
+    found = {path: _digest_all(root, [path]) for path in recorded}
+    changed = find_new_sources(lock, found) if lock else {}
     for path, stages in changed.items():
         warn(
             f"{path} is not as dvc.lock recorded it for {', '.join(stages)}: changed, added to or "
             "not all here (what .dvcignore leaves out counts too). Bring what is made of it up to "
             "date with: dvc repro"
         )
+    unseen = _find_unseen(root, params)
     known = {
-        "as recorded": [path for path in recorded if path not in changed],
+        "as recorded": [
+            path
+            for path in recorded
+            if path not in changed and not any(is_at(folder, path) for folder in unseen)
+        ],
         "changed since": list(changed),
-        "not looked at": [name for name in SOURCES if name not in recorded],
+        "not looked at": [*unseen, *(name for name in SOURCES if name not in recorded)],
     }
     return "; ".join(f"{' and '.join(paths)} {what}" for what, paths in known.items() if paths)
+
+
+def _find_unseen(root: Path, params: Params) -> list[str]:
+    """Return the folders of sources into which DVC does not look, and warn of them."""
+    inputs = read_inputs(root)
+    folders = [source.path for source in params.sources if (root / source.path).exists()]
+    try:
+        unseen = find_unseen(root, folders, inputs)
+    except DataError as error:  # of a link that leads nowhere
+        warn(str(error))
+        return []
+    if unseen:
+        warn(tell_unseen(root, unseen, inputs))
+    return unseen
 
 
 def _list_outputs(params: Params) -> Iterator[str]:

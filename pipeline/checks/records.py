@@ -7,6 +7,7 @@ from the root, with '/'. DVC looks at a file's size and time first; here every b
 
 import hashlib
 import json
+import os
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ import yaml
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.checks.faults import Fault
-from pipeline.errors import DataError
+from pipeline.errors import DataError, pass_on_machine
 
 Files = Mapping[str, str]
 
@@ -102,6 +103,8 @@ def read_yaml(path: Path) -> Any:
     # deep: besides its own errors, any of these is the file's fault.
     except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, OSError,
             RecursionError) as error:  # fmt: skip
+        if not isinstance(error, FileNotFoundError):
+            pass_on_machine(error, path)
         raise ValueError(str(error)) from error
 
 
@@ -150,23 +153,34 @@ def _list_records(
 
 
 def list_files(root: Path, paths: Iterable[str]) -> list[str]:
-    """Return the files at and under the given paths, each once."""
+    """Return the files at and under the given paths, each once; links to folders are not followed.
+
+    Raises OSError for a folder that can't be read.
+    """
     found = dict.fromkeys(
         file.relative_to(root).as_posix()
         for path in paths
-        for file in ([root / path] if (root / path).is_file() else (root / path).rglob("*"))
+        for file in ([root / path] if (root / path).is_file() else _walk(root / path))
         if file.is_file()
     )
     return sorted(found)
 
 
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield what lies below a folder, none where there is no folder; DVC follows the same links."""
+    walk = os.walk(folder, onerror=_refuse_folder) if folder.is_dir() else ()
+    for place, _, names in walk:
+        yield from (Path(place, name) for name in names)
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise error
+
+
 def digest_md5(path: Path) -> str:
-    """Return the MD5 of a file, '' when it can't be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "md5").hexdigest()
-    except OSError:
-        return ""
+    """Return the MD5 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def digest_listing(listing: Mapping[str, str]) -> str:
@@ -249,16 +263,18 @@ def find_stale(lock: Lock, files: Files, params: Mapping[str, Any]) -> set[str]:
         stale |= after
 
 
-def find_new_sources(lock: Lock, files: Files) -> dict[str, list[str]]:
+def find_new_sources(lock: Lock, found: Mapping[str, Files]) -> dict[str, list[str]]:
     """Return what of raw/ and models/ is not as DVC recorded it, each with the stages that read it.
 
-    DVC records neither names nor digests of an input's files: which of them changed isn't known.
+    `found` are the files at and under each of the lock's sources, by its path: what lies behind a
+    link belongs to the source that the link is, and to none above it. DVC records neither names
+    nor digests of an input's files: which of them changed isn't known.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    changed: dict[str, list[str]] = defaultdict(list)
     for record in lock.sources:
-        if _digest_now(files, record.path) != record.md5:
-            found[record.path].append(record.stage)
-    return dict(found)
+        if _digest_now(found[record.path], record.path) != record.md5:
+            changed[record.path].append(record.stage)
+    return dict(changed)
 
 
 def _digest_now(files: Files, path: str) -> str:

@@ -1,6 +1,7 @@
 """A project's dvc.yaml beside the road of this prep, of which it was a copy when it was made."""
 
 import os
+import posixpath
 import reprlib
 from collections.abc import Iterator
 from importlib.resources import files
@@ -33,11 +34,29 @@ def tell_road(root: Path) -> Iterator[str]:
     """Yield how dvc.yaml differs from the road of this prep, and what that changes."""
     if not (root / "dvc.yaml").exists():
         return
+    yield from _compare_road(root, _read_stages(root), _read_road())
+
+
+def read_inputs(root: Path) -> list[str]:
+    """Return the inputs of ingest by dvc.yaml, or by the road where there is none: paths, with "/".
+
+    Below these DVC sees what changes. Raises DataError when dvc.yaml can't be read.
+    """
+    stages = _read_stages(root) if (root / "dvc.yaml").exists() else _read_road()
+    inputs = _take_map(stages, "ingest").get("deps")
+    return [posixpath.normpath(path) for path in _list_texts(inputs)]
+
+
+def _list_texts(content: Any) -> list[str]:
+    return [text for text in content if isinstance(text, str)] if isinstance(content, list) else []
+
+
+def _read_stages(root: Path) -> dict[str, Any]:
+    """Return the stages of dvc.yaml; raises DataError when it can't be read."""
     try:
-        content = read_yaml(root / "dvc.yaml")
+        return _take_map(read_yaml(root / "dvc.yaml"), "stages")
     except ValueError as error:
         raise DataError(f"dvc.yaml can't be read: {error}") from error
-    yield from _compare_road(root, _take_map(content, "stages"), _read_road())
 
 
 def _read_road() -> dict[str, Any]:
@@ -48,7 +67,9 @@ def _read_road() -> dict[str, Any]:
 
 def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
     """Yield how dvc.yaml's stages differ from the road's, and what params.yaml lacks for these."""
-    other = [name for name, stage in wanted.items() if found.get(name) != stage]
+    other = [
+        name for name, stage in wanted.items() if _forget_sources(name, found.get(name)) != stage
+    ]
     if other:
         yield (
             f"dvc.yaml is not the road of this prep (stages {', '.join(other)} differ): an older "
@@ -67,6 +88,12 @@ def _compare_road(root: Path, found: dict[str, Any], wanted: dict[str, Any]) -> 
     if missing:
         lines = ", ".join(f"`{name}: {{}}`" for name in missing)
         yield f"params.yaml lacks what the road of this prep watches: add {lines}"
+
+
+def _forget_sources(name: str, stage: Any) -> Any:
+    """Return ingest without the inputs after raw: links to folders, into which DVC then looks."""
+    deps = _list_texts(_take_map(stage).get("deps"))
+    return stage | {"deps": deps[:1]} if name == "ingest" and deps[:1] == ["raw"] else stage
 
 
 def _take_map(content: Any, section: str = "") -> dict[str, Any]:

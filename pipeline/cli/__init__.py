@@ -16,14 +16,15 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        full = is_out_of_memory(error) and not isinstance(error, DataError)
-        if not full and not isinstance(error, DataError | OSError):
-            raise
         told = explain(error) if isinstance(error, OSError) else str(error)
+        if not isinstance(error, DataError | OSError):
+            if not is_out_of_memory(error):
+                raise
+            told = NO_MEMORY
         try:
             from pipeline import console
 
-            console.fail(NO_MEMORY if full else told)
+            console.fail(told)
         except MemoryError:  # so little is left that Rich does not fit either
             sys.stderr.write(f"Error: {NO_MEMORY}\n")
         sys.exit(1)

@@ -162,7 +162,8 @@ def _choose_folder(project: Project, out: Path | None) -> Path:
 def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
     """Yield the files that are named, and those in folders and archives that are."""
     for path in paths:
-        named = PictureFile(printable_name(path.as_posix()))
+        absent = "" if os.path.lexists(path) else "there is no such file"
+        named = PictureFile(printable_name(path.as_posix()), trouble=absent)
         if not os.access(path, os.R_OK):  # reading it says why
             yield named
             continue

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.schema import SCHEMA_VERSION, is_fixed_text
-from pipeline.errors import NO_LOCKS, UnusableFileError
+from pipeline.errors import UnusableFileError, pass_on_machine
 from pipeline.project import is_made_here
 
 MOST_EXPANSION = 1032  # gzip can't make more bytes out of one
@@ -24,13 +24,6 @@ REMEDY = "Delete it and run: dvc repro"
 FOREIGN = "It is no file that this project makes: bring it once more from where it came"
 # Not by deleting it: DVC would take the old file back from its cache.
 REBUILD = "To make all files anew run: dvc repro --force"
-
-# States of the machine, which say nothing about a file. (EINVAL and ENOMEM are none: a damaged file
-# may send HDF5 to places that there are not, or ask for any number of bytes.)
-_OF_THE_SYSTEM = NO_LOCKS | {
-    errno.EAGAIN, errno.EDEADLK, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.EIO,
-    errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.ENOENT,
-}  # fmt: skip
 
 # What h5py was seen to raise for files cut short, with wrong bytes or of another kind.
 UNREADABLE = (
@@ -110,12 +103,15 @@ def read_shapes(file: h5py.File) -> npt.NDArray[np.int64]:
     return shapes
 
 
-def damaged(path: Path, error: Exception) -> Exception:
-    """Return the error that says why a file can't be read: the system's own, or its damage."""
+def damaged(path: Path, error: Exception) -> UnusableFileError:
+    """Return the error that says that a file is damaged; raises OSError where the machine is.
+
+    A damaged HDF5 file may ask for any number of bytes: no memory is no state of the machine here.
+    """
     found = re.search(r"errno = (\d+)", str(error))  # HDF5 tells it in words
     number = getattr(error, "errno", None) or (int(found[1]) if found else None)
-    if number in _OF_THE_SYSTEM:
-        return OSError(number, os.strerror(number), str(path))
+    if number and number != errno.ENOMEM:
+        pass_on_machine(OSError(number, os.strerror(number)), path)
     return UnusableFileError(path, f"is damaged or no file of prep's ({error})", _find_remedy(path))
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic asks for this one before Python 3.12
 
 from pipeline.atomic import whole_file
-from pipeline.errors import UnusableFileError
+from pipeline.errors import UnusableFileError, pass_on_machine
 
 
 class FileDigest(TypedDict):
@@ -148,10 +148,11 @@ def list_keys(kind: Any) -> list[str]:
 
 
 def read_object(path: Path, remedy: str) -> dict[str, Any]:
-    """Return a JSON object; raises UnusableFileError where a file holds none."""
+    """Return a JSON object; UnusableFileError where a file holds none, OSError for the machine."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
+        pass_on_machine(error, path)
         raise UnusableFileError(path, f"is damaged: no JSON ({error})", remedy) from error
     if not isinstance(content, dict):
         raise UnusableFileError(path, "is damaged: no JSON object", remedy)

@@ -24,7 +24,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from pipeline.errors import OUT_OF_MEMORY, DataError
+from pipeline.errors import DataError, pass_on_machine
 from pipeline.intake.names import distrust_name, is_clutter, printable_name
 
 
@@ -48,7 +48,7 @@ _ARCHIVE_ERRORS = (
     zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error,
     ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, AttributeError,
 )  # fmt: skip
-ONE_AT_A_TIME = threading.Lock()  # the members of an archive share one open file
+_ONE_AT_A_TIME = threading.Lock()  # the members of an archive share one open file
 
 
 def tell_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
@@ -72,6 +72,7 @@ def tell_kind(head: bytes) -> Literal["", "zip", "tar", "tar.gz"]:
 class Archive:
     """An open archive; the file under it is closed with the last reference to this."""
 
+    path: Path
     limits: ArchiveLimits
     listing: list[tuple[str, str]] = field(default_factory=list)  # names, and what ails them
     openers: dict[str, Callable[[], IO[bytes]]] = field(default_factory=dict)  # of the sound
@@ -106,15 +107,24 @@ class Archive:
     def head(self, member: str) -> bytes:
         """Return the first bytes of a member, none when it cannot be read."""
         try:
-            with ONE_AT_A_TIME, reasons("file in the archive"), self.openers[member]() as stream:
+            with self.open_member(member) as stream:
                 return stream.read(HEAD)
         except DataError:
             return b""
 
+    @contextmanager
+    def open_member(self, member: str) -> Iterator[IO[bytes]]:
+        """Open a member to be read, alone; raises DataError when there is none or it is damaged."""
+        opener = self.openers.get(member)
+        if opener is None:
+            raise DataError("the archive holds no such file any more")
+        with _ONE_AT_A_TIME, reasons("file in the archive", self.path), opener() as stream:
+            yield stream
+
 
 def open_archive_file(path: Path, limits: ArchiveLimits) -> Archive:
     """Return an archive, open; raises DataError when it is damaged, too large or gone."""
-    with reasons("archive"):
+    with reasons("archive", path):
         state = path.stat()
         # A process that was forked must not share the position in its parent's open file.
         return _open_state(path, state.st_size, state.st_mtime_ns, os.getpid(), limits)
@@ -129,31 +139,48 @@ def _open_state(
         kind = tell_kind(stream.read(HEAD))
         stream.seek(0)
         if kind == "tar.gz":  # into a nameless file, for a gzip can't be read from its middle
-            unpacked = stack.enter_context(tempfile.TemporaryFile())
-            _unpack(stream, unpacked, limits.total)
-            stream = unpacked
-            stream.seek(0)
-        archive = _list_zip(stream, limits) if kind == "zip" else _list_tar(stream, limits)
+            stream = _unpack(stream, limits.total, stack)
+        archive = Archive(path, limits)
+        (_list_zip if kind == "zip" else _list_tar)(archive, stream)
         weakref.finalize(archive, stack.pop_all().close)
         return archive
 
 
-def _unpack(packed: IO[bytes], unpacked: IO[bytes], limit: int) -> None:
+def _unpack(packed: IO[bytes], limit: int, stack: ExitStack) -> IO[bytes]:
+    """Return a gzip's content in a nameless file of the folder for temporary files."""
+    with _in_temporary_folder():
+        # Without a buffer: what waits in one is written, and fails again, as the file is closed.
+        unpacked = stack.enter_context(tempfile.TemporaryFile(buffering=0))  # noqa: SIM115
     with gzip.GzipFile(fileobj=packed) as stream:
         while chunk := stream.read(_CHUNK):
-            unpacked.write(chunk)
+            left = memoryview(chunk)
+            while left:
+                with _in_temporary_folder():
+                    left = left[unpacked.write(left) :]
             if unpacked.tell() > limit:
                 raise DataError(f"too large an archive: more than the limit of {limit:,} bytes")
+    unpacked.seek(0)
+    return stack.enter_context(io.BufferedReader(unpacked))
 
 
-def _list_zip(stream: IO[bytes], limits: ArchiveLimits) -> Archive:
-    archive = Archive(limits)
+@contextmanager
+def _in_temporary_folder() -> Iterator[None]:
+    """Say of an error that the folder for temporary files is what it is about."""
+    try:
+        yield
+    except OSError as error:
+        # Of no usable folder at all the error lists those that were tried.
+        if error.filename or tempfile.tempdir:
+            error.filename = tempfile.gettempdir()
+        raise
+
+
+def _list_zip(archive: Archive, stream: IO[bytes]) -> None:
     file = zipfile.ZipFile(stream)
     for info in file.infolist():
         if not info.is_dir():
             opener = partial(file.open, info)
             archive.add(info.filename, info.file_size, _distrust_zipped(info), opener)
-    return archive
 
 
 def _distrust_zipped(info: zipfile.ZipInfo) -> str:
@@ -164,8 +191,7 @@ def _distrust_zipped(info: zipfile.ZipInfo) -> str:
     return ""
 
 
-def _list_tar(stream: IO[bytes], limits: ArchiveLimits) -> Archive:
-    archive = Archive(limits)
+def _list_tar(archive: Archive, stream: IO[bytes]) -> None:
     file = tarfile.TarFile(fileobj=cast("IO[bytes]", _BoundedReads(stream)))
     for info in file:
         if not info.isdir():
@@ -176,7 +202,6 @@ def _list_tar(stream: IO[bytes], limits: ArchiveLimits) -> Archive:
     stream.seek(file.offset)
     if stream.read(_TAR_BLOCK) != bytes(_TAR_BLOCK):
         raise DataError(f"damaged archive: it breaks off after {len(archive.listing):,} files")
-    return archive
 
 
 @dataclass(frozen=True)
@@ -198,16 +223,15 @@ class _BoundedReads:
 
 
 @contextmanager
-def reasons(what: str) -> Iterator[None]:
-    """Turn whatever reading a file or an archive raises into DataError."""
+def reasons(what: str, place: Path) -> Iterator[None]:
+    """Turn what reading a file or an archive raises because of what it is into DataError."""
     try:
         yield
     except OSError as error:
+        pass_on_machine(error, place)
         if error.strerror:
             raise DataError(f"the {what} cannot be read: {error.strerror}") from error
         raise DataError(_describe_damage(what, error)) from error
-    except MemoryError as error:
-        raise DataError(OUT_OF_MEMORY) from error
     except _ARCHIVE_ERRORS as error:
         raise DataError(_describe_damage(what, error)) from error
 

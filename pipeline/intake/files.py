@@ -7,15 +7,14 @@ name.
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, explain, pass_on_machine
 from pipeline.intake.archives import (
     HEAD,
     LIMITS,
-    ONE_AT_A_TIME,
     Archive,
     ArchiveLimits,
     open_archive_file,
@@ -24,10 +23,10 @@ from pipeline.intake.archives import (
     reasons,
     tell_kind,
 )
+from pipeline.intake.links import is_folder, list_folder
 from pipeline.intake.names import (
     compose_name,
     distrust_name,
-    is_clutter,
     is_note,
     is_note_by_name,
     plain_name,
@@ -60,12 +59,9 @@ class PictureFile:
             raise DataError(self.trouble)
         path = Path(root, plain_name(self.source))
         if not self.member:
-            with reasons("file"), open_file(path) as stream:
+            with reasons("file", path), open_file(path) as stream:
                 return read_within(stream, limits.file)
-        opener = open_archive_file(path, limits).openers.get(self.member)
-        if opener is None:
-            raise DataError("the archive holds no such file any more")
-        with ONE_AT_A_TIME, reasons("file in the archive"), opener() as stream:
+        with open_archive_file(path, limits).open_member(self.member) as stream:
             return read_within(stream, limits.file)
 
 
@@ -90,24 +86,38 @@ def locate(root: Path, path: str) -> str:
     return found.rstrip("/")
 
 
-def find_files(root: Path, folder: str, *, limits: ArchiveLimits = LIMITS) -> list[PictureFile]:
+def find_files(
+    root: Path,
+    folder: str,
+    *,
+    limits: ArchiveLimits = LIMITS,
+    followed: Collection[str] = (),
+) -> list[PictureFile]:
     """Return every file below root/folder, which may be an archive too, sorted by name.
 
-    `folder` is relative to root, with "/". Links to files inside the folder are read; links that
-    lead out of it, or to folders, are listed with that reason. Raises DataError when there is no
-    such folder.
+    `folder` is relative to root, with "/", and so are the links to folders that are `followed`.
+    Links to files inside the folder are read; links that lead out of it, or to other folders, are
+    listed with that reason. Raises DataError when there is no such folder, OSError when the machine
+    does not let a file or folder be read.
     """
     folder = PurePosixPath(folder).as_posix()
     base = Path(root, folder)
-    with reasons(f"folder {folder}"):
+    with reasons(f"folder {folder}", base):
         if not base.exists():
             raise DataError(f"{folder}: there is no such folder")
-    listed = _walk(base) if base.is_dir() else [("", "")]
-    return sorted(
-        file
-        for below, trouble in listed
-        for file in _look_into(root, f"{folder}/{below}".rstrip("/"), trouble, limits)
-    )
+    listed = _walk(root, folder, followed) if base.is_dir() else [(folder, "")]
+    found: list[PictureFile] = []
+    closed: list[PermissionError] = []
+    for source, trouble in listed:
+        try:
+            found += _look_into(root, source, trouble, limits)
+        except PermissionError as error:
+            closed.append(error)
+    if len(closed) > 1:
+        raise DataError(f"{explain(closed[0])} So it is with {len(closed) - 1:,} more in {folder}.")
+    if closed:
+        raise closed[0]
+    return sorted(found)
 
 
 def folder_of(file: PictureFile, source_folder: str) -> str:
@@ -131,34 +141,29 @@ def folder_of(file: PictureFile, source_folder: str) -> str:
     return folders[0] if folders else stem if below else ""
 
 
-def _walk(base: Path) -> Iterator[tuple[str, str]]:
-    """Yield the path below base, with "/", of everything that is no folder, and what ails it."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(base / folder) as scan:
-                entries = list(scan)
-        except OSError as error:
-            yield folder, f"the folder cannot be read: {error.strerror}"
-            continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if is_clutter(entry.name):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(path)
+def _walk(root: Path, folder: str, followed: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the path, with "/", of everything below that is no folder, and what ails it."""
+    homes = [Path(root, path).resolve() for path in (folder, *followed)]
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        for entry in list_folder(Path(root, here)):
+            path = f"{here}/{entry.name}"
+            if is_folder(entry) and (path in followed or not entry.is_symlink()):
+                waiting.append(path)
             else:
-                yield path, _distrust_link(entry, base) if entry.is_symlink() else ""
+                yield path, _distrust_link(entry, homes) if entry.is_symlink() else ""
 
 
-def _distrust_link(link: os.DirEntry[str], base: Path) -> str:
-    """Return why a symbolic link is not followed, "" when it leads to a file inside base."""
+def _distrust_link(link: os.DirEntry[str], homes: Collection[Path]) -> str:
+    """Return why a symbolic link is not followed, "" when it leads to a file in a home."""
     try:
         target = Path(link.path).resolve(strict=True)
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError) as error:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            pass_on_machine(error, link.path)
         return "a link that leads nowhere or in a circle"
-    if not target.is_relative_to(base.resolve()):
+    if not any(target.is_relative_to(home) for home in homes):
         return "a link that leads out of the source's folder: not followed"
     return "a link to a folder: not followed" if target.is_dir() else ""
 
@@ -171,7 +176,7 @@ def _look_into(
     try:
         if trouble:
             raise DataError(trouble)
-        with reasons("file"), open_file(path) as stream:
+        with reasons("file", path), open_file(path) as stream:
             head = stream.read(HEAD)
         if is_note(source, head):
             return
@@ -181,6 +186,8 @@ def _look_into(
         yield from _list_members(shown, open_archive_file(path, limits))
     except DataError as error:
         yield PictureFile(shown, trouble=str(error))
+    except MemoryError as error:
+        pass_on_machine(error, path)
 
 
 def _list_members(source: str, archive: "Archive") -> Iterator[PictureFile]:

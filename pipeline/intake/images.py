@@ -42,7 +42,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from pipeline.errors import OUT_OF_MEMORY, DataError
+from pipeline.errors import DataError, pass_on_machine
 from pipeline.tiles.cutting import ReducedPicture
 
 Pixels = npt.NDArray[np.uint8]
@@ -244,9 +244,10 @@ def _careful(kind: str, max_pixels: int) -> Iterator[None]:
             yield
         except Image.DecompressionBombError as error:
             raise PictureError(f"too large: more than {max_pixels:,} pixels") from error
-        except MemoryError as error:
-            raise PictureError(OUT_OF_MEMORY) from error
+        except MemoryError:  # of the machine, or of what the caller allows
+            raise
         except _DECODER_ERRORS as error:
+            pass_on_machine(error, "")
             raise PictureError(_explain(kind, error, warned)) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit_before

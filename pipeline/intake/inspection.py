@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import OUT_OF_MEMORY, DataError
+from pipeline.errors import OUT_OF_MEMORY, DataError, pass_on_machine
 from pipeline.intake import images
 from pipeline.intake.files import PictureFile
 from pipeline.isolation import held_to
@@ -28,7 +28,7 @@ def inspect_file(
     """Read a file and decode all of it, which may cost so many seconds and 10^6 bytes.
 
     These are counted from when its archive is open, for a whole one may have to be unpacked
-    before; `pixels` is how many a page may have.
+    before; `pixels` is how many a page may have. Raises OSError for what the machine refused.
     """
     digest = ""
     sizes: list[tuple[int, int]] = []
@@ -40,6 +40,9 @@ def inspect_file(
             sizes.extend(images.measure_pages(data, max_pixels=pixels))
     except DataError as error:
         return Inspection(digest, tuple(sizes), str(error))
-    except MemoryError:  # so little was left that it could not be told
+    except MemoryError:
         return Inspection(digest, tuple(sizes), OUT_OF_MEMORY)
+    except OSError as error:
+        pass_on_machine(error, root / file.source)
+        raise
     return Inspection(digest, tuple(sizes))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.tables import COLUMNS, Row, read_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, pass_on_machine
 from pipeline.intake import images
 from pipeline.intake.files import PictureFile
 from pipeline.intake.idx import read_idx
@@ -85,3 +85,6 @@ def _read_pages(
                 yield wanted.pop(page), picture
     except DataError as error:
         yield from ((row, error) for row in wanted.values())
+    except (OSError, MemoryError) as error:
+        pass_on_machine(error, root / file.source)
+        raise

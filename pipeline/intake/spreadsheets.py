@@ -54,7 +54,7 @@ def _read_file(path: Path, name: str) -> bytes:
     """Return the bytes of a file of the user's that lies in its folder itself."""
     try:
         target = path.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
+    except (FileNotFoundError, NotADirectoryError, RuntimeError) as error:
         raise DataError(f"{name} is a link that leads nowhere or in a circle") from error
     if not target.is_relative_to(path.parent.resolve()):
         raise DataError(f"{name} is a link that leads out of raw/: copy the file there")

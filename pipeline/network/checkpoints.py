@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.atomic import whole_file
+from pipeline.errors import pass_on_machine
 
 Arrays = Sequence[npt.NDArray[Any]]
 
@@ -73,8 +74,12 @@ def read_checkpoint(path: Path, inputs: str) -> Checkpoint | None:
             numbers |= {name: _read_arrays(file, name) for name in ARRAYS}
         rows = tuple(map(tuple, numbers.pop("rows")))
         return Checkpoint(rows=rows, **numbers)
-    except UNREADABLE:
-        return None  # none, or damaged: the training begins again
+    except FileNotFoundError:
+        return None
+    except UNREADABLE as error:
+        if not isinstance(error, MemoryError):
+            pass_on_machine(error, path)
+        return None  # damaged: the training begins again
 
 
 def _read_arrays(file: Any, name: str) -> list[npt.NDArray[Any]]:

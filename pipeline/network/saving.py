@@ -5,7 +5,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, pass_on_machine
 from pipeline.network.backend import import_keras, list_exhaustions, warnings_off
 from pipeline.network.recognising import explain_refusal, recognise
 
@@ -58,6 +58,7 @@ def load(path: Path) -> "keras.Model":
             "there is."
         ) from error
     except _UNREADABLE as error:
+        pass_on_machine(error, path)
         raise DataError(f"{path} {explain_refusal(path, error)}") from error
 
 

@@ -59,7 +59,7 @@ def _describe(rows: list[Row]) -> str:
 def _ingest_source(root: Path, source: Source, params: Params, jobs: int | None) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     folder = locate(root, source.path)
-    files = list(find_files(root, folder))
+    files = find_files(root, folder)
     if not files:
         raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
     layout = LAYOUTS[source.layout]
@@ -90,12 +90,19 @@ def _ingest_pictures(
     read = zip(files, labels, inspected, strict=True)
     for file, label, found in track(read, f"reading {source.path}", len(files)):
         if isinstance(found, Death):
-            found = Inspection(trouble=_explain_death(found, limits))
+            found = Inspection(trouble=_explain_death(file, found, limits))
         yield from _rows_of_file(source, file, label, found)
 
 
-def _explain_death(death: Death, limits: Limits) -> str:
-    """Return why a file over which a process died is quarantined."""
+def _explain_death(file: PictureFile, death: Death, limits: Limits) -> str:
+    """Return why a file over which a process died is quarantined; DataError if it need not be."""
+    if death.from_outside:
+        raise DataError(
+            f"{catalogue.name_of(vars(file))}: the processes that read it were ended from outside ({death}), as the "
+            "system does when memory runs out. Close other programs, work with fewer processes "
+            "(prep ingest --jobs 1), or lower limits.memory_mb in params.yaml, above which a "
+            "picture is quarantined"
+        )
     if death.out_of_time:
         allowed = f"limits.seconds in params.yaml, {limits.seconds:g}"
         return f"takes longer to read and decode than {allowed}"

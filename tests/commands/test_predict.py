@@ -239,7 +239,7 @@ REASONS = [
     "cut.png: truncated",
     "empty.png: no writing was found on it",
     "text.jpg: not a picture",
-    "absent.png: the file cannot be read: No such file",
+    "absent.png: there is no such file",
 ]
 
 

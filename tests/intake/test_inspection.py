@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.errors import OUT_OF_MEMORY
 from pipeline.intake import archives, images, inspection
-from pipeline.intake.archives import OUT_OF_MEMORY
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.isolation import Death, map_isolated
