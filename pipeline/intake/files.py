@@ -143,13 +143,14 @@ def folder_of(file: PictureFile, source_folder: str) -> str:
 
 def _walk(root: Path, folder: str, followed: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield the path, with "/", of everything below that is no folder, and what ails it."""
-    homes = [Path(root, path).resolve() for path in (folder, *followed)]
+    below = [path for path in followed if path.startswith(f"{folder}/")]
+    homes = [Path(root, path).resolve() for path in (folder, *below)]
     waiting = [folder]
     while waiting:
         here = waiting.pop()
         for entry in list_folder(Path(root, here)):
             path = f"{here}/{entry.name}"
-            if is_folder(entry) and (path in followed or not entry.is_symlink()):
+            if is_folder(entry) and (path in below or not entry.is_symlink()):
                 waiting.append(path)
             else:
                 yield path, _distrust_link(entry, homes) if entry.is_symlink() else ""

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline.checks.road import read_inputs
 from pipeline.console import track, warn
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError, count_things
@@ -14,6 +15,7 @@ from pipeline.intake.files import PictureFile, find_files, folder_of, locate
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
+from pipeline.intake.links import refuse_unseen
 from pipeline.intake.names import compose_name
 from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project, class_file_name
@@ -27,8 +29,10 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     if other := find_lookalike(project.root):
         warn(f"{other} is not read; save it as CSV with the name {LABELS}")
     rows: list[Row] = []
+    inputs = read_inputs(project.root)
+    refuse_unseen(project.root, [source.path for source in params.sources], inputs)
     for source in params.sources:
-        rows += _ingest_source(project.root, source, params, jobs)
+        rows += _ingest_source(project.root, source, params, inputs, jobs)
     catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
@@ -98,10 +102,10 @@ def _explain_death(file: PictureFile, death: Death, limits: Limits) -> str:
     """Return why a file over which a process died is quarantined; DataError if it need not be."""
     if death.from_outside:
         raise DataError(
-            f"{catalogue.name_of(vars(file))}: the processes that read it were ended from outside ({death}), as the "
-            "system does when memory runs out. Close other programs, work with fewer processes "
-            "(prep ingest --jobs 1), or lower limits.memory_mb in params.yaml, above which a "
-            "picture is quarantined"
+            f"{catalogue.name_of(vars(file))}: the processes that read it were ended from outside "
+            f"({death}), as the system does when memory runs out. Close other programs, work with "
+            "fewer processes (prep ingest --jobs 1), or lower limits.memory_mb in params.yaml, "
+            "above which a picture is quarantined"
         )
     if death.out_of_time:
         allowed = f"limits.seconds in params.yaml, {limits.seconds:g}"
