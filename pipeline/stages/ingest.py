@@ -30,7 +30,8 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
         warn(f"{other} is not read; save it as CSV with the name {LABELS}")
     rows: list[Row] = []
     inputs = read_inputs(project.root)
-    refuse_unseen(project.root, [source.path for source in params.sources], inputs)
+    folders = [locate(project.root, source.path) for source in params.sources]
+    refuse_unseen(project.root, folders, inputs)
     for source in params.sources:
         rows += _ingest_source(project.root, source, params, inputs, jobs)
     catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
@@ -60,10 +61,12 @@ def _describe(rows: list[Row]) -> str:
     )
 
 
-def _ingest_source(root: Path, source: Source, params: Params, jobs: int | None) -> list[Row]:
+def _ingest_source(
+    root: Path, source: Source, params: Params, inputs: Sequence[str], jobs: int | None
+) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     folder = locate(root, source.path)
-    files = find_files(root, folder)
+    files = find_files(root, folder, followed=inputs)
     if not files:
         raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
     layout = LAYOUTS[source.layout]
