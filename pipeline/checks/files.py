@@ -4,7 +4,7 @@
 says is examined without dvc.lock too; its bytes can only be compared with what that recorded.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,19 +53,7 @@ def check_files(project: Project, params: Params, tidy: bool = False) -> str:
     _look_after_leftovers(project, find_leftovers(project, params, gone), tidy)
     recorded = [record.path for record in [*lock.outputs, *lock.inputs]] if lock else []
     files = _digest_all(project.root, dict.fromkeys([*recorded, *_list_outputs(params)]))
-    faults: list[Fault] = []
-    stale: set[str] = set()
-    if lock and files:
-        settings = read_yaml(project.params_file)
-        stale = find_stale(lock, files, settings)
-        # A training that goes on has new runs already; what they are is told by their own digests.
-        trained = {name for name in stale if name.split("@")[0] == "train"}
-        recorded_then = [record for record in lock.outputs if record.stage not in trained]
-        faults += find_changed(project.root, recorded_then, files)
-    faults += [
-        Fault(project.relative(path), "its bytes changed since it was made")
-        for path in project.find_damaged()
-    ]
+    faults, stale = _find_changes(project, lock if files else None, files)
     faults += _examine(project, params, {_name_stage(name) for name in stale})
     faults = [fault for fault in faults if not is_dropped(params, fault.file)]
     _tell_missing(project, params, lock if files else None)
@@ -81,6 +69,26 @@ def check_files(project: Project, params: Params, tidy: bool = False) -> str:
         f"{whole} under processed/ and nothing wrong, {checked:,} of them by dvc.lock's digests; "
         f"{sources}"
     )
+
+
+def _find_changes(
+    project: Project, lock: Lock | None, files: Mapping[str, str]
+) -> tuple[list[Fault], set[str]]:
+    """Return what is not as dvc.lock or prep's notes have it, and the stages out of date."""
+    faults: list[Fault] = []
+    stale: set[str] = set()
+    if lock:
+        stale = find_stale(lock, files, read_yaml(project.params_file))
+        # A training that goes on has new runs already; what they are is told by their own digests.
+        trained = {name for name in stale if name.split("@")[0] == "train"}
+        recorded_then = [record for record in lock.outputs if record.stage not in trained]
+        faults += find_changed(project.root, recorded_then, files)
+    told = {fault.file for fault in faults}
+    damaged = map(project.relative, project.find_damaged())
+    faults += [
+        Fault(file, "its bytes changed since it was made") for file in damaged if file not in told
+    ]
+    return faults, stale
 
 
 def _read_lock(project: Project, params: Params) -> tuple[Lock | None, list[Record]]:

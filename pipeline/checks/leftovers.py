@@ -73,14 +73,21 @@ def find_leftovers(project: Project, params: Params, gone: Iterable[Record]) -> 
 
 
 def tell_leftovers(leftovers: Iterable[Leftover]) -> Iterator[str]:
-    """Yield a sentence on each leftover that --tidy would remove, or on what it leaves there."""
+    """Yield a sentence on all that --tidy would remove, and one on each place that it leaves."""
+    leftovers = list(leftovers)
+    own = [left for left in leftovers if left.own]
+    if own:
+        places = ", ".join(f"{left.place} ({_measure(left)})" for left in own)
+        yield (
+            f"nothing in params.yaml names these any more: {places}. Remove what prep wrote there "
+            "with: prep check files --tidy"
+        )
     for left in leftovers:
-        told = f"{left.place} is of nothing that params.yaml names"
-        if left.own:
-            size = f"{max(left.size / 1e6, 0.1):,.1f} MB"
-            yield f"{told} ({count_things(len(left.own), 'file')}, {size}). prep check files --tidy"
         if left.strange:
-            yield f"{told}, and prep did not write {_name(left.strange)} there: it stays"
+            yield (
+                f"nothing in params.yaml names {left.place} any more, and prep did not write "
+                f"{_name(left.strange)} as it is: it stays there"
+            )
 
 
 def remove_leftovers(project: Project, leftovers: Iterable[Leftover]) -> Iterator[str]:
@@ -94,8 +101,7 @@ def remove_leftovers(project: Project, leftovers: Iterable[Leftover]) -> Iterato
             with suppress(OSError):  # there is something else in it
                 (project.root / folder).rmdir()
         if left.own:
-            size = f"{max(left.size / 1e6, 0.1):,.1f} MB"
-            yield f"removed {left.place}: {count_things(len(left.own), 'file')}, {size}"
+            yield f"removed {left.place}: {_measure(left)}"
 
 
 def _find_place(params: Params, file: str) -> str:
@@ -140,6 +146,10 @@ def _is_own(project: Project, file: str, recorded: Mapping[str, str]) -> bool:
         return True
     versions = read_versions(project.output()).get(file.removeprefix("processed/"), ())
     return digest_file(path) in versions or recorded.get(file) == digest_md5(path)
+
+
+def _measure(left: Leftover) -> str:
+    return f"{count_things(len(left.own), 'file')}, {left.size / 1e6:,.2f} MB"
 
 
 def _name(files: list[str]) -> str:

@@ -72,16 +72,38 @@ class Run(TypedDict):
     online: NotRequired[bool]
 
 
+class Budget(TypedDict):
+    """What is asked of a run's budget; beside it stand all settings that change its numbers."""
+
+    model: str
+    batch_size: int
+
+
+class ScoredClass(TypedDict):
+    """The scores of one class (scores.ClassScore)."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    support: int
+
+
 class ScoredRun(TypedDict):
     """What is always asked of a run's scores; beside it stands all that its run.json says."""
 
     inputs: NotRequired[str]
     fold: int
     seed: int
+    steps: int
+    originals: int
+    variants: int
+    seconds: float
+    failed_step: int | None
+    versions: NotRequired[dict[str, str]]
     accuracy: float
     collapsed: bool
     confusion: list[list[int]]
-    classes: list[dict[str, float | int | None]]
+    classes: list[ScoredClass]
 
 
 class Metrics(TypedDict):

@@ -75,7 +75,9 @@ def _describe_seeds(params: Params) -> str:
 
 def _list_versions(arms: list[Arm]) -> dict[str, str]:
     """Return the versions of prep, Python and the libraries whose work is seen here."""
-    trained = {json.dumps(run["versions"], sort_keys=True) for arm in arms for run in arm.runs}
+    trained = {
+        json.dumps(run.get("versions", {}), sort_keys=True) for arm in arms for run in arm.runs
+    }
     network = {
         name: version
         for versions in map(json.loads, sorted(trained))

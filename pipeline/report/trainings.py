@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.dataset.documents import Budget, check_document, read_document
 from pipeline.dataset.documents import Run as RunDocument
-from pipeline.dataset.documents import read_document
 from pipeline.dataset.tables import COLUMNS, read_numbers
 from pipeline.project import Project
 from pipeline.report.charts import Curve, LineChart, draw_curves, find_limits
@@ -68,7 +68,9 @@ def read_runs(project: Project, name: str) -> list[Run]:
 def _read_run(project: Project, folder: Path) -> Run:
     """Return one training."""
     file = project.require(folder / "run.json")
-    about = read_document(file, RunDocument, "Train again with: prep train")
+    again = "Train again with: prep train"
+    about = read_document(file, RunDocument, again)
+    check_document(file, about["budget"], Budget, again)
     return Run(about, read_numbers(project.require(folder / "history.csv"), COLUMNS["history"]))
 
 

@@ -134,7 +134,7 @@ def load_ablation(
     Raises DataError when scores are missing or belong to different splits.
     """
     metrics = {name: _read_metrics(project, name) for name in names or params.experiments}
-    _check_comparable(metrics)
+    _check_comparable(params, metrics)
     arms, ids, labels = _read_arms(project, params, metrics)
     if against is not None:
         arms = [
@@ -246,14 +246,25 @@ def _read_metrics(project: Project, name: str) -> Metrics:
     remedy = f"Make it again with: prep train --experiment {name}"
     path = project.input("scores", name, "metrics.json")
     metrics = read_document(path, Metrics, remedy)
+    count = len(metrics["classes"])
     for run in metrics["runs"]:
         check_document(path, run, ScoredRun, remedy)
+        if {count} != {len(part) for part in (run["classes"], run["confusion"], *run["confusion"])}:
+            what = f"is damaged: the scores of seed {run['seed']} are not of {count} classes"
+            raise UnusableFileError(path, what, remedy)
+    if not metrics["runs"]:
+        raise UnusableFileError(path, "is damaged: it has no runs", remedy)
     return metrics
 
 
-def _check_comparable(metrics: dict[str, Metrics]) -> None:
+def _check_comparable(params: Params, metrics: dict[str, Metrics]) -> None:
     """Raise DataError when experiments had different splits, classes or budgets."""
     (first, reference), *others = metrics.items()
+    if reference["classes"] != list(params.classes):
+        raise DataError(
+            f"{first} was scored with the classes {', '.join(reference['classes'])}; params.yaml "
+            f"has {', '.join(params.classes)}. Bring all experiments up to date with: dvc repro"
+        )
     for name, other in others:
         for key in ("split", "classes", "budget"):
             if other[key] != reference[key]:

@@ -238,8 +238,9 @@ def test_what_was_dropped_is_counted_and_blinds_nothing(dropped, capsys):
     said = capsys.readouterr().err
     assert "not up to date" not in said
     for place, names in LEFT.items():
-        files = f"{len(names)} files, 0.1 MB" if "runs" not in place else f"{len(names)} files, "
-        assert f"{place} is of nothing that params.yaml names ({files}" in said
+        size = sum((dropped / place / name).stat().st_size for name in names)
+        assert f"{place} ({len(names)} files, {size / 1e6:.2f} MB)" in said
+    assert "Remove what prep wrote there with: prep check files --tidy" in said
     model = dropped / "processed/runs/none/fold-0/seed-0/model.keras"
     flip_bit(model, 3000)
     assert "processed/runs/none/fold-0/seed-0/model.keras: its bytes" in faults_of(dropped)
@@ -283,8 +284,8 @@ def test_a_strangers_file_stays_wherever_it_lies(dropped, capsys):
     assert len(list(Path(backup).rglob("*.keras"))) == 1
     assert not (dropped / "processed/runs/flip/fold-0/seed-0").exists()
     said = capsys.readouterr().err
-    assert "and prep did not write processed/augmented/flip/notes.txt there: it stays" in said
-    assert "processed/runs/before is of nothing that params.yaml names, and prep did not" in said
+    assert "and prep did not write processed/augmented/flip/notes.txt as it is: it stays" in said
+    assert "names processed/runs/before any more, and prep did not write" in said
 
 
 def test_without_notes_dvc_lock_says_what_an_op_made(dropped):
@@ -544,7 +545,7 @@ def test_flips_anywhere_in_hdf5_never_end_in_a_traceback(made, bare):
 def test_many_faults_are_capped(tmp_path, bare):
     for line in range(2, 8):
         edit_line(bare / "processed/catalogue.csv", line, "status", "?")
-    assert "; and 3 more. Delete it, then: dvc repro ingest" in faults_of(bare)
+    assert "; and 3 more. Make it again with: prep ingest (it keeps yours as" in faults_of(bare)
 
 
 def test_the_command_exits_with_1_and_says_so_in_lines(folder, monkeypatch, prep):

@@ -165,6 +165,11 @@ def test_predictions_that_are_not_those_of_the_scores_are_refused(scored, prep, 
         (lambda run: run | {"accuracy": "much"}, "is damaged: accuracy: "),
         (lambda run: run | {"classes": None}, "is damaged: classes: "),
         (lambda run: {k: v for k, v in run.items() if k != "accuracy"}, "lacks accuracy"),
+        (lambda run: run | {"classes": run["classes"][:1]}, "of seed 1 are not of 2 classes"),
+        (lambda run: run | {"confusion": [[1, 2], [3]]}, "of seed 1 are not of 2 classes"),
+        (lambda run: run | {"classes": [{"recall": 1.0}] * 2}, "is damaged: classes.0.precision"),
+        (lambda run: run | {"steps": None}, "is damaged: steps"),
+        (lambda run: {k: v for k, v in run.items() if k != "originals"}, "lacks originals"),
         (lambda run: run | {"seed": 77}, "does not say what the predictions beside it come to"),
     ],
 )
@@ -176,3 +181,11 @@ def test_scores_that_do_not_agree_with_the_predictions_are_refused(scored, prep,
     forget_notes(scored)
     code, printed, errors = prep("compare")
     assert (code, printed, told in " ".join(errors.split())) == (1, "", True), errors
+
+
+def test_scores_of_other_classes_are_refused(scored, prep):
+    params = scored / "params.yaml"
+    params.write_text(params.read_text().replace("- bar\n- square\n", "- square\n- bar\n"))
+    code, printed, errors = prep("compare")
+    assert (code, printed) == (1, "")
+    assert "was scored with the classes bar, square; params.yaml has square, bar" in errors
