@@ -123,9 +123,14 @@ def test_where_nothing_was_noted_no_lost_bit_is_a_traceback(finished, prep, file
         ("split.csv", ",train,0,", ",train,p,", "compare"),
         ("split.csv", ",train,", ",tsain,", "plan"),
         (f"{RUN}/history.csv", "0.", "p.", "report"),
+        (f"{RUN}/run.json", '"batch_size"', '"batch_sise"', "report"),
+        ("experiments/flip.json", '"experiment": "flip"', '"experiment": "flit"', "train"),
+        ("experiments/flip.json", '"fold": 0', '"fold": 4', "train"),
+        ("scores/flip/metrics.json", '"originals"', '"origynals"', "compare"),
+        ("scores/flip/metrics.json", '"recall"', '"reball"', "report"),
     ],
 )
-def test_a_wrong_word_in_a_table_is_one_sentence_without_notes_too(
+def test_a_wrong_word_in_a_file_is_one_sentence_without_notes_too(
     finished, prep, file, old, new, words
 ):
     forget_notes(finished.parent)

@@ -23,7 +23,7 @@ from pipeline.dataset.reading import Fold
 from pipeline.dataset.splits import choose_share
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.streams import read_windows
-from pipeline.errors import DataError
+from pipeline.errors import DataError, UnusableFileError
 from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
@@ -168,6 +168,9 @@ def load_plan(project: Project, params: Params, name: str) -> Plan:
     """
     path = project.input("experiments", f"{name}.json")
     plan = read_document(path, Plan, PLAN_AGAIN)
+    numbers = [fold["fold"] for fold in plan["folds"]]
+    if plan["experiment"] != name or numbers != list(range(len(numbers))):
+        raise UnusableFileError(path, "is damaged: it is of another experiment or fold", PLAN_AGAIN)
     if plan["classes"] != list(params.classes):
         raise DataError(f"{path} was made for other classes. {PLAN_AGAIN}")
     model = plan["model"]

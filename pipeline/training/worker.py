@@ -26,7 +26,13 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Train
 from pipeline.training.models import build_model
-from pipeline.training.plans import describe_budget, digest_inputs, load_plan, read_planned_folds
+from pipeline.training.plans import (
+    PLAN_AGAIN,
+    describe_budget,
+    digest_inputs,
+    load_plan,
+    read_planned_folds,
+)
 from pipeline.training.pool import Pool, Tiles, open_pool, open_set
 from pipeline.training.runs import Task, digest_files, read_run
 from pipeline.training.schedule import Schedule
@@ -130,7 +136,10 @@ class Worker:
             plan = load_plan(self.project, self.params, task.experiment)
             self._plan = (task.experiment, plan, read_planned_folds(self.project, plan))
         _, plan, folds = self._plan
-        return plan, next(fold for fold in folds if fold.number == task.fold)
+        fold = next((fold for fold in folds if fold.number == task.fold), None)
+        if fold is None:
+            raise DataError(f"processed/split.csv has no fold {task.fold}. {PLAN_AGAIN}")
+        return plan, fold
 
     def _train(self, task: Task, plan: Plan, fold: Fold, inputs: str) -> tuple[Any, Run, str]:
         """Train a run and write its folder; return its model, its run.json, and what to tell."""
