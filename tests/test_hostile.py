@@ -79,7 +79,7 @@ def write_broken_files():
     yield "zeros.jpg", bytes(5000), "not a picture"
     yield "text.jpg", b"I am a picture.", r"not a picture \(starts with 'I am a p'\)"
     yield "page.png", b"<html><script>alert(1)</script>", "not a picture"
-    yield "script.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture"
+    yield "script.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"
     yield "signature.png", b"\x89PNG\r\n\x1a\n", "truncated|unreadable PNG"
     for kind, bomb in bombs():
         yield f"bomb.{kind.lower()}", bomb, TOO_LARGE

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from pipeline.errors import DataError
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import compose_name
+from pipeline.intake.foreign import explain_table
 
 MAX_BYTES = 2 * 2**30  # of one unpacked file; EMNIST's largest has half a gigabyte
 
@@ -101,6 +102,8 @@ def pair_files(files: Iterable[PictureFile]) -> list[IdxPair]:
     for file in files:
         found = _NAME.fullmatch(_name(file))
         if not found:
+            if table := explain_table(_name(file)):
+                raise DataError(table)
             raise DataError(
                 f"{_name(file)}: the name of an IDX file says what it holds, as in "
                 f"train-images-idx3-ubyte and train-labels-idx1-ubyte"

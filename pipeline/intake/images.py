@@ -21,7 +21,6 @@ to decode several at once, use processes.
 import io
 import logging
 import os
-import re
 import struct
 import threading
 import warnings
@@ -43,6 +42,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pipeline.errors import DataError, pass_on_machine
+from pipeline.intake.foreign import explain_foreign, holds_avif
 from pipeline.tiles.cutting import ReducedPicture
 
 Pixels = npt.NDArray[np.uint8]
@@ -76,15 +76,6 @@ _HEIC_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
 }  # fmt: skip
 
-_HEAD = 4096  # bytes that tell what a file is
-_NOT_READ = {
-    rb"....ftypavi[fs]": "AVIF",
-    rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51": "JPEG 2000",
-    rb"%PDF-": "PDF",
-    rb"P[1-6]\s+[#\d]|P7\s": "PPM (or PBM, PGM, PAM)",
-    rb"(\xef\xbb\xbf)?\s*<(svg|(\?xml|!--|!DOCTYPE svg).*<svg)\s": "SVG",
-}
-
 # Threads, 16 bits to 8, BGR, packed rows, 10 bits to 16, the decoder's name, no security limits
 _HEIC_OPTIONS = (1, True, False, True, False, "", False)
 
@@ -102,7 +93,9 @@ _ORIENTATION = 0x0112
 # TIFF 6.0, sections 3 and 8
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 1 | 4
 _BITS_PER_SAMPLE = 258
+_PIXELS_AT = ((273, 324), (279, 325))  # where strips or tiles begin, and how long they are
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_RAW_COLOURS = (32803, 34892)  # of cameras: a filter's mosaic, and linear raw
 
 # What PIL and the libraries under it are known to raise on broken bytes.
 _DECODER_ERRORS = (
@@ -148,7 +141,7 @@ def decode_page(
     wanted. Raises PictureError as decode_pages does, and when there is no such page.
     """
     kind = recognise(data)
-    with _careful(kind, max_pixels):
+    with _careful(kind, data, max_pixels):
         image = _open(kind, data, max_pixels)
         for number, _ in enumerate(_seek_pages(image)):
             if number == page:
@@ -172,11 +165,11 @@ def _each_page(
 ) -> Iterator[Result]:
     """Yield what `work` makes of each page of a picture file."""
     kind = recognise(data)
-    with _careful(kind, max_pixels):
+    with _careful(kind, data, max_pixels):
         image = _open(kind, data, max_pixels)
         pages = _seek_pages(image)
     while True:
-        with _careful(kind, max_pixels):
+        with _careful(kind, data, max_pixels):
             if next(pages, None) is None:
                 return
             made = work(image)
@@ -214,6 +207,8 @@ def recognise(data: bytes) -> str:
 
     Raises PictureError when they are no picture's.
     """
+    if data[8:10] == b"CR" and data.startswith(b"II*"):  # a TIFF, in which a camera's raw data lie
+        raise PictureError(explain_foreign(data))
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return kind
@@ -222,17 +217,14 @@ def recognise(data: bytes) -> str:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        if holds_avif(data):
+            raise PictureError("AVIF, which is not read: convert it to PNG or JPEG")
         return "HEIC"
-    if not data:
-        raise PictureError("empty file")
-    for pattern, name in _NOT_READ.items():
-        if re.match(pattern, data[:_HEAD], re.DOTALL):
-            raise PictureError(f"{name}, which is not read: convert it to PNG or JPEG")
-    raise PictureError(f"not a picture (starts with '{ascii(data[:8])[2:-1]}')")
+    raise PictureError(explain_foreign(data))
 
 
 @contextmanager
-def _careful(kind: str, max_pixels: int) -> Iterator[None]:
+def _careful(kind: str, data: bytes, max_pixels: int) -> Iterator[None]:
     """Turn whatever a decoder raises into PictureError; let no warning or log line out."""
     with _ONE_AT_A_TIME, warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -248,31 +240,53 @@ def _careful(kind: str, max_pixels: int) -> Iterator[None]:
             raise
         except _DECODER_ERRORS as error:
             pass_on_machine(error, "")
-            raise PictureError(_explain(kind, error, warned)) from error
+            raise PictureError(_explain(kind, data, error, warned)) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit_before
 
 
-def _explain(kind: str, error: Exception, warned: list[warnings.WarningMessage]) -> str:
+def _explain(
+    kind: str, data: bytes, error: Exception, warned: list[warnings.WarningMessage]
+) -> str:
+    """Return in words of ours why a decoder gave up; what it says itself is for programmers."""
     causes = (error, error.__cause__)
     complaints = [str(error), *(str(warning.message) for warning in warned)]
-    if any(isinstance(cause, EOFError | IndexError | struct.error) for cause in causes) or any(
-        "truncated" in text.lower() or "but only got" in text for text in complaints
-    ):
-        return f"truncated: the {kind} ends too early"
-    text = str(error) or "a part that it needs is missing or misplaced"
-    if isinstance(error, AssertionError) and kind == "PNG":
-        text = "its colours are in a palette, and it has none"
     for cause in causes:
         if isinstance(cause, KeyError):
-            text = _explain_lookup(kind, cause.args[0])
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return f"unreadable {kind}: {printable[:100]}"
+            return f"unreadable {kind}: {_explain_lookup(kind, cause.args[0])}"
+    if (
+        any(isinstance(cause, EOFError | IndexError | struct.error) for cause in causes)
+        or any("truncated" in text.lower() or "but only got" in text for text in complaints)
+    ) and not (kind == "TIFF" and _is_whole_tiff(data)):
+        return f"truncated: the {kind} ends too early"
+    if isinstance(error, AssertionError) and kind == "PNG":
+        return f"unreadable {kind}: its colours are in a palette, and it has none"
+    if kind == "HEIC" and any(
+        word in text.lower() for text in complaints for word in ("unsupported", "plugin", "codec")
+    ):
+        return "a HEIC photo of a kind that is not decoded here: convert it to JPEG"
+    if any("decod" in text or "broken data" in text for text in complaints):
+        return f"unreadable {kind}: its pixels are damaged, or packed in a way that is not known"
+    return f"unreadable {kind}: it is damaged, or of a kind that is not known"
+
+
+def _is_whole_tiff(data: bytes) -> bool:
+    """Return whether all strips or tiles of a TIFF's first page lie within the file."""
+    try:
+        tags = TiffImageFile(io.BytesIO(data)).tag_v2
+    except _DECODER_ERRORS:
+        return False
+    starts, sizes = (tags.get(strips) or tags.get(tiles) for strips, tiles in _PIXELS_AT)
+    if not starts or not sizes or len(starts) != len(sizes):
+        return False
+    return all(start + size <= len(data) for start, size in zip(starts, sizes, strict=True))
 
 
 def _explain_lookup(kind: str, key: object) -> str:
     """Return what PIL did not find in a file's header, or what there it does not know."""
     if kind == "TIFF" and isinstance(key, tuple):
+        if set(_RAW_COLOURS) & set(key):
+            return "it is a camera's raw file: export it as JPEG"
         return "its combination of bits, channels and colours is not known"
     if kind == "TIFF" and isinstance(key, int):
         tag = TiffTags.lookup(key).name

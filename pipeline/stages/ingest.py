@@ -12,11 +12,12 @@ from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
 from pipeline.intake.class_folders import read_class_folders
 from pipeline.intake.files import PictureFile, find_files, folder_of, locate
+from pipeline.intake.foreign import explain_table
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
 from pipeline.intake.links import refuse_unseen
-from pipeline.intake.names import compose_name
+from pipeline.intake.names import compose_name, is_clutter, printable_name
 from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project, class_file_name
 from pipeline.settings.params import Params
@@ -68,7 +69,7 @@ def _ingest_source(
     folder = locate(root, source.path)
     files = find_files(root, folder, followed=inputs)
     if not files:
-        raise DataError(f"{source.path} is empty: put your pictures there (see raw/README.md)")
+        raise DataError(_explain_no_files(root, source.path))
     layout = LAYOUTS[source.layout]
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
@@ -78,6 +79,21 @@ def _ingest_source(
     if layout.wants_class_folders:
         _check_class_folders(root, source, rows)
     return rows
+
+
+def _explain_no_files(root: Path, folder: str) -> str:
+    """Return why a source has no files: it is empty, or what it holds counts as notes."""
+    base = root / folder
+    paths = sorted(path for path in base.rglob("*") if path.is_file()) if base.is_dir() else [base]
+    shown = [path for path in paths if not is_clutter(path.name)]
+    names = [printable_name(path.relative_to(root).as_posix()) for path in shown]
+    for name in names:
+        if table := explain_table(name):
+            return table
+    if names:
+        rest = f" and {count_things(len(names) - 1, 'other note')}" if len(names) > 1 else ""
+        return f"{folder} holds no picture, only {names[0]}{rest}: put your pictures there"
+    return f"{folder} is empty: put your pictures there (see raw/README.md)"
 
 
 def _ingest_pictures(

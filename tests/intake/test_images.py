@@ -447,8 +447,8 @@ def test_a_heics_size_is_checked_before_it_is_decoded(monkeypatch):
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "^SVG, which is not read"),
         (b"<?xml version='1.0'?>\n<!-- drawn -->\n<svg width='9'/>", "^SVG, which is not read"),
         (b"<!--" * 1000 + b"-->" * 1000, "not a picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
-        (b"8BPS\0\1" + bytes(40), "not a picture"),  # Photoshop
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "^PostScript, which is not"),
+        (b"8BPS\0\1" + bytes(40), "^Photoshop's own format, which is not read"),
         (b"P5 2 2 255 abcd", "^PPM .*, which is not read"),  # PIL reads it; prep does not
         (b"BMW is no bitmap, nor is it a picture", "not a picture"),
         (b"\x1b[31m\n\xff", r"not a picture \(starts with '\\x1b\[31m\\n\\xff'\)"),
@@ -629,8 +629,8 @@ def test_libraries_under_pil_do_not_write_to_the_terminal():
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert run.stdout.splitlines() == [
-        "unreadable TIFF: decoder error -2",
-        "unreadable TIFF: Invalid value for samples per pixel",
+        "unreadable TIFF: its pixels are damaged, or packed in a way that is not known",
+        "unreadable TIFF: it is damaged, or of a kind that is not known",
     ]
     assert run.stderr == ""
 
