@@ -29,7 +29,7 @@ def oriented(orientation):
 TAGS = {
     "subfile_type": 254, "width": 256, "height": 257, "bits": 258, "compression": 259,
     "photometric": 262, "strip_offset": 273, "samples": 277, "rows_per_strip": 278,
-    "strip_bytes": 279, "extra_samples": 338,
+    "strip_bytes": 279, "highest": 281, "extra_samples": 338,
 }  # fmt: skip
 
 

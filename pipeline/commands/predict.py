@@ -19,6 +19,7 @@ from pipeline.errors import DataError, count_things, nearest
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.files import PictureFile, find_files
+from pipeline.intake.kinds import recognise
 from pipeline.intake.names import plain_name, printable_name
 from pipeline.network import asking, probing, saving
 from pipeline.project import Project, is_made_here, require_made
@@ -229,7 +230,7 @@ def _cut_tiles(
         return [cut_writing(found.pixels, tile) for found in subjects if found.pixels is not None]
     boxes = [found.box for found in subjects]
     photo = ReducedPicture(scan, factor=1)
-    if images.recognise(data) == "JPEG":
+    if recognise(data) == "JPEG":
         at_least = side_needed(scan.shape[1], scan.shape[0], boxes, tile)
         [photo] = images.decode_reduced(data, at_least, max_pixels=params.limits.pixels)
     return [cut_photo(photo, box, tile) for box in boxes]

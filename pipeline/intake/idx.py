@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from pipeline.errors import DataError
 from pipeline.intake.files import PictureFile
+from pipeline.intake.kinds import explain_table
 from pipeline.intake.names import compose_name
-from pipeline.intake.foreign import explain_table
 
 MAX_BYTES = 2 * 2**30  # of one unpacked file; EMNIST's largest has half a gigabyte
 

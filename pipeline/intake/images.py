@@ -6,9 +6,7 @@ JPEG (of a phone's multi-picture file the first), PNG, TIFF (every page), BMP, G
 an animation the first frame), HEIC where pi-heif is installed.
 
 How what is not 8-bit grey or RGB becomes so:
-- 16-bit grey is scaled by its range (65535 becomes 255; 4095 does in a 12-bit TIFF);
-- float and 32-bit grey are scaled from 0..1, 0..255 or 0..65535, the smallest that holds all
-  values, or from the picture's own lowest and highest value where none does;
+- grey of more than 8 bits is scaled by the bits that it uses (intake/levels.py);
 - transparency is laid on white; a palette of greys only is grey;
 - CMYK, YCbCr and LAB become RGB. Other colour profiles are ignored: the numbers stay those of
   the file on every machine, and no parser of profiles is exposed to strangers' files.
@@ -42,7 +40,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pipeline.errors import DataError, pass_on_machine
-from pipeline.intake.foreign import explain_foreign, holds_avif
+from pipeline.intake import levels
+from pipeline.intake.kinds import PictureError, recognise
 from pipeline.tiles.cutting import ReducedPicture
 
 Pixels = npt.NDArray[np.uint8]
@@ -61,21 +60,6 @@ _READERS: dict[str, Callable[[io.BytesIO], ImageFile]] = {
     "GIF": GifImageFile,
     "WebP": WebPImageFile,
 }
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
-    b"GIF87a": "GIF",
-    b"GIF89a": "GIF",
-}
-_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
-_HEIC_BRANDS = {
-    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
-}  # fmt: skip
-
 # Threads, 16 bits to 8, BGR, packed rows, 10 bits to 16, the decoder's name, no security limits
 _HEIC_OPTIONS = (1, True, False, True, False, "", False)
 
@@ -93,6 +77,8 @@ _ORIENTATION = 0x0112
 # TIFF 6.0, sections 3 and 8
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 1 | 4
 _BITS_PER_SAMPLE = 258
+_MAX_SAMPLE_VALUE = 281
+_SIGNIFICANT = "highest"  # in an image's info: by a PNG's sBIT
 _PIXELS_AT = ((273, 324), (279, 325))  # where strips or tiles begin, and how long they are
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 _RAW_COLOURS = (32803, 34892)  # of cameras: a filter's mosaic, and linear raw
@@ -108,10 +94,6 @@ _ONE_AT_A_TIME = threading.Lock()
 _SILENT = logging.NullHandler()
 
 
-class PictureError(DataError):
-    """A file is no picture that can be read; the message is the reason to quarantine it."""
-
-
 def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
     """Yield each page of a picture file, upright, uint8 (H, W) or (H, W, 3) RGB.
 
@@ -122,13 +104,17 @@ def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixel
     return _each_page(data, max_pixels, partial(_decode, max_pixels=max_pixels))
 
 
-def measure_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[int, int]]:
+def measure_pages(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, notes: set[str] | None = None
+) -> Iterator[tuple[int, int]]:
     """Yield the width and height of each page, upright, of a picture file that can be decoded.
+
+    To `notes` goes what should be told of how its pages are read.
 
     Raises PictureError where decode_pages does; a JPEG is decoded at an eighth of its size, for
     which libjpeg reads every byte as for the whole.
     """
-    return _each_page(data, max_pixels, partial(_measure, max_pixels=max_pixels))
+    return _each_page(data, max_pixels, partial(_measure, max_pixels=max_pixels, notes=notes))
 
 
 def decode_page(
@@ -200,27 +186,6 @@ def perceptual_hash(pixels: Pixels) -> np.uint64:
     bits = imagehash.phash(_to_image(pixels)).hash
     result: np.uint64 = np.packbits(bits.ravel()).view(">u8")[0].astype(np.uint64)
     return result
-
-
-def recognise(data: bytes) -> str:
-    """Return the format of a picture file by its first bytes: 'JPEG', 'PNG', ..., 'HEIC'.
-
-    Raises PictureError when they are no picture's.
-    """
-    if data[8:10] == b"CR" and data.startswith(b"II*"):  # a TIFF, in which a camera's raw data lie
-        raise PictureError(explain_foreign(data))
-    for signature, kind in _SIGNATURES.items():
-        if data.startswith(signature):
-            return kind
-    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
-        return "BMP"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WebP"
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
-        if holds_avif(data):
-            raise PictureError("AVIF, which is not read: convert it to PNG or JPEG")
-        return "HEIC"
-    raise PictureError(explain_foreign(data))
 
 
 @contextmanager
@@ -317,7 +282,10 @@ def _open(kind: str, data: bytes, max_pixels: int) -> Image.Image:
     """Read a file's header; pixels are decoded later, but those of a HEIC."""
     if kind == "HEIC":
         return _open_heic(data, max_pixels)
-    return _READERS[kind](io.BytesIO(data))
+    image = _READERS[kind](io.BytesIO(data))
+    if kind == "PNG" and image.mode.startswith("I"):
+        image.info[_SIGNIFICANT] = 2 ** levels.read_significant_bits(data) - 1
+    return image
 
 
 def _open_heic(data: bytes, max_pixels: int) -> Image.Image:
@@ -395,12 +363,14 @@ def _decode_reduced(image: Image.Image, max_pixels: int, at_least: int) -> Reduc
     return ReducedPicture(pixels, factor, left, top)
 
 
-def _measure(image: Image.Image, max_pixels: int) -> tuple[int, int]:
+def _measure(image: Image.Image, max_pixels: int, notes: set[str] | None) -> tuple[int, int]:
     """Return the width and height of a picture, upright, once it has been decoded."""
     full = image.size
     _load(image, max_pixels, at_least=1)
     if image.mode not in {"L", "RGB"} or image.has_transparency_data:
         _to_pixels(image)  # may refuse it yet
+    if notes is not None and (note := _note_depth(image)):
+        notes.add(note)
     width, height = full if isinstance(image, JpegImageFile) else image.size
     lies = _read_orientation(image) in range(5, 9)
     return (height, width) if lies else (width, height)
@@ -453,11 +423,9 @@ def _scale_to_uint8(image: Image.Image) -> Pixels:
     values = np.array(image)
     tags = getattr(image, "tag_v2", {})
     if values.dtype.itemsize == 2:
-        highest = 4095 if tags.get(_BITS_PER_SAMPLE) == (12,) else 65535
-        levels = np.rint(np.minimum(np.arange(65536) * 255 / highest, 255)).astype(np.uint8)
-        pixels = levels[values]
+        pixels = levels.scale_whole(values, levels.find_highest(values, _read_highest(image)))
     else:
-        pixels = _scale_by_values(values)
+        pixels = levels.scale_by_values(values)
     if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # PIL inverts 8-bit TIFFs only
         pixels = 255 - pixels
     transparent = image.info.get("transparency")
@@ -467,16 +435,24 @@ def _scale_to_uint8(image: Image.Image) -> Pixels:
     return result
 
 
-def _scale_by_values(values: npt.NDArray[np.generic]) -> Pixels:
-    numbers = values.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    lowest, highest = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    for top in (1, 255, 65535):
-        if lowest >= 0 and highest <= top:
-            lowest, highest = 0.0, float(top)
-            break
-    numbers = np.nan_to_num(numbers, nan=lowest, posinf=highest, neginf=lowest)
-    return np.rint((numbers - lowest) * 255 / max(highest - lowest, 1e-30)).astype(np.uint8)
+def _read_highest(image: Image.Image) -> int:
+    """Return the highest value that a file of 16 bits says it may hold, 0 where it says nothing."""
+    if not isinstance(image, TiffImageFile):
+        return int(image.info.get(_SIGNIFICANT, 0))
+    if image.tag_v2.get(_BITS_PER_SAMPLE) == (12,):
+        return 4095
+    highest = image.tag_v2.get(_MAX_SAMPLE_VALUE, 0)
+    highest = highest[0] if isinstance(highest, tuple) and highest else highest
+    return highest if isinstance(highest, int) else 0
+
+
+def _note_depth(image: Image.Image) -> str:
+    """Return what is to be told of a decoded picture's scale, "" for nothing."""
+    values = np.array(image) if image.mode.startswith("I;16") else np.zeros(1, np.uint32)
+    if values.dtype.itemsize != 2:
+        return ""
+    highest = levels.find_highest(values, _read_highest(image))
+    return "" if highest == 65535 else f"grey of 16 bits was read as 0 to {highest:,}"
 
 
 def _encode(pixels: Pixels, kind: str, **options: int) -> bytes:

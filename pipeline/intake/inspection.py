@@ -20,6 +20,7 @@ class Inspection:
     sha256: str = ""  # "" when not even its bytes could be read
     sizes: tuple[tuple[int, int], ...] = ()  # width and height of each upright page, in pixels
     trouble: str = ""
+    notes: tuple[str, ...] = ()  # what should be told of how it is read
 
 
 def inspect_file(
@@ -32,17 +33,18 @@ def inspect_file(
     """
     digest = ""
     sizes: list[tuple[int, int]] = []
+    notes: set[str] = set()
     try:
         file.open_archive(root)
         with held_to(seconds, memory_mb):
             data = file.read(root)
             digest = hashlib.sha256(data).hexdigest()
-            sizes.extend(images.measure_pages(data, max_pixels=pixels))
+            sizes.extend(images.measure_pages(data, max_pixels=pixels, notes=notes))
     except DataError as error:
-        return Inspection(digest, tuple(sizes), str(error))
-    except MemoryError:
+        return Inspection(digest, tuple(sizes), str(error), tuple(notes))
+    except MemoryError:  # so little was left that it could not be told
         return Inspection(digest, tuple(sizes), OUT_OF_MEMORY)
     except OSError as error:
         pass_on_machine(error, root / file.source)
         raise
-    return Inspection(digest, tuple(sizes))
+    return Inspection(digest, tuple(sizes), notes=tuple(notes))

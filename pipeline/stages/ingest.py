@@ -1,6 +1,6 @@
 """prep ingest: raw/ -> catalogue.csv, a row a scan."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
 from pipeline.intake.class_folders import read_class_folders
 from pipeline.intake.files import PictureFile, find_files, folder_of, locate
-from pipeline.intake.foreign import explain_table
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
+from pipeline.intake.kinds import explain_table
 from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
 from pipeline.intake.links import refuse_unseen
 from pipeline.intake.names import compose_name, is_clutter, printable_name
@@ -111,10 +111,18 @@ def _ingest_pictures(
     inspect = partial(inspect_file, root, **limits.model_dump())
     inspected = map_isolated(inspect, files, jobs)
     read = zip(files, labels, inspected, strict=True)
+    noted: dict[str, list[Row]] = defaultdict(list)
     for file, label, found in track(read, f"reading {source.path}", len(files)):
         if isinstance(found, Death):
             found = Inspection(trouble=_explain_death(file, found, limits))
-        yield from _rows_of_file(source, file, label, found)
+        rows = list(_rows_of_file(source, file, label, found))
+        for note in found.notes:
+            noted[note].append(rows[0])
+        yield from rows
+    for note, told in sorted(noted.items()):
+        name = catalogue.name_of(told[0])
+        count = count_things(len(told), "picture")
+        warn(f"{note}, the range that it uses, not to 65,535: {count}, such as {name}")
 
 
 def _explain_death(file: PictureFile, death: Death, limits: Limits) -> str:

@@ -25,8 +25,8 @@ from pipeline.intake.images import (
     encode_png,
     measure_pages,
     perceptual_hash,
-    recognise,
 )
+from pipeline.intake.kinds import recognise
 
 # A red, green, blue and white quarter, 32 high and 48 wide, to be turned clockwise when shown
 # (irot, and orientation 6 in EXIF too, as phones write it).

@@ -1,9 +1,25 @@
-"""What a file is that is no picture: told by its first bytes, in words, with what to do."""
+"""What a file is, by its first bytes: a picture of some format, or what else, with what to do."""
 
 import re
 from pathlib import PurePosixPath
 
+from pipeline.errors import DataError
+
 _HEAD = 4096  # bytes that tell what a file is
+_SIGNATURES = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"II+\0": "TIFF",
+    b"MM\0+": "TIFF",
+    b"GIF87a": "GIF",
+    b"GIF89a": "GIF",
+}
+_BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
+_HEIC_BRANDS = {
+    b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
+}  # fmt: skip
 _CONVERT = "which is not read: convert it to PNG or JPEG"
 _FILM = "a film, which is not read: save the frames that you want as PNG or JPEG"
 _RAW = "a camera's raw file, which is not read: export it as JPEG"
@@ -65,7 +81,32 @@ _TABLES = {
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]+")
 
 
-def explain_foreign(data: bytes) -> str:
+class PictureError(DataError):
+    """A file is no picture that can be read; the message is the reason to quarantine it."""
+
+
+def recognise(data: bytes) -> str:
+    """Return the format of a picture file by its first bytes: 'JPEG', 'PNG', ..., 'HEIC'.
+
+    Raises PictureError when they are no picture's.
+    """
+    if data[8:10] == b"CR" and data.startswith(b"II*"):  # a TIFF, in which a camera's raw data lie
+        raise PictureError(_explain_foreign(data))
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            return kind
+    if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
+        return "BMP"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WebP"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        if _holds_avif(data):
+            raise PictureError(f"AVIF, {_CONVERT}")
+        return "HEIC"
+    raise PictureError(_explain_foreign(data))
+
+
+def _explain_foreign(data: bytes) -> str:
     """Return why a file that is none of the pictures that are read is quarantined."""
     if not data:
         return "empty file: copy or download it again"
@@ -86,12 +127,12 @@ def explain_table(name: str) -> str:
     if kind is None:
         return ""
     return (
-        f"{name} is {kind}, which is not read: write its pictures as PNG files, those of a class in "
-        "a folder with its name, for layout whole (docs/pages.md shows how)"
+        f"{name} is {kind}, which is not read: write its pictures as PNG files, those of a class "
+        "in a folder with its name, for layout whole (docs/pages.md shows how)"
     )
 
 
-def holds_avif(data: bytes) -> bool:
+def _holds_avif(data: bytes) -> bool:
     """Return whether a file of HEIC's family says that it holds AVIF, and no HEIC."""
     brands = data[8 : min(int.from_bytes(data[:4], "big"), _HEAD)]
     named = {brands[place : place + 4] for place in range(0, len(brands), 4)}

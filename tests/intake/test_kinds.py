@@ -3,8 +3,8 @@
 import pytest
 from picture_files import GREY, save, write_tiff
 
-from pipeline.intake.foreign import explain_table
 from pipeline.intake.images import PictureError, decode_page
+from pipeline.intake.kinds import explain_table
 
 KINDS = {
     "run git lfs pull$": [b"version https://git-lfs.github.com/spec/v1\noid sha256:4d"],
