@@ -78,7 +78,7 @@ def write_broken_files():
     yield "nothing.jpg", b"", "empty file"
     yield "zeros.jpg", bytes(5000), "not a picture"
     yield "text.jpg", b"I am a picture.", r"not a picture \(starts with 'I am a p'\)"
-    yield "page.png", b"<html><script>alert(1)</script>", "not a picture"
+    yield "page.png", b"<html><script>alert(1)</script>", "a web page, not a picture"
     yield "script.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"
     yield "signature.png", b"\x89PNG\r\n\x1a\n", "truncated|unreadable PNG"
     for kind, bomb in bombs():
@@ -190,7 +190,7 @@ def test_files_truncated_at_every_64th_byte(tmp_path, prep, monkeypatch):
     for name, row in rows.items():
         kind, end = name.split("/")
         if row["status"] == "quarantined" and end == "0":
-            assert row["reason"] == "empty file"
+            assert row["reason"] == "empty file: copy or download it again"
         elif row["status"] == "quarantined":
             assert re.match("truncated|unreadable", row["reason"]), (name, row["reason"])
         else:  # no pixel was lost with what was cut off

@@ -196,3 +196,33 @@ def test_labels_csv_with_an_unknown_class_or_box(run, prep, tmp_path):
     labels.write_text("source,group\nraw/in/page.png,to\0m\n")
     code, _, errors = prep("segment")
     assert (code, "line 2 holds a zero byte" in errors) == (1, True)
+
+
+def test_a_border_left_out_of_ready_cut_glyphs_is_told(tmp_path, prep, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(
+        tmp_path,
+        sources=[{"path": "raw/in", "layout": "whole"}],
+        classes=CLASSES,
+        experiments={"none": {}},
+    )
+    glyph = draw_page(["2"])[40:130, 40:130]
+    glyph[:2] = glyph[-2:] = 0
+    glyph[:, :2] = glyph[:, -2:] = 0
+    (tmp_path / "raw/in/2").mkdir(parents=True)
+    (tmp_path / "raw/in/2/a.png").write_bytes(images.encode_png(glyph))
+    assert prep("ingest")[0] == 0
+    code, _, notes = prep("segment")
+    assert code == 0
+    assert "a line along its edge was left out: 1 scan, such as raw/in/2/a.png" in notes
+
+
+@pytest.mark.parametrize("name", ["mnist_train.csv", "kmnist.npz"])
+def test_a_table_in_a_source_is_named_and_not_called_nothing(name, tmp_path, prep, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, sources=[{"path": "raw/in", "layout": "idx"}], classes=CLASSES)
+    (tmp_path / "raw/in").mkdir(parents=True)
+    (tmp_path / "raw/in" / name).write_text("label,pixel0\n1,0\n")
+    code, _, error = prep("ingest")
+    assert code == 1
+    assert f"raw/in/{name} is a" in error and "empty" not in error
