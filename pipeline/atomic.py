@@ -1,6 +1,7 @@
 """Outputs that appear whole or not at all: written beside their place, then renamed.
 
-What lands in a project's processed/ is noted there by its digest (notes.py).
+Before that they are synced to the disk, so that no power cut leaves a name with nothing behind it; and
+what lands in a project's processed/ is noted there by its digest (notes.py).
 
 What is unfinished is called `.part-<process>-<name>`. A process that is killed leaves it behind;
 the next one that writes into the same folder throws it away.
@@ -29,17 +30,27 @@ def whole_file(path: Path) -> Iterator[Path]:
     with _part_beside(path) as part:
         yield part
         note(part, path)
+        _sync(part)
         part.replace(path)
+        _sync(path.parent)
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder; it replaces the folder `path` only if the block succeeds."""
+def whole_folder(path: Path, *, synced: bool = True) -> Iterator[Path]:
+    """Yield an empty temporary folder; it replaces the folder `path` only if the block succeeds.
+
+    Many small pictures that are quickly made again need not be `synced`: each waits for the disk.
+    """
     with _part_beside(path) as part:
         part.mkdir()
         yield part
         note(part, path)
+        if synced:
+            for inside in (*part.rglob("*"), part):
+                _sync(inside)
         _rename_folder(part, path)
+        if synced:
+            _sync(path.parent)
 
 
 def remove_at_once(path: Path) -> None:
@@ -59,6 +70,22 @@ def remove_unfinished() -> None:
     """Remove all that this process has begun and not finished, because it will never be."""
     for folder in list(_written_to):
         _sweep(folder, _is_own)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's bytes, or the names in a folder, are on the disk itself."""
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # which can't
+        return
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if not (is_folder and error.errno == errno.EINVAL):  # some network drives sync no folder
+            error.filename = str(path)
+            raise
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -3,11 +3,13 @@
 import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
 
 from pipeline.atomic import remove_at_once, remove_unfinished, whole_file, whole_folder
+from pipeline.dataset.writing import create_file, create_texts
 from pipeline.errors import explain
 
 
@@ -110,3 +112,92 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert "no room for" in explain(caught.value)
     assert ".part-" not in explain(OSError(errno.EACCES, "No", f"{tmp_path}/.part-12-a.txt"))
+
+
+@pytest.fixture
+def events(monkeypatch):
+    """What the disk is asked for, in order: ('sync', inode) and ('rename', new name)."""
+    seen = []
+    fsync, replace = os.fsync, Path.replace
+
+    def note_sync(handle):
+        seen.append(("sync", os.fstat(handle).st_ino))
+        fsync(handle)
+
+    def note_rename(path, target):
+        if path.exists():
+            seen.append(("rename", Path(target).name))
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(Path, "replace", note_rename)
+    return seen
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows syncs no folders")
+
+
+@posix
+def test_a_file_is_on_the_disk_before_it_has_its_name_and_then_the_name_is_too(tmp_path, events):
+    with whole_file(tmp_path / "a.txt") as part:
+        part.write_text("new")
+        inode = part.stat().st_ino
+    assert events == [("sync", inode), ("rename", "a.txt"), ("sync", tmp_path.stat().st_ino)]
+
+
+@posix
+def test_a_folder_is_on_the_disk_with_all_that_is_in_it_before_it_has_its_name(tmp_path, events):
+    with whole_folder(tmp_path / "f") as part:
+        (part / "deep").mkdir()
+        (part / "deep/b.txt").write_text("new")
+        (part / "a.txt").write_text("new")
+        inodes = {path.stat().st_ino for path in (part, *part.rglob("*"))}
+    *before, rename, last = events
+    assert {inode for what, inode in before if what == "sync"} == inodes and len(inodes) == 4
+    assert (rename, last) == (("rename", "f"), ("sync", tmp_path.stat().st_ino))
+
+
+@posix
+def test_hdf5_files_are_synced_whole(tmp_path, events):
+    with create_file(tmp_path / "a.h5") as (file, _):
+        create_texts(file, "ids", ["a", "b"])
+    assert events[0] == ("sync", (tmp_path / "a.h5").stat().st_ino)
+    assert [what for what, _ in events] == ["sync", "rename", "sync"]
+
+
+def test_pictures_that_are_soon_made_again_do_not_wait_for_the_disk(tmp_path, events):
+    with whole_folder(tmp_path / "f", synced=False) as part:
+        (part / "a.jpg").write_bytes(b"new")
+    assert events == [("rename", "f")]
+
+
+def test_a_disk_that_fails_to_sync_leaves_the_old_file(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("old")
+
+    def fail(handle):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with (
+        pytest.raises(OSError, match="Input/output error") as caught,
+        whole_file(tmp_path / "a.txt") as part,
+    ):
+        part.write_text("new")
+    assert str(tmp_path / "a.txt") in explain(caught.value)
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert listing(tmp_path) == ["a.txt"]
+
+
+@posix
+def test_where_folders_cannot_be_synced_files_are(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def refuse_folders(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    with whole_folder(tmp_path / "f") as part:
+        (part / "a.txt").write_text("new")
+    assert listing(tmp_path) == ["f", "f/a.txt"]

@@ -39,7 +39,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from pipeline.errors import DataError, pass_on_machine
+from pipeline.errors import pass_on_machine
 from pipeline.intake import levels
 from pipeline.intake.kinds import PictureError, recognise
 from pipeline.tiles.cutting import ReducedPicture

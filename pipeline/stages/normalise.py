@@ -161,7 +161,7 @@ def _write_contact_sheets(project: Project, params: Params) -> None:
     """Write a picture of many tiles for each class, to look at."""
     with (
         open_dataset(project.input("tiles.h5")) as dataset,
-        whole_folder(project.output("contact")) as folder,
+        whole_folder(project.output("contact"), synced=False) as folder,
     ):
         names = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
         taken = any("unlabelled" in group for group in find_alike([*params.classes, "unlabelled"]))

@@ -21,7 +21,7 @@ def sample(project: Project, params: Params) -> str:
 
     digits = load_digits()
     pages = rendering.deal_pages(digits.target, seed=1)
-    with whole_folder(project.root / "raw" / "sample") as folder:
+    with whole_folder(project.root / "raw" / "sample", synced=False) as folder:
         dealt = [(n, [digits.images[row] for row in rows]) for n, rows in enumerate(pages, 1)]
         drawn = map_in_order(_draw_page, dealt)
         for number, picture in enumerate(track(drawn, "rendering pages", len(pages)), start=1):

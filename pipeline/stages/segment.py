@@ -33,7 +33,7 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     found: list[Found] = []
     refused: list[Row] = []
     noted: dict[str, list[Row]] = defaultdict(list)
-    with whole_folder(project.output("overlays")) as overlay_folder:
+    with whole_folder(project.output("overlays"), synced=False) as overlay_folder:
         search = partial(search_file, project.root, params)
         files = group_by_file(scans)
         for searched_file in track(map_in_order(search, files, jobs), "segmenting", len(files)):
