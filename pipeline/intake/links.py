@@ -45,9 +45,10 @@ def find_unseen(root: Path, folders: Collection[str], inputs: Collection[str]) -
 
     Raises DataError for links that lead nowhere or in a circle: any of them may have been a class.
     """
-    unseen = [path for folder in folders for path in _find_above(root, folder, inputs)]
-    lost: list[str] = []
-    for folder in folders:
+    above = [path for folder in folders for path in _find_above(root, folder, inputs)]
+    lost = [path for path in above if (root / path).is_symlink() and _is_lost(root / path)]
+    unseen = above.copy()
+    for folder in folders if not lost else ():
         for link in _find_links(root, folder, inputs):
             (lost if _is_lost(root / link) else unseen).append(link)
     if lost:

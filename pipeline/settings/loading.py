@@ -1,7 +1,7 @@
 """params.yaml read, and what is wrong with it told: the key, what was expected, what is there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,8 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        raise DataError("\n".join(_explain(path.name, error))) from error
+        places = list_source_places(path)
+        raise DataError("\n".join(_explain(path.name, error, places))) from error
     except UnicodeEncodeError as error:  # YAML can spell half of a character
         raise DataError(f"{path.name} has a character that can't be written: {error}") from error
 
@@ -75,6 +76,24 @@ def tell_defaults(path: Path) -> Iterator[str]:
             yield f"{section}: {line.strip()}"
 
 
+def list_source_places(path: Path) -> list[str]:
+    """Return 'params.yaml, line 3: ' for each entry under `sources`, as far as they can be read."""
+    try:
+        lines = _find_source_lines(path.read_text(encoding="utf-8"))
+    except (OSError, *NOT_YAML):
+        return []
+    return [f"{path.name}, line {line}: " for line in lines]
+
+
+def _find_source_lines(text: str) -> list[int]:
+    """Return the line, counted from 1, of each entry under `sources`."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "sources" and isinstance(value, yaml.SequenceNode):
+            return [entry.start_mark.line + 1 for entry in value.value]
+    return []
+
+
 def _refuse_repeated_keys(name: str, root: yaml.Node | None) -> None:
     """Raise DataError for a key that stands twice in a map: of two PyYAML takes the last."""
     waiting, seen = [root], set()
@@ -95,8 +114,8 @@ def _refuse_repeated_keys(name: str, root: yaml.Node | None) -> None:
             waiting += [key, value]
 
 
-def _explain(file: str, error: ValidationError) -> list[str]:
-    """Return a line for each key that is wrong."""
+def _explain(file: str, error: ValidationError, places: Sequence[str]) -> list[str]:
+    """Return a sentence for each key that is wrong; `places` are those of the sources."""
     told: dict[str, list[str]] = {}
     found: dict[str, str] = {}
     for item in error.errors():
@@ -113,9 +132,15 @@ def _explain(file: str, error: ValidationError) -> list[str]:
     }
     return [
         # The ops' own messages say where already.
-        f"{file}: {line}" if line.startswith(where) else f"{file}: {where}: {line}"
+        _find_place(where, places, file) + (line if line.startswith(where) else f"{where}: {line}")
         for where, line in lines.items()
     ]
+
+
+def _find_place(where: str, places: Sequence[str], file: str) -> str:
+    """Return the file, of a source also the line, as a message begins with it."""
+    source = re.match(r"sources\.(\d+)", where)
+    return places[int(source[1])] if source and int(source[1]) < len(places) else f"{file}: "
 
 
 def _tell(item: Any) -> str:

@@ -1,5 +1,6 @@
 """prep ingest: raw/ -> catalogue.csv, a row a scan."""
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -20,9 +21,18 @@ from pipeline.intake.links import refuse_unseen
 from pipeline.intake.names import compose_name, is_clutter, printable_name
 from pipeline.isolation import Death, map_isolated
 from pipeline.project import Project, class_file_name
+from pipeline.settings.loading import list_source_places
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Limits, Source
 from pipeline.subjects.layouts import LAYOUTS, find_origin
+
+
+class _SourceError(DataError):
+    """A source is not what params.yaml says: the message goes on from the line there."""
+
+    def __init__(self, source: Source, message: str) -> None:
+        super().__init__(message)
+        self.source = source
 
 
 def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
@@ -31,10 +41,15 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
         warn(f"{other} is not read; save it as CSV with the name {LABELS}")
     rows: list[Row] = []
     inputs = read_inputs(project.root)
-    folders = [locate(project.root, source.path) for source in params.sources]
-    refuse_unseen(project.root, folders, inputs)
-    for source in params.sources:
-        rows += _ingest_source(project.root, source, params, inputs, jobs)
+    try:
+        folders = _locate_sources(project.root, params.sources)
+        refuse_unseen(project.root, folders, inputs)
+        for source, folder in zip(params.sources, folders, strict=True):
+            rows += _ingest_source(project.root, source, folder, params, inputs, jobs)
+    except _SourceError as error:
+        places = dict(enumerate(list_source_places(project.params_file)))
+        place = places.get(params.sources.index(error.source), "")
+        raise DataError(f"{place}{error}") from error
     catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
     catalogue.check_labels(rows, params.classes)
     catalogue.settle_duplicates(rows)
@@ -62,14 +77,34 @@ def _describe(rows: list[Row]) -> str:
     )
 
 
+def _locate_sources(root: Path, sources: Sequence[Source]) -> list[str]:
+    """Return the folders of the sources as they are spelt on the disk; one that is not is refused.
+
+    A link that leads nowhere is there.
+    """
+    folders = [locate(root, source.path) for source in sources]
+    for source, folder in zip(sources, folders, strict=True):
+        if not os.path.lexists(root / folder):
+            raise _SourceError(
+                source,
+                f"{source.path} is not there. Make that folder and put your pictures there (is its "
+                "disk mounted?), or mend the line",
+            )
+    return folders
+
+
 def _ingest_source(
-    root: Path, source: Source, params: Params, inputs: Sequence[str], jobs: int | None
+    root: Path,
+    source: Source,
+    folder: str,
+    params: Params,
+    inputs: Sequence[str],
+    jobs: int | None,
 ) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
-    folder = locate(root, source.path)
     files = find_files(root, folder, followed=inputs)
     if not files:
-        raise DataError(_explain_no_files(root, source.path))
+        raise _SourceError(source, _explain_no_files(root, source.path))
     layout = LAYOUTS[source.layout]
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
@@ -208,7 +243,8 @@ def _label_by_folder(
 def _check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
     """Raise DataError when neither folders nor raw/labels.csv say what the pictures show."""
     if not any(row["label"] for row in rows) and not labels_file(root).exists():
-        raise DataError(
+        raise _SourceError(
+            source,
             f"{source.path} has no class folders: put the pictures of each class into a folder "
-            f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv)"
+            f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv)",
         )

@@ -210,3 +210,30 @@ def test_check_files_does_not_call_a_source_as_recorded_that_dvc_never_saw(proje
     assert code == 0
     assert "raw as recorded" not in said and "raw/pictures" in said.partition("not looked at")[0]
     assert "DVC does not look into raw/pictures" in notes
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda place: None, "raw/more is not there"),
+        (lambda place: place.mkdir(), "raw/more is empty"),
+        (lambda place: write_class(place, "bar", range(50, 51)), "raw/more has no class folders"),
+    ],
+)
+def test_a_source_that_is_not_as_params_says_is_told_with_its_line(project, prep, make, said):
+    first = {"path": "raw/pictures", "layout": "whole"}
+    write_params(project, sources=[first, {"path": "raw/more", "layout": "whole"}])
+    lines = Path("params.yaml").read_text().splitlines()
+    make(project / "raw/more")
+    code, _, errors = prep("ingest")
+    assert code == 1
+    assert f"params.yaml, line {lines.index('- path: raw/more') + 1}: {said}" in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_source_that_is_a_link_to_a_disk_that_is_gone_is_told(project, prep):
+    (project / "raw/pictures").rename(project / "old")
+    (project / "raw/pictures").symlink_to("/nowhere/pictures")
+    code, _, errors = prep("ingest")
+    assert (code, errors.count("\n")) == (1, 1)
+    assert "raw/pictures is a link that leads nowhere or in a circle, to /nowhere/pict" in errors

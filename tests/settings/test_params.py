@@ -13,9 +13,14 @@ from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
 from pipeline.settings import sections
 from pipeline.settings.controls import explain_missing_control
+<<<<<<< HEAD
 from pipeline.settings.loading import load_params
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Balance, Limits, Split, Train
+=======
+from pipeline.settings.loading import list_source_places, load_params
+from pipeline.settings.params import Balance, Limits, Params, Split, Train
+>>>>>>> 6d894d5 (Errors about a source name its line in params.yaml)
 from pipeline.verdicts import estimates
 
 INF, NAN = float("inf"), float("nan")
@@ -216,7 +221,8 @@ def test_the_ends_of_the_seeds_divide_and_balance(load, seed):
 def test_what_is_wrong_is_told_in_words_for_a_person(load, changes, message):
     with pytest.raises(DataError) as error:
         load(**changes)
-    assert str(error.value) == f"params.yaml: {message}"
+    said = re.sub(r", line \d+", "", str(error.value))  # of a source
+    assert said == f"params.yaml: {message}"
 
 
 def test_an_empty_section_is_told(tmp_path):
@@ -244,7 +250,7 @@ def test_no_value_of_no_key_is_a_crash_or_speaks_of_python(load, data):
     try:
         assert isinstance(load(**{section: value}), Params)
     except DataError as error:
-        assert str(error).startswith("params.yaml: ")
+        assert re.match(r"params\.yaml(, line \d+)?: ", str(error))
         assert not re.search(r"\b([Ii]nput|[Tt]uple|[Dd]ict|instance|integer|valid)\b", str(error))
 
 
@@ -466,4 +472,42 @@ def test_each_tile_once_more_is_the_same_experiment_in_another_order(load):
 
 def test_a_look_needs_as_many_seeds_as_a_verdict():
     """Settings may not import verdicts: the number stands in both, and they agree."""
+<<<<<<< HEAD
     assert sections.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
+=======
+    assert params_module.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
+
+
+# --- The line of a source --------------------------------------------------------------------
+
+TWO_SOURCES = """
+classes: [a, b]
+
+sources: # where the pictures are
+  - {path: raw/a, layout: rows}
+
+  - path: %s
+    layout: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "layout", "message"),
+    [
+        ("../b", "rows", r"params.yaml, line 7: sources\.1\.path: .*inside the project"),
+        ("raw/b", "row", r"params.yaml, line 7: sources\.1\.layout: .*'rows'"),
+        ("raw/b", "cells", r"params.yaml, line 7: sources\.1: .*needs rows: and columns:"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_told_with_its_line(tmp_path, path, layout, message):
+    (tmp_path / "params.yaml").write_text(TWO_SOURCES % (path, layout))
+    with pytest.raises(DataError, match=message):
+        load_params(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "sources: 3", "sources: [", "a: &a [*a]", "\0"])
+def test_where_there_are_no_sources_no_line_is_known(tmp_path, text):
+    (tmp_path / "params.yaml").write_text(text)
+    assert list_source_places(tmp_path / "params.yaml") == []
+    assert list_source_places(tmp_path / "absent.yaml") == []
+>>>>>>> 6d894d5 (Errors about a source name its line in params.yaml)
