@@ -1,6 +1,7 @@
 """Work over processes: the same results in the same order, whatever their number."""
 
 import os
+import signal
 import time
 from collections import defaultdict
 
@@ -50,3 +51,15 @@ def test_an_error_in_another_process_comes_back(monkeypatch):
     monkeypatch.setattr(parallel, "PATIENCE", 0.0)
     with pytest.raises(DataError, match="seven is no good"):
         list(map_in_order(fail_at_seven, range(20), jobs=2))
+
+
+def die_of_hunger(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_process_that_the_system_ends_is_told(monkeypatch):
+    monkeypatch.setitem(parallel._spent, 2, 60)  # work that takes its time
+    with pytest.raises(DataError, match=r"as it does when memory runs out\. .*--jobs 1"):
+        list(map_in_order(die_of_hunger, range(4), jobs=2))
