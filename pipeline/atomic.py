@@ -1,7 +1,7 @@
 """Outputs that appear whole or not at all: written beside their place, then renamed.
 
-Before that they are synced to the disk, so that no power cut leaves a name with nothing behind it; and
-what lands in a project's processed/ is noted there by its digest (notes.py).
+Before that they are synced to the disk, so that no power cut leaves a name with nothing behind it.
+What lands in a project's processed/ is noted there by its digest (notes.py).
 
 What is unfinished is called `.part-<process>-<name>`. A process that is killed leaves it behind;
 the next one that writes into the same folder throws it away.

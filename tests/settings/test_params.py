@@ -13,14 +13,9 @@ from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
 from pipeline.settings import sections
 from pipeline.settings.controls import explain_missing_control
-<<<<<<< HEAD
-from pipeline.settings.loading import load_params
+from pipeline.settings.loading import list_source_places, load_params
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Balance, Limits, Split, Train
-=======
-from pipeline.settings.loading import list_source_places, load_params
-from pipeline.settings.params import Balance, Limits, Params, Split, Train
->>>>>>> 6d894d5 (Errors about a source name its line in params.yaml)
 from pipeline.verdicts import estimates
 
 INF, NAN = float("inf"), float("nan")
@@ -472,10 +467,7 @@ def test_each_tile_once_more_is_the_same_experiment_in_another_order(load):
 
 def test_a_look_needs_as_many_seeds_as_a_verdict():
     """Settings may not import verdicts: the number stands in both, and they agree."""
-<<<<<<< HEAD
     assert sections.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
-=======
-    assert params_module.MINIMUM_SEEDS == estimates.MINIMUM_SEEDS
 
 
 # --- The line of a source --------------------------------------------------------------------
@@ -510,4 +502,3 @@ def test_where_there_are_no_sources_no_line_is_known(tmp_path, text):
     (tmp_path / "params.yaml").write_text(text)
     assert list_source_places(tmp_path / "params.yaml") == []
     assert list_source_places(tmp_path / "absent.yaml") == []
->>>>>>> 6d894d5 (Errors about a source name its line in params.yaml)
