@@ -26,6 +26,9 @@ from pipeline.subjects.search import Searched, Subject, search_scan
 Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
 
 
+NO_OVERLAYS = "Pages are drawn here with their boxes; photos and glyphs that are cut have none.\n"
+
+
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
     said = {one.id: one for one in read_overrides(project.root, params.classes) if one.id}
@@ -45,6 +48,8 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
                 if searched.note:
                     noted[searched.note].append(row)
                 found += _name_subjects(row, searched.subjects)
+        if not any(overlay_folder.iterdir()):  # of an empty folder DVC warns again and again
+            (overlay_folder / "README.txt").write_text(NO_OVERLAYS, encoding="utf-8")
     _tell(noted)
     found = _apply_box_overrides(found, said)
     _write_found(project, found)
