@@ -130,10 +130,13 @@ def test_a_file_that_fails_half_way_does_not_appear(tmp_path):
 
 
 @pytest.mark.parametrize("keep", [0, 7, 600, -200])
-def test_a_truncated_file_is_an_error_with_the_way_out(tmp_path, keep):
-    path = write(tmp_path / "a.h5", make_rows(2))
+def test_a_truncated_file_is_an_error_with_the_way_out(tmp_path, monkeypatch, keep):
+    (tmp_path / "params.yaml").touch()
+    (tmp_path / "processed").mkdir()
+    monkeypatch.chdir(tmp_path)  # else it is a stranger's, and no file to delete
+    path = write(tmp_path / "processed/tiles.h5", make_rows(2))
     path.write_bytes(path.read_bytes()[:keep])
-    with pytest.raises(DataError, match=r"a\.h5 is damaged.*dvc repro"), open_dataset(path):
+    with pytest.raises(DataError, match=r"tiles\.h5 is damaged.*dvc repro"), open_dataset(path):
         pass
 
 

@@ -122,7 +122,7 @@ def test_a_model_of_another_keras_is_told_by_its_version(tmp_path):
         return content.replace(old.encode(), new.encode()) if name.endswith(".json") else content
 
     rewrite(path, make_newer)
-    assert refusal(path).startswith("it is of Keras 9.8.1, which this one (3.")
+    assert refusal(path).startswith("it was saved by Keras 9.8.1, which this one (3.")
 
 
 @pytest.mark.parametrize("config", [b"{", b"[]", b"{}", b"\xff", json.dumps([[]] * 3).encode()])
