@@ -143,6 +143,7 @@ class Project:
         known = self._is_known(path, digest)
         file, maker = self.relative(path), self._tell_maker(path)
         if known is False:
+            _refuse_locked(path)  # opened to be written, a file may say so in its own bytes
             reason = f"is not as `{maker}` wrote it: damaged, or edited by hand"
             raise UnusableFileError(Path(file), reason, remedy or self._tell_remedy(path))
         if known is None and (self.root / "dvc.lock").exists():
@@ -180,6 +181,19 @@ class Project:
     def run_folder(self, experiment: str, fold: int, seed: int) -> Path:
         """Return the folder of one training."""
         return self.output("runs", experiment, f"fold-{fold}", f"seed-{seed}")
+
+
+def _refuse_locked(path: Path) -> None:
+    """Raise OSError where another program has a file open and locked, as HDF5 does."""
+    try:
+        import fcntl
+    except ImportError:  # Windows lets nobody read such a file in the first place
+        return
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def say_kept(name: str) -> str:
