@@ -17,6 +17,7 @@ from pipeline.checks.records import digest_md5, list_files, read_lock, read_yaml
 from pipeline.dataset.documents import read_object
 from pipeline.dataset.store import open_dataset, read_glyph_ids
 from pipeline.network.checkpoints import read_checkpoint
+from pipeline.project import Project
 from pipeline.training.runs import read_run
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
@@ -46,10 +47,14 @@ def open_tiles(path: Path) -> None:
         pass
 
 
+def read_a_run(path: Path) -> None:
+    read_run(Project(path.parents[5]), path.parent)
+
+
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "a table": ("a.csv", read_lines),
     "a document": ("run.json", lambda path: read_object(path, "")),
-    "a run": ("run.json", lambda path: read_run(path.parent)),
+    "a run": ("run.json", read_a_run),
     "a checkpoint": ("a.npz", lambda path: read_checkpoint(path, "")),
     "a model": ("a.keras", check_model),
     "a dataset": ("a.h5", open_tiles),
@@ -62,14 +67,17 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "a.csv").write_text("id\n1\n")
-    (tmp_path / "run.json").write_text(json.dumps({"files": {}}))
-    (tmp_path / "dvc.lock").write_text("stages: {}\n")
-    np.savez(tmp_path / "a.npz", header=np.array("{}"))
-    h5py.File(tmp_path / "a.h5", "w").close()
-    with zipfile.ZipFile(tmp_path / "a.keras", "w") as model:
+    """The folder of a run, with a file of each kind."""
+    folder = tmp_path / "processed/runs/none/fold-0/seed-0"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("id\n1\n")
+    (folder / "run.json").write_text(json.dumps({"files": {}}))
+    (folder / "dvc.lock").write_text("stages: {}\n")
+    np.savez(folder / "a.npz", header=np.array("{}"))
+    h5py.File(folder / "a.h5", "w").close()
+    with zipfile.ZipFile(folder / "a.keras", "w") as model:
         model.writestr("config.json", "{}")
-    return tmp_path
+    return folder
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -90,5 +98,5 @@ def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path):
 
 
 def test_what_is_not_there_is_no_run_and_no_checkpoint(tmp_path):
-    assert read_run(tmp_path / "seed-1") is None
+    assert read_run(Project(tmp_path), tmp_path / "processed/runs/none/fold-0/seed-1") is None
     assert read_checkpoint(tmp_path / ".seed-1.npz", "") is None
