@@ -34,6 +34,7 @@ import dvc.cli
 
 import pipeline.__main__
 from pipeline.commands.init import init_project
+from pipeline.notes import NOTES
 
 # The tests make tiny projects too.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -277,7 +278,7 @@ def contents(folder: Path) -> dict[str, str]:
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if name.parts[0] not in own and name.name != ".digests.json" and path.is_file():
+        if name.parts[0] not in own and name.name != NOTES and path.is_file():
             found[name.as_posix()] = hashlib.sha256(content_of(path)).hexdigest()
     return found
 

@@ -18,21 +18,27 @@ from pathlib import Path
 from pipeline.errors import NO_ROOM
 from pipeline.notes import note
 
+_PART = ".part-"
+
 _written_to: set[Path] = set()  # the folders in which this process has begun something
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
-    The temporary name keeps the suffix (Keras insists on `.keras`).
+    The temporary name keeps the suffix (Keras insists on `.keras`). What is quickly made again need
+    not be `synced`; what is part of a whole folder is, with that.
     """
+    synced = synced and not any(part.startswith(_PART) for part in path.parts)
     with _part_beside(path) as part:
         yield part
         note(part, path)
-        _sync(part)
+        if synced:
+            _sync(part)
         part.replace(path)
-        _sync(path.parent)
+        if synced:
+            _sync(path.parent)
 
 
 @contextmanager
@@ -109,7 +115,7 @@ def _part_beside(path: Path) -> Iterator[Path]:
 
 
 def _part_of(path: Path) -> Path:
-    return path.with_name(f".part-{os.getpid()}-{path.name}")
+    return path.with_name(f"{_PART}{os.getpid()}-{path.name}")
 
 
 def _rename_folder(part: Path, path: Path) -> None:
@@ -127,7 +133,7 @@ def _rename_folder(part: Path, path: Path) -> None:
 
 def _sweep(folder: Path, unwanted: Callable[[int], bool]) -> None:
     """Remove the parts in a folder whose process is unwanted."""
-    for part in folder.glob(".part-*"):
+    for part in folder.glob(f"{_PART}*"):
         process = re.match(r"\.part-(\d{1,9})-", part.name)
         if process and unwanted(int(process[1])):
             _remove(part)

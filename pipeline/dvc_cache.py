@@ -32,5 +32,5 @@ def _ask_for_cache(root: Path) -> Path | None:
     try:
         with Repo(str(root)) as repo:
             return Path(repo.cache.local.path)
-    except DvcException:
+    except (DvcException, OSError):  # OSError: it writes there, and may not in another's project
         return None  # whatever is wrong there is dvc repro's to tell

@@ -120,6 +120,11 @@ def explain(error: OSError | MemoryError) -> str:
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
     if error.errno == errno.ENOENT:
         return _explain_absence(path, reason)
+    if error.errno == errno.EFBIG:
+        return (
+            f"{path or 'the output'} would be larger than its disk or a limit allows ({reason}): "
+            "see ulimit -f, or use a disk of another format"
+        )
     if error.errno in NO_ROOM:
         where = " there, or name a folder that has some in TMPDIR," if _is_temporary(path) else ""
         what = path or "the output"
@@ -175,9 +180,11 @@ def _explain_absence(path: str, reason: str) -> str:
         return f"{reason}. Make room in one of them, or name a folder that has some in TMPDIR."
     if not path:  # as os.getcwd says it
         return "the folder that you are in is not there any more. Go to your project's folder"
-    if "processed" in PurePath(path).parts:
+    # From anywhere inside a project: the parts that lead up out of the current folder say nothing.
+    first = next((part for part in PurePath(os.path.relpath(path)).parts if part != ".."), "")
+    if first == "processed":
         return f"there is no {path} any more. Bring all up to date with: dvc repro"
-    if "raw" in PurePath(path).parts:
+    if first == "raw":
         return (
             f"there is no {path} any more. Put it back (is its disk mounted?), or bring all up to "
             "date with: dvc repro"

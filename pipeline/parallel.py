@@ -24,9 +24,8 @@ def map_in_order(
     `jobs` is how many processes (None: as many as the processors that this one may use). Work that
     is done within a second in all never starts any. `work`, items and results are pickled.
     """
-    from concurrent.futures.process import BrokenProcessPool
-
     from joblib import Parallel, cpu_count, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     count = jobs or cpu_count()
     remaining = iter(items)
@@ -45,7 +44,7 @@ def map_in_order(
     )
     try:
         yield from parallel(delayed(work)(item) for item in remaining)
-    except BrokenProcessPool as error:
+    except TerminatedWorkerError as error:
         raise DataError(
             "the system ended one of the processes at work, as it does when memory runs out. "
             "Close other programs, or work with fewer processes (--jobs 1), and try again."

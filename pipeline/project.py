@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.console import warn
 from pipeline.dvc_cache import is_in_cache
-from pipeline.errors import DataError, UnusableFileError
+from pipeline.errors import NO_LOCKS, DataError, UnusableFileError
 from pipeline.notes import digest_file, find_processed, read_versions
 
 _REFUSED = '%<>:"|?*'  # in names, by some system; separators are no part of a class's name
@@ -134,9 +134,10 @@ class Project:
 
     def find_damaged(self) -> Iterator[Path]:
         """Yield the files under processed/ that prep wrote and that have other bytes now."""
-        for file in read_versions(self.output()):
+        for file in list(read_versions(self.output())):
             path = self.output(file)
-            if path.is_file() and self.is_as_written(path) is False:
+            is_ours = file.split("/")[0] in MADE_BY  # a contact sheet may lie there too
+            if is_ours and path.is_file() and self.is_as_written(path) is False:
                 yield path
 
     def _verify(self, path: Path, digest: str, remedy: str) -> None:
@@ -192,8 +193,9 @@ def _refuse_locked(path: Path) -> None:
     with path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def say_kept(name: str) -> str:
@@ -208,7 +210,13 @@ def require_made(path: Path) -> Path:
     """
     folder = find_processed(path)
     if folder and path.absolute().relative_to(folder).parts[0] in MADE_BY:
-        Project(folder.parent).require(path.absolute())
+        try:
+            Project(folder.parent).require(path.absolute())
+        except UnusableFileError as error:
+            if is_made_here(path):
+                raise
+            remedy = f"In its own project: {error.remedy}"
+            raise UnusableFileError(path, error.reason, remedy) from error
     return path
 
 

@@ -242,3 +242,47 @@ def test_check_files_finds_without_dvc_lock_what_was_changed(made, prep):
     said = prep("check", "files")[2]
     for file in ("augmented/rotate/square.h5", "experiments/none.json"):
         assert f"processed/{file}: its bytes changed since it was made" in said
+
+
+def test_notes_are_read_on_from_where_they_were_read_to(made, monkeypatch):
+    """Ten thousand variants note ten thousand lines: no line is parsed twice."""
+    read_versions(made.output())
+    parsed = []
+    real = notes._read_line
+    monkeypatch.setattr(notes, "_read_line", lambda line: parsed.append(line) or real(line))
+    for number in range(20):
+        with whole_file(made.output("augmented", "flip", f"{number}.h5")) as part:
+            part.write_bytes(bytes([number]))
+    assert len(read_versions(made.output())["augmented/flip/7.h5"]) == 1
+    assert len(parsed) == 20
+
+
+def test_notes_that_others_took_the_place_of_are_read_anew(made):
+    before = dict(read_versions(made.output()))
+    path = made.output(NOTES)
+    text = path.read_bytes()
+    path.write_bytes(text.replace(b"\n\n", b"\n") * 2)
+    assert dict(read_versions(made.output())) == before
+    path.unlink()
+    assert dict(read_versions(made.output())) == {}
+
+
+def test_tidied_notes_lose_nothing_that_is_written_meanwhile(made):
+    """The file that was opened to be appended to may no longer be the one with that name."""
+    made.output("boxes.csv").unlink()
+    path = made.output(NOTES)
+    waiting = os.open(path, os.O_WRONLY | os.O_APPEND)
+    notes.tidy_notes(made.output())
+    assert "boxes.csv" not in read_versions(made.output())
+    assert os.fstat(waiting).st_ino != path.stat().st_ino
+    os.close(waiting)
+    with whole_file(made.output("boxes.csv")) as part:
+        part.write_text("id\n")
+    assert made.is_as_written(made.output("boxes.csv"))
+
+
+def test_a_picture_that_somebody_keeps_there_is_no_damaged_file(made):
+    with whole_file(made.output("look.png")) as part:
+        part.write_bytes(b"1")
+    made.output("look.png").write_bytes(b"cropped")
+    assert list(made.find_damaged()) == []

@@ -34,6 +34,7 @@ from pipeline.checks.records import (
 from pipeline.checks.road import read_inputs, tell_differences
 from pipeline.console import say, track, warn
 from pipeline.errors import DataError, count_things
+from pipeline.intake.files import locate
 from pipeline.intake.links import find_unseen, tell_unseen
 from pipeline.notes import tidy_notes
 from pipeline.project import MADE_BY, Project
@@ -170,8 +171,9 @@ def _check_sources(root: Path, params: Params, lock: Lock | None) -> str:
 def _find_unseen(root: Path, params: Params) -> list[str]:
     """Return the folders of sources into which DVC does not look, and warn of them."""
     inputs = read_inputs(root)
-    folders = [source.path for source in params.sources if (root / source.path).exists()]
     try:
+        folders = [locate(root, source.path) for source in params.sources]
+        folders = [folder for folder in folders if (root / folder).exists()]
         unseen = find_unseen(root, folders, inputs)
     except DataError as error:  # of a link that leads nowhere
         warn(str(error))

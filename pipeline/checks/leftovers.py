@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from pipeline.checks.records import Lock, Record, digest_md5, list_files, read_listing
@@ -109,9 +110,9 @@ def _find_place(params: Params, file: str) -> str:
     parts = PurePosixPath(file).parts
     _, folder, name, *below = (*parts, "", "")
     stem = PurePosixPath(name).stem
-    classes = {f"{class_file_name(one, params.classes)}.h5" for one in params.classes}
-    if folder == "augmented" and name in params.augment and below[0] and below[0] not in classes:
-        return "/".join(parts[:4])
+    if folder == "augmented" and name in params.augment:
+        known = not below[0] or below[0] in _name_variants(params.classes)
+        return "" if known else "/".join(parts[:4])
     dropped = {
         "augmented": below[0] != "" and name not in params.augment,
         "experiments": name.endswith(".json") and stem not in params.experiments,
@@ -119,6 +120,12 @@ def _find_place(params: Params, file: str) -> str:
         "scores": below[0] != "" and name not in params.experiments,
     }
     return "/".join(parts[:3]) if dropped.get(folder) else ""
+
+
+@lru_cache(maxsize=1)  # asked for each file
+def _name_variants(classes: tuple[str, ...]) -> frozenset[str]:
+    """Return the names of an op's files."""
+    return frozenset(f"{class_file_name(name, classes)}.h5" for name in classes)
 
 
 def _list_recorded(project: Project, records: Iterable[Record]) -> Iterator[tuple[str, str]]:
@@ -135,7 +142,7 @@ def _divide(
     project: Project, place: str, files: list[str], recorded: Mapping[str, str]
 ) -> Leftover:
     own = [file for file in files if _is_own(project, file, recorded)]
-    strange = [file for file in files if file not in own]
+    strange = sorted(set(files) - set(own))
     size = sum((project.root / file).stat().st_size for file in own)
     return Leftover(place, own, strange, size)
 

@@ -43,7 +43,8 @@ def read_inputs(root: Path) -> list[str]:
     Below these DVC sees what changes. Raises DataError when dvc.yaml can't be read.
     """
     stages = _read_stages(root) if (root / "dvc.yaml").exists() else _read_road()
-    inputs = _take_map(stages, "ingest").get("deps")
+    # A road of one's own may call it otherwise: then what the usual one sees is asked for.
+    inputs = (_take_map(stages, "ingest") or _take_map(_read_road(), "ingest")).get("deps")
     return [posixpath.normpath(path) for path in _list_texts(inputs)]
 
 

@@ -114,6 +114,11 @@ def _make_source_folders(folder: Path, params: Params) -> None:
 def _check_place(folder: Path, paths: Sequence[Path]) -> None:
     """Raise DataError, before anything is written, where the paths can't be made or kept in git."""
     for path in paths:
+        for lost in (one for one in (path, *path.parents) if one.is_symlink() and not one.exists()):
+            raise DataError(
+                f"{lost} is a link that leads nowhere, to {lost.readlink()}: mount or put back "
+                "what it leads to, or delete the link"
+            )
         nearest_there = next(one for one in (path.parent, *path.parents) if one.exists())
         if not nearest_there.is_dir():
             raise DataError(f"{nearest_there} is a file, where {path} has to go: move it away")
@@ -137,6 +142,8 @@ def _refuse_ignored(folder: Path, there: Path) -> None:
         if found.returncode == 0:
             rule = found.stdout.split("\t")[0]
             file, _, pattern = rule.rsplit(":", 2)
+            if pattern.startswith("!"):  # the rule that takes it in again
+                continue
             raise DataError(
                 f"git ignores {folder / name} ({file}: {pattern}), and DVC needs its files there "
                 "in git: take the line out, or start the project elsewhere"
@@ -148,7 +155,7 @@ def _all_or_nothing(folder: Path, paths: Sequence[Path]) -> Iterator[None]:
     """Remove what the block has made of these paths, git's and DVC's, when it fails."""
     own = [folder / name for name in (".dvc", ".dvcignore", ".git")]
     parents = {parent for path in paths for parent in path.parents}
-    absent = [path for path in {*own, *paths, *parents} if not path.exists()]
+    absent = [path for path in {*own, *paths, *parents} if not os.path.lexists(path)]
     try:
         yield
     except BaseException:

@@ -243,7 +243,7 @@ def _write_drawing(
     target = folder / overlay_name(predicted.row)
     if target.resolve() in inputs:
         raise DataError(f"its drawing {target} would replace one of the pictures: change --out")
-    with whole_file(target) as part:
+    with whole_file(target, synced=False) as part:
         part.write_bytes(images.encode_jpeg(draw(scan, predicted, classes)))
 
 

@@ -47,9 +47,7 @@ def check_version(path: Path, version: int) -> None:
             path,
             f"was written by a newer prep (schema {version}; this one reads up to "
             f"{SCHEMA_VERSION})",
-            "Update prep, or delete the file and run: dvc repro"
-            if is_made_here(path)
-            else "Update prep",
+            "Update prep" if not is_made_here(path) else f"Update prep. {REBUILD}",
         )
     if 1 <= version < SCHEMA_VERSION:
         raise UnusableFileError(
@@ -62,7 +60,7 @@ def check_version(path: Path, version: int) -> None:
             path,
             f"is no file of prep's, or one of an older prep (schema {version}; this one reads "
             f"{SCHEMA_VERSION})",
-            _find_remedy(path),
+            REBUILD if is_made_here(path) else FOREIGN,
         )
 
 

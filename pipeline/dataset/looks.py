@@ -4,6 +4,7 @@ It stands with the scores, so that the table can allow for the looks that were m
 """
 
 from itertools import pairwise
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
@@ -44,7 +45,7 @@ class Looks(TypedDict):
     looks: list[Look]
     seeds: dict[str, int]
     ended: str
-    earlier: int
+    earlier: NotRequired[int]
 
 
 def read_looks(project: Project) -> Looks | None:

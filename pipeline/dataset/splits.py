@@ -4,7 +4,7 @@ Tiles are rows; `labels` (N,) are class names, `groups` (N,) what must not be to
 its own is a group of one). A split stays: see `dealing`.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -230,15 +230,13 @@ def _refuse_too_much(labels: Texts, groups: Texts, shares: Sequence[float], said
 
 def _refuse_few_groups(labels: Texts, groups: Texts, free: Mask, parts: int) -> None:
     """Raise TooSmallError when the free rows of a class come from fewer groups than parts."""
+    tiles, left = Counter(labels), Counter(labels[free])
+    of: dict[str, set[str]] = defaultdict(set)
+    for name, group in zip(labels[free], groups[free], strict=True):
+        of[name].add(group)
     found = [
-        Shortage(
-            name,
-            tiles=int((labels == name).sum()),
-            free=int((free & (labels == name)).sum()),
-            groups=len(set(groups[free & (labels == name)])),
-            parts=parts,
-        )
-        for name in sorted(set(labels))
+        Shortage(name, tiles[name], left[name], groups=len(of[name]), parts=parts)
+        for name in sorted(tiles)
     ]
     small = [one for one in found if one.groups < parts]
     if small:

@@ -39,11 +39,13 @@ def find_lookalike(root: Path) -> str:
 
     Spreadsheets save labels.xlsx, editors labels.csv.txt.
     """
+    if os.path.lexists(labels_file(root)):
+        return ""
     raw = root / "raw"
     files = [path for path in raw.iterdir() if path.is_file()] if raw.is_dir() else []
     names = sorted(path.name for path in files if path.suffix != ".dvc")  # DVC's own notes
     meant = [name for name in names if name.casefold().startswith("labels.")]
-    return f"raw/{meant[0]}" if meant and labels_file(root).name not in meant else ""
+    return f"raw/{meant[0]}" if meant else ""
 
 
 def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
@@ -55,12 +57,12 @@ def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
     if not os.path.lexists(path):  # a link that leads nowhere is there
         return []
     bases = {f"{place.as_posix()}/" for place in (root, root.resolve())}
-    said = []
+    said, known = [], {"", LEFT_OUT, *classes}
     for line, row in read_spreadsheet(path, LABELS, _COLUMNS, "source"):
         if not row["source"]:
             raise DataError(f"{LABELS}: line {line} names no source, as in raw/photos/1.jpg")
         label, group = compose_name(row["label"]), compose_name(row["group"])
-        if label not in ("", LEFT_OUT, *classes):
+        if label not in known:
             raise DataError(
                 f"{LABELS}: line {line}: '{shorten(label)}' is not among the classes in "
                 f"params.yaml.{nearest(label, classes)} Correct it, or add the class (or write "

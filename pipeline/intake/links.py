@@ -6,6 +6,7 @@ changes behind one would never be seen. Over a link that leads nowhere DVC fails
 Paths are relative to the project's root, with "/". `inputs` are those of ingest in dvc.yaml.
 """
 
+import errno
 import json
 import os
 import re
@@ -119,4 +120,8 @@ def _is_lost(link: Path) -> bool:
         target = link.resolve(strict=True)
     except (FileNotFoundError, NotADirectoryError, RuntimeError):
         return True
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a circle, as Python 3.13 tells it
+            return True
+        raise
     return link.parent.resolve().is_relative_to(target)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.dataset.tables import Row
-from pipeline.errors import DataError, nearest, shorten
+from pipeline.errors import DataError, nearest, pass_on_machine, shorten
 from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import printable_name
@@ -54,7 +54,9 @@ def _read_file(path: Path, name: str) -> bytes:
     """Return the bytes of a file of the user's that lies in its folder itself."""
     try:
         target = path.resolve(strict=True)
-    except (FileNotFoundError, NotADirectoryError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            pass_on_machine(error, path)  # but for a circle
         raise DataError(f"{name} is a link that leads nowhere or in a circle") from error
     if not target.is_relative_to(path.parent.resolve()):
         raise DataError(f"{name} is a link that leads out of raw/: copy the file there")

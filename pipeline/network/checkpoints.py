@@ -59,7 +59,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, inputs: str) -> None:
         for name in ARRAYS
         for number, array in enumerate(getattr(checkpoint, name))
     }
-    with whole_file(path) as part:
+    with whole_file(path, synced=False) as part:
         np.savez(part, header=np.array(text), **arrays)
 
 

@@ -104,7 +104,7 @@ def _ingest_source(
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
     files = find_files(root, folder, followed=inputs)
     if not files:
-        raise _SourceError(source, _explain_no_files(root, source.path))
+        raise _SourceError(source, _explain_no_files(root, folder))
     layout = LAYOUTS[source.layout]
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]

@@ -154,7 +154,8 @@ def _find_share(test: float, tiles: int) -> float:
 
 def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[str]) -> None:
     """Raise DataError for a tile whose scan is not in the catalogue, or whose label is no class."""
-    strange = [row for row in rows if row["label"] not in classes]
+    known = set(classes)
+    strange = [row for row in rows if row["label"] not in known]
     if strange:
         raise DataError(
             f"processed/balanced.csv: {strange[0]['id']} has the label '{strange[0]['label']}', "

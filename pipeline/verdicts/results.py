@@ -229,10 +229,10 @@ def _tell_looks(
         }
         end = ends.get(looks["ended"], ends[""])
         yield f"Looked at with {seeds} seeds, which the words allow for; {end}."
-    if looks["earlier"]:
+    if earlier := looks.get("earlier"):
         yield (
             "Before, with other experiments, pictures or settings, it was looked at "
-            f"{count_things(looks['earlier'], 'time')}; the words do not allow for that."
+            f"{count_things(earlier, 'time')}; the words do not allow for that."
         )
     if not is_asked_alike(params, looks):
         yield (

@@ -190,7 +190,9 @@ def say_foresight(study: Study, tested: Sequence[str], every: Sequence[str]) -> 
         "by the runs that are scored" if study.measured else "by rule of thumb: none is scored yet"
     )
     if seen is None:
-        few = count_things(study.seeds, "seed") if study.seeds < MINIMUM_SEEDS else "too few test groups"
+        few = "too few test groups"
+        if study.seeds < MINIMUM_SEEDS:
+            few = count_things(study.seeds, "seed")
         yield f"With {few} there will be no verdict."
     else:
         yield (

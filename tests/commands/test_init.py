@@ -114,6 +114,23 @@ def test_whatever_fails_half_way_leaves_all_as_it_was(work, monkeypatch, there):
     assert list_all(work) == before
 
 
+def test_a_link_whose_disk_is_not_mounted_is_told_and_stays(work):
+    (work / "p/raw").mkdir(parents=True)
+    (work / "p/raw/photos").symlink_to("/nowhere/photos")
+    before = list_all(work)
+    with pytest.raises(DataError, match="raw/photos is a link that leads nowhere, to /nowhere/pho"):
+        init_project(work / "p", "pets")
+    assert list_all(work) == before
+    assert (work / "p/raw/photos").is_symlink()
+
+
+def test_a_list_of_what_git_takes_in_is_no_list_of_what_it_ignores(work):
+    run("git", "init", "--quiet")
+    rules = ["*", "!*/", "!dvc.yaml", "!dvc.lock", "!params.yaml", "!config"]
+    (work / ".gitignore").write_text("\n".join(rules))
+    assert "is ready" in init_project(work / "p", "blank")
+
+
 def test_settings_that_are_wrong_are_told_before_anything_is_written(work):
     (work / "p").mkdir()
     (work / "p/params.yaml").write_text("sources: 3\n")
