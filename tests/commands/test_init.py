@@ -126,7 +126,7 @@ def test_a_link_whose_disk_is_not_mounted_is_told_and_stays(work):
 
 def test_a_list_of_what_git_takes_in_is_no_list_of_what_it_ignores(work):
     run("git", "init", "--quiet")
-    rules = ["*", "!*/", "!dvc.yaml", "!dvc.lock", "!params.yaml", "!config"]
+    rules = ["*.lock", "!dvc.lock", "*.yaml", "!params.yaml", "!dvc.yaml"]
     (work / ".gitignore").write_text("\n".join(rules))
     assert "is ready" in init_project(work / "p", "blank")
 
