@@ -95,15 +95,15 @@ def read_versions(folder: Path) -> Versions:
             if state.st_size < read.end or not grown or not head.startswith(read.head):
                 read = _Read()
             file.seek(read.end)
-            # A line that another process is writing has no end yet.
-            new = file.read().rpartition(b"\n")[0]
+            new, _, cut = file.read().rpartition(b"\n")
     except FileNotFoundError:
         return {}
     read.changed, _read_before[path] = state.st_mtime_ns, read
-    if not new:
+    if not new and not cut:
         return read.versions
-    read.end, read.head = read.end + len(new) + 1, head
-    damaged = _parse(new, read.versions)
+    if new:
+        read.end, read.head = read.end + len(new) + 1, head
+    damaged = _parse(new, read.versions) + bool(cut)  # by a full disk, and never read on
     if damaged and not read.damaged:
         warn(
             f"processed/{NOTES}: {count_things(damaged, 'line')} can't be read; of what stands "

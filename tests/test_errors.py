@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import DataError, explain, pass_on_machine
 
-PLACE = "/data/raw/cat/1.jpg"
+PLACE = "raw/cat/1.jpg"
 STATES = {  # and a word of the cure
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room",
