@@ -120,15 +120,13 @@ def explain(error: OSError | MemoryError) -> str:
     path = re.sub(r"\.part-\d+-(old-)?", "", str(error.filename or ""))
     if error.errno == errno.ENOENT:
         return _explain_absence(path, reason)
-    if error.errno == errno.EFBIG:
-        return (
-            f"{path or 'the output'} would be larger than its disk or a limit allows ({reason}): "
-            "see ulimit -f, or use a disk of another format"
-        )
     if error.errno in NO_ROOM:
         where = " there, or name a folder that has some in TMPDIR," if _is_temporary(path) else ""
         what = path or "the output"
-        return f"there is no room for {what} ({reason}). Make room{where} and try again."
+        cure = "Make room"
+        if error.errno == errno.EFBIG:  # of a single file: a limit, or a disk that knows no larger
+            cure = "Raise the limit (ulimit -f), or use a disk that takes larger files,"
+        return f"there is no room for {what} ({reason}). {cure}{where} and try again."
     if error.errno in _LOCKED and path:
         program = "another program (a notebook, HDFView?)"
         return f"{path} is open in {program}: close it there and run again"
