@@ -1,7 +1,9 @@
 """The results of all experiments read back, ready to be compared and shown."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -106,10 +108,24 @@ def read_noise(project: Project, params: Params, budget: object) -> Noise | None
         except DataError as error:
             warn(f"the scores of {name} are left out of what is foreseen: {error}")
             continue
-        if metrics["budget"] == budget and len(metrics["runs"]) > 1:
-            runs.append([run["accuracy"] for run in metrics["runs"]])
-            pictures = int(np.sum(metrics["runs"][0]["confusion"]))
+        # A seed's runs, one a fold, are tested on different pictures: together they are one score.
+        of_seed: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for run in metrics["runs"]:
+            of_seed[run["seed"]].append(run)
+        if metrics["budget"] == budget and len(of_seed) > 1:
+            runs.append([_score_over_folds(own) for own in of_seed.values()])
+            pictures = sum(_count_tested(run) for run in next(iter(of_seed.values())))
     return measure_noise(runs, pictures) if runs else None
+
+
+def _score_over_folds(runs: Sequence[dict[str, Any]]) -> float:
+    """Return the accuracy of a seed's runs on all pictures that they were tested on."""
+    tested = [_count_tested(run) for run in runs]
+    return float(np.average([run["accuracy"] for run in runs], weights=tested))
+
+
+def _count_tested(run: dict[str, Any]) -> int:
+    return int(np.sum(run["confusion"]))
 
 
 def list_scored(project: Project, params: Params) -> list[str]:
