@@ -121,12 +121,7 @@ def explain(error: OSError | MemoryError) -> str:
     if error.errno == errno.ENOENT:
         return _explain_absence(path, reason)
     if error.errno in NO_ROOM:
-        where = " there, or name a folder that has some in TMPDIR," if _is_temporary(path) else ""
-        what = path or "the output"
-        cure = "Make room"
-        if error.errno == errno.EFBIG:  # of a single file: a limit, or a disk that knows no larger
-            cure = "Raise the limit (ulimit -f), or use a disk that takes larger files,"
-        return f"there is no room for {what} ({reason}). {cure}{where} and try again."
+        return _explain_no_room(error, path, reason)
     if error.errno in _LOCKED and path:
         program = "another program (a notebook, HDFView?)"
         return f"{path} is open in {program}: close it there and run again"
@@ -168,6 +163,15 @@ def _is_temporary(path: str) -> bool:
     with suppress(OSError):
         return path == tempfile.gettempdir()
     return False
+
+
+def _explain_no_room(error: OSError, path: str, reason: str) -> str:
+    """Return what to do where a disk, or a limit, takes no more."""
+    where = " there, or name a folder that has some in TMPDIR," if _is_temporary(path) else ""
+    cure = "Make room"
+    if error.errno == errno.EFBIG:  # of a single file: a limit, or a disk that knows no larger
+        cure = "Raise the limit (ulimit -f), or use a disk that takes larger files,"
+    return f"there is no room for {path or 'the output'} ({reason}). {cure}{where} and try again."
 
 
 def _explain_absence(path: str, reason: str) -> str:

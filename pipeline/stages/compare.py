@@ -82,10 +82,11 @@ def _refuse_ignored(
     given = [option for option, value in others.items() if value is not None]
     if mcnemar and given:
         raise DataError(f"--mcnemar prints a table of its own: leave {' and '.join(given)} out")
-    if everything and (mcnemar or given):
-        others_given = " and ".join([*given, *(["--mcnemar"] if mcnemar else [])])
+    chosen = [*given, "--mcnemar"] if mcnemar else given
+    if everything and chosen:
         raise DataError(
-            f"--all prints all tables, and {others_given} chosen lines alone: leave one of them out"
+            f"--all prints all tables, and {' and '.join(chosen)} chosen lines alone: leave one of "
+            "them out"
         )
     if metric and class_name and (metric == "accuracy") != (class_name == ALL):
         raise DataError(
