@@ -9,12 +9,17 @@ from functools import cache
 from pathlib import Path
 
 
+def digest_md5(path: Path) -> str:
+    """Return the MD5 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
 def is_in_cache(root: Path, path: Path) -> bool:
     """Return whether the cache of a project's DVC holds a file's bytes, under their own name."""
     if not (root / ".dvc").is_dir():
         return False
-    with path.open("rb") as file:
-        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    md5 = digest_md5(path)
     usual = root / ".dvc" / "cache" / "files" / "md5"
     return _holds(usual, md5) or _holds(_ask_for_cache(root), md5)
 

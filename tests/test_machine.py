@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from pipeline.checks.contents import check_model, judge_lines
-from pipeline.checks.records import digest_md5, list_files, read_lock, read_yaml
+from pipeline.checks.records import list_files, read_lock, read_yaml
 from pipeline.dataset.documents import read_object
 from pipeline.dataset.store import open_dataset, read_glyph_ids
+from pipeline.dvc_cache import digest_md5
 from pipeline.network.checkpoints import read_checkpoint
 from pipeline.project import Project
 from pipeline.training.runs import read_run

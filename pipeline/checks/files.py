@@ -22,7 +22,6 @@ from pipeline.checks.records import (
     SOURCES,
     Lock,
     Record,
-    digest_md5,
     find_changed,
     find_new_sources,
     find_stale,
@@ -33,6 +32,7 @@ from pipeline.checks.records import (
 )
 from pipeline.checks.road import read_inputs, tell_differences
 from pipeline.console import say, track, warn
+from pipeline.dvc_cache import digest_md5
 from pipeline.errors import DataError, count_things
 from pipeline.intake.files import locate
 from pipeline.intake.links import find_unseen, tell_unseen

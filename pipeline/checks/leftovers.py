@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from pipeline.checks.records import Lock, Record, digest_md5, list_files, read_listing
+from pipeline.checks.records import Lock, Record, list_files, read_listing
+from pipeline.dvc_cache import digest_md5
 from pipeline.errors import count_things
 from pipeline.notes import digest_file, read_versions
 from pipeline.project import Project, class_file_name

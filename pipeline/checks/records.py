@@ -177,12 +177,6 @@ def _refuse_folder(error: OSError) -> None:
     raise error
 
 
-def digest_md5(path: Path) -> str:
-    """Return the MD5 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
-
-
 def digest_listing(listing: Mapping[str, str]) -> str:
     """Return DVC's digest of a folder, given the MD5 of each file by its path from there."""
     entries = [{"md5": listing[path], "relpath": path} for path in sorted(listing)]
