@@ -301,12 +301,16 @@ def _holds(
 
 
 def _read_bitmap(picture: Any) -> Pixels:
-    """Return the pixels of a picture as they are stored; PictureError when damaged."""
+    """Return the pixels of a picture as they are stored; PictureError when damaged.
+
+    PDFium says the same where it gets no memory, which is a MemoryError then.
+    """
     from pypdfium2 import PdfiumError
 
     try:
         pixels = picture.get_bitmap().to_numpy()
     except PdfiumError as error:
+        bytearray(4 * math.prod(picture.get_px_size()))
         raise PictureError(_BAD_PICTURE) from error
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     return np.array(pixels.reshape(pixels.shape[:2]) if grey else pixels[..., 2::-1])
