@@ -208,3 +208,12 @@ def test_what_is_no_whole_pdf_is_told(pdf, reason):
 
 def test_blank_lines_may_stand_before_a_pdf():
     assert decode(b"\r\n\n" + pdf_files.write(GOOD))[0].shape == (301, 212, 3)
+
+
+def test_a_page_can_be_read_by_itself():
+    files = [pdf_files.jpeg(scan(300 + n, 211)) for n in range(3)]
+    pdf = pdf_files.write(*(pdf_files.page(pdf_files.dct(file)) for file in files))
+    assert np.array_equal(images.decode_page(pdf, 2), images.decode_page(files[2]))
+    assert images.decode_one_reduced(pdf, 9999, 1).pixels.shape == (301, 211, 3)
+    with pytest.raises(images.PictureError, match="no such page"):
+        images.decode_page(pdf, 3)
