@@ -30,6 +30,7 @@ from pipeline.intake import images, outside
 from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import find_files
 from pipeline.intake.idx import read_idx
+from pipeline.intake.kinds import recognise
 from pipeline.network.checkpoints import Checkpoint, read_checkpoint
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import load_params
@@ -89,17 +90,21 @@ def check_pictures(data: bytes) -> None:
         _check_page(small.pixels)
         wanted = [math.ceil(side / small.factor) for side in page.shape[:2]]
         promise(list(small.pixels.shape[:2]) == wanted, f"a {small.factor}th of {page.shape}")
-    if pages:
+    if pages and recognise(data) != "PDF":  # whose first page may be a broken one
         _check_page(images.decode_page(data, at_least=4, max_pixels=PIXELS))
     if reason:
         raise DataError(reason)
 
 
 def _take(pages: Iterable[Any]) -> tuple[list[Any], str]:
-    """Return what comes until the end or a PictureError, and its text."""
+    """Return what comes until the end or a PictureError, and its text; of a PDF the sound pages."""
     taken: list[Any] = []
     try:
-        taken.extend(pages)
+        for page in pages:
+            if isinstance(page, images.PictureError):
+                _check_text(str(page))
+            else:
+                taken.append(page)
     except images.PictureError as error:
         _check_text(str(error))
         return taken, str(error)

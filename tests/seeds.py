@@ -15,6 +15,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pdf_files
 import yaml
 from fuzzing import CLASSES, CORPUS, INPUTS, pack
 from PIL import Image
@@ -35,7 +36,13 @@ def make_pictures() -> dict[str, bytes]:
     """Pictures of every format, mode and compression that is read."""
     palette, alpha = Image.fromarray(COLOUR).quantize(16), np.dstack([COLOUR, GREY])
     wide = np.tile(COLOUR, (6, 6, 1))  # wide enough to come reduced
+    scans = (
+        pdf_files.page(pdf_files.dct(save(COLOUR, "JPEG"))),
+        pdf_files.page(pdf_files.flate(GREY > 99, "/ImageMask true"), more="/Rotate 90"),
+    )
+    drawn = pdf_files.page(content="0 0 9 9 re f", size=(14, 9))
     return {
+        "pages.pdf": pdf_files.write(*scans, drawn),
         "orientation.jpg": save(COLOUR, "JPEG", exif=orient(6)),
         "progressive.jpg": save(COLOUR, "JPEG", progressive=True),
         "cmyk.jpg": save(Image.fromarray(COLOUR).convert("CMYK"), "JPEG"),

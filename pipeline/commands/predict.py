@@ -201,7 +201,7 @@ def _predict_scan(
         raise DataError(searched.reason)
     if searched.note:
         warn(f"{name_of(row)}: {searched.note}")
-    made = _cut_tiles(scan, data, searched.subjects, params)
+    made = _cut_tiles(scan, data, int(row["page"]), searched.subjects, params)
     probabilities = asking.predict(model, np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
@@ -218,11 +218,11 @@ def _find_subjects(scan: Pixels, reading: _Wanted, tile: Tile) -> Searched:
 
 
 def _cut_tiles(
-    scan: Pixels, data: bytes, subjects: Sequence[Subject], params: Params
+    scan: Pixels, data: bytes, page: int, subjects: Sequence[Subject], params: Params
 ) -> list[Pixels]:
     """Return the subjects' tiles, made as `prep normalise` makes them.
 
-    A JPEG of the file's bytes is decoded once more, as small as the tiles allow: averaged from the
+    A JPEG, also one in a PDF, is decoded once more, as small as the tiles allow: averaged from the
     full picture they would differ by some grey levels from those that the model was trained on.
     """
     tile = params.tile
@@ -230,9 +230,10 @@ def _cut_tiles(
         return [cut_writing(found.pixels, tile) for found in subjects if found.pixels is not None]
     boxes = [found.box for found in subjects]
     photo = ReducedPicture(scan, factor=1)
-    if recognise(data) == "JPEG":
+    if recognise(data) in {"JPEG", "PDF"}:
         at_least = side_needed(scan.shape[1], scan.shape[0], boxes, tile)
-        [photo] = images.decode_reduced(data, at_least, max_pixels=params.limits.pixels)
+        most = params.limits.pixels
+        photo = images.decode_one_reduced(data, at_least, page, max_pixels=most)
     return [cut_photo(photo, box, tile) for box in boxes]
 
 

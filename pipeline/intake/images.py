@@ -3,7 +3,7 @@
 A decoded page is upright (its EXIF orientation applied) uint8, (H, W) when the file is grey,
 (H, W, 3) RGB otherwise; 0 is black. The format is read from the content, never from a name:
 JPEG (of a phone's multi-picture file the first), PNG, TIFF (every page), BMP, GIF and WebP (of
-an animation the first frame), HEIC where pi-heif is installed.
+an animation the first frame), HEIC where pi-heif is installed, PDF (every page; intake/pdf.py).
 
 How what is not 8-bit grey or RGB becomes so:
 - grey of more than 8 bits is scaled by the bits that it uses (intake/levels.py);
@@ -17,12 +17,11 @@ to decode several at once, use processes.
 """
 
 import io
+import itertools
 import logging
 import os
-import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -30,7 +29,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms, TiffTags
+from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
@@ -40,7 +39,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from pipeline.errors import pass_on_machine
-from pipeline.intake import levels
+from pipeline.intake import colours, levels, pdf
+from pipeline.intake.damage import DECODER_ERRORS, explain
 from pipeline.intake.kinds import PictureError, recognise
 from pipeline.tiles.cutting import ReducedPicture
 
@@ -74,39 +74,32 @@ _MAKE_UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
+_TURN, _FULL = "turn", "full"  # in an image's info: its orientation and size, as a PDF has them
+_BOX = Image.Resampling.BOX
+# A picture and what a page shows of it are compared in at most so many cells a side, each of so
+# many pixels at least; it is drawn at half its size from so many pixels on; grey levels
+_GRID, _CELL, _LARGE, _MOST_OFF = 64, 16, 800, 32
 # TIFF 6.0, sections 3 and 8
 _NEW_SUBFILE_TYPE, _THUMBNAIL_OR_MASK = 254, 1 | 4
-_BITS_PER_SAMPLE = 258
-_MAX_SAMPLE_VALUE = 281
-_SIGNIFICANT = "highest"  # in an image's info: by a PNG's sBIT
-_PIXELS_AT = ((273, 324), (279, 325))  # where strips or tiles begin, and how long they are
-_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
-_RAW_COLOURS = (32803, 34892)  # of cameras: a filter's mosaic, and linear raw
-
-# What PIL and the libraries under it are known to raise on broken bytes.
-_DECODER_ERRORS = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError,
-    RuntimeError, AttributeError, AssertionError, BufferError, SystemError, MemoryError,
-    struct.error, zlib.error, ImageCms.PyCMSError,
-)  # fmt: skip
 
 _ONE_AT_A_TIME = threading.Lock()
 _SILENT = logging.NullHandler()
 
 
-def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels]:
+def decode_pages(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pixels | PictureError]:
     """Yield each page of a picture file, upright, uint8 (H, W) or (H, W, 3) RGB.
 
-    A TIFF may have several pages (thumbnails and masks among them are passed over), any other
-    file has one. Raises PictureError when the file cannot be read, in a TIFF after the pages
-    before the broken one; a page of more than max_pixels is refused before it is decoded.
+    A TIFF may have several pages (thumbnails and masks among them are passed over), and a PDF,
+    whose broken pages come as the error that says why; any other file has one. Raises PictureError
+    when the file cannot be read, in a TIFF after the pages before the broken one; a page of more
+    than max_pixels is refused before it is decoded.
     """
     return _each_page(data, max_pixels, partial(_decode, max_pixels=max_pixels))
 
 
 def measure_pages(
     data: bytes, *, max_pixels: int = MAX_PIXELS, notes: set[str] | None = None
-) -> Iterator[tuple[int, int]]:
+) -> Iterator[tuple[int, int] | PictureError]:
     """Yield the width and height of each page, upright, of a picture file that can be decoded.
 
     To `notes` goes what should be told of how its pages are read.
@@ -114,7 +107,8 @@ def measure_pages(
     Raises PictureError where decode_pages does; a JPEG is decoded at an eighth of its size, for
     which libjpeg reads every byte as for the whole.
     """
-    return _each_page(data, max_pixels, partial(_measure, max_pixels=max_pixels, notes=notes))
+    measure = partial(_measure, max_pixels=max_pixels, notes=notes)
+    return _each_page(data, max_pixels, measure, measured=True)
 
 
 def decode_page(
@@ -127,6 +121,9 @@ def decode_page(
     wanted. Raises PictureError as decode_pages does, and when there is no such page.
     """
     kind = recognise(data)
+    if kind == "PDF":
+        work = partial(_decode, max_pixels=max_pixels, at_least=at_least)
+        return _take_one(_each_pdf_page(data, max_pixels, work, first=page))
     with _careful(kind, data, max_pixels):
         image = _open(kind, data, max_pixels)
         for number, _ in enumerate(_seek_pages(image)):
@@ -137,7 +134,7 @@ def decode_page(
 
 def decode_reduced(
     data: bytes, at_least: int, *, max_pixels: int = MAX_PIXELS
-) -> Iterator[ReducedPicture]:
+) -> Iterator[ReducedPicture | PictureError]:
     """Yield each page as decode_pages does, a JPEG's at a half, quarter or eighth where it may be.
 
     Its short side keeps `at_least` pixels. Raises PictureError as decode_pages does.
@@ -146,11 +143,43 @@ def decode_reduced(
     return _each_page(data, max_pixels, decode)
 
 
+def decode_one_reduced(
+    data: bytes, at_least: int, page: int = 0, *, max_pixels: int = MAX_PIXELS
+) -> ReducedPicture:
+    """Return one page of a picture file as decode_reduced gives it; raises what decode_page does.
+
+    The pages before it are not decoded, but those of a TIFF.
+    """
+    decode = partial(_decode_reduced, max_pixels=max_pixels, at_least=at_least)
+    if recognise(data) == "PDF":
+        return _take_one(_each_pdf_page(data, max_pixels, decode, first=page))
+    return _take_one(itertools.islice(_each_page(data, max_pixels, decode), page, None))
+
+
+def _take_one(pages: Iterator[Result | PictureError]) -> Result:
+    made = next(pages, None)
+    if made is None:
+        raise PictureError("there is no such page")
+    if isinstance(made, PictureError):
+        raise made
+    return made
+
+
 def _each_page(
-    data: bytes, max_pixels: int, work: Callable[[Image.Image], Result]
-) -> Iterator[Result]:
-    """Yield what `work` makes of each page of a picture file."""
+    data: bytes,
+    max_pixels: int,
+    work: Callable[[Image.Image], Result],
+    *,
+    measured: bool = False,
+) -> Iterator[Result | PictureError]:
+    """Yield what `work` makes of each page of a picture file.
+
+    A page of a PDF that is only measured may come smaller, with its size in the image's info.
+    """
     kind = recognise(data)
+    if kind == "PDF":
+        yield from _each_pdf_page(data, max_pixels, work, measured=measured)
+        return
     with _careful(kind, data, max_pixels):
         image = _open(kind, data, max_pixels)
         pages = _seek_pages(image)
@@ -160,6 +189,73 @@ def _each_page(
                 return
             made = work(image)
         yield made
+
+
+def _each_pdf_page(
+    data: bytes,
+    max_pixels: int,
+    work: Callable[[Image.Image], Result],
+    *,
+    first: int = 0,
+    measured: bool = False,
+) -> Iterator[Result | PictureError]:
+    pages = pdf.read_pages(data, max_pixels=max_pixels, max_pages=MAX_PAGES, first=first)
+    while True:
+        with _careful("PDF", data, max_pixels):
+            page = next(pages, None)
+        if page is None:
+            return
+        made: Result | PictureError
+        try:
+            if isinstance(page, PictureError):
+                raise page
+            with _careful("JPEG" if page.jpeg else "PDF", page.jpeg or data, max_pixels):
+                made = work(_open_pdf_page(page, measured))
+        except PictureError as error:
+            made = error
+        yield made
+
+
+def _open_pdf_page(page: pdf.Page, measured: bool) -> Image.Image:
+    """Return a page's own picture, to be turned upright yet, or the page as it is seen."""
+    width, height = page.size
+    small = max(1, width // 8), max(1, height // 8)
+    if page.jpeg:
+        image: Image.Image = _open("JPEG", page.jpeg, width * height)
+        image.info[_TURN] = page.orientation
+        upright = image.size if page.orientation < 5 else image.size[::-1]
+        if upright == page.size and (measured or _is_seen(_decode_small(page), page)):
+            return image
+    if measured:
+        pixels = page.read_picture() if page.picture else page.draw(*small)
+        image = Image.fromarray(pixels[::8, ::8] if page.picture else pixels)
+        image.info[_FULL] = page.size
+        return image
+    if page.picture:
+        stored = page.read_picture()
+        for pixels in (stored, 255 - stored):  # stencils are stored as what is inked
+            image = _turn(Image.fromarray(pixels), page.orientation)
+            if image.size == page.size and _is_seen(np.asarray(image), page):
+                return image
+    return Image.fromarray(page.draw(width, height))
+
+
+def _decode_small(page: pdf.Page) -> Pixels:
+    image = _open("JPEG", page.jpeg, page.size[0] * page.size[1])
+    image.info[_TURN] = page.orientation
+    return _decode(image, page.size[0] * page.size[1], at_least=_LARGE // 2)
+
+
+def _is_seen(own: Pixels, page: pdf.Page) -> bool:
+    """Return whether a picture is what a page shows, without a mask or other colours upon it."""
+    width, height = page.size
+    # Not smaller, for PDFium passes over dots.
+    part = 2 if min(page.size) >= _LARGE else 1
+    seen = page.draw(max(1, width // part), max(1, height // part))
+    grid = (min(_GRID, max(1, width // _CELL)), min(_GRID, max(1, height // _CELL)))
+    both = [Image.fromarray(pixels).convert("RGB").resize(grid, _BOX) for pixels in (own, seen)]
+    off = np.abs(np.subtract(*(np.asarray(image, np.int16) for image in both)))
+    return bool(off.max() <= _MOST_OFF)
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -203,61 +299,11 @@ def _careful(kind: str, data: bytes, max_pixels: int) -> Iterator[None]:
             raise PictureError(f"too large: more than {max_pixels:,} pixels") from error
         except MemoryError:  # of the machine, or of what the caller allows
             raise
-        except _DECODER_ERRORS as error:
+        except DECODER_ERRORS as error:
             pass_on_machine(error, "")
-            raise PictureError(_explain(kind, data, error, warned)) from error
+            raise PictureError(explain(kind, data, error, warned)) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit_before
-
-
-def _explain(
-    kind: str, data: bytes, error: Exception, warned: list[warnings.WarningMessage]
-) -> str:
-    """Return in words of ours why a decoder gave up; what it says itself is for programmers."""
-    causes = (error, error.__cause__)
-    complaints = [str(error), *(str(warning.message) for warning in warned)]
-    for cause in causes:
-        if isinstance(cause, KeyError):
-            return f"unreadable {kind}: {_explain_lookup(kind, cause.args[0])}"
-    if (
-        any(isinstance(cause, EOFError | IndexError | struct.error) for cause in causes)
-        or any("truncated" in text.lower() or "but only got" in text for text in complaints)
-    ) and not (kind == "TIFF" and _is_whole_tiff(data)):
-        return f"truncated: the {kind} ends too early"
-    if isinstance(error, AssertionError) and kind == "PNG":
-        return f"unreadable {kind}: its colours are in a palette, and it has none"
-    if kind == "HEIC" and any(
-        word in text.lower() for text in complaints for word in ("unsupported", "plugin", "codec")
-    ):
-        return "a HEIC photo of a kind that is not decoded here: convert it to JPEG"
-    if any("decod" in text or "broken data" in text for text in complaints):
-        return f"unreadable {kind}: its pixels are damaged, or packed in a way that is not known"
-    return f"unreadable {kind}: it is damaged, or of a kind that is not known"
-
-
-def _is_whole_tiff(data: bytes) -> bool:
-    """Return whether all strips or tiles of a TIFF's first page lie within the file."""
-    try:
-        tags = TiffImageFile(io.BytesIO(data)).tag_v2
-    except _DECODER_ERRORS:
-        return False
-    starts, sizes = (tags.get(strips) or tags.get(tiles) for strips, tiles in _PIXELS_AT)
-    if not starts or not sizes or len(starts) != len(sizes):
-        return False
-    return all(start + size <= len(data) for start, size in zip(starts, sizes, strict=True))
-
-
-def _explain_lookup(kind: str, key: object) -> str:
-    """Return what PIL did not find in a file's header, or what there it does not know."""
-    if kind == "TIFF" and isinstance(key, tuple):
-        if set(_RAW_COLOURS) & set(key):
-            return "it is a camera's raw file: export it as JPEG"
-        return "its combination of bits, channels and colours is not known"
-    if kind == "TIFF" and isinstance(key, int):
-        tag = TiffTags.lookup(key).name
-        missing, unknown = f"its header has no {tag}", f"its compression, {key}, is not known"
-        return unknown if tag == "unknown" else missing
-    return f"its header has no (or an unknown) {key!r}"
 
 
 @contextmanager
@@ -284,7 +330,7 @@ def _open(kind: str, data: bytes, max_pixels: int) -> Image.Image:
         return _open_heic(data, max_pixels)
     image = _READERS[kind](io.BytesIO(data))
     if kind == "PNG" and image.mode.startswith("I"):
-        image.info[_SIGNIFICANT] = 2 ** levels.read_significant_bits(data) - 1
+        image.info[colours.SIGNIFICANT] = 2 ** levels.read_significant_bits(data) - 1
     return image
 
 
@@ -336,8 +382,12 @@ def _seek_pages(image: Image.Image) -> Iterator[int]:
 
 def _decode(image: Image.Image, max_pixels: int, at_least: int | None = None) -> Pixels:
     _load(image, max_pixels, at_least)
-    turn = _MAKE_UPRIGHT.get(_read_orientation(image))
-    return _to_pixels(image if turn is None else image.transpose(turn))
+    return colours.to_pixels(_turn(image, _read_orientation(image)))
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _MAKE_UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def _load(image: Image.Image, max_pixels: int, at_least: int | None) -> None:
@@ -365,13 +415,13 @@ def _decode_reduced(image: Image.Image, max_pixels: int, at_least: int) -> Reduc
 
 def _measure(image: Image.Image, max_pixels: int, notes: set[str] | None) -> tuple[int, int]:
     """Return the width and height of a picture, upright, once it has been decoded."""
-    full = image.size
+    full = image.info.get(_FULL, image.size)
     _load(image, max_pixels, at_least=1)
     if image.mode not in {"L", "RGB"} or image.has_transparency_data:
-        _to_pixels(image)  # may refuse it yet
-    if notes is not None and (note := _note_depth(image)):
+        colours.to_pixels(image)  # may refuse it yet
+    if notes is not None and (note := colours.note_depth(image)):
         notes.add(note)
-    width, height = full if isinstance(image, JpegImageFile) else image.size
+    width, height = full if isinstance(image, JpegImageFile) or _FULL in image.info else image.size
     lies = _read_orientation(image) in range(5, 9)
     return (height, width) if lies else (width, height)
 
@@ -379,80 +429,15 @@ def _measure(image: Image.Image, max_pixels: int, notes: set[str] | None) -> tup
 def _read_orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) when there is none or EXIF is broken.
 
-    A TIFF's is 1 by now: PIL has already applied it.
+    A TIFF's is 1 by now: PIL has already applied it. A PDF's pages go before EXIF.
     """
+    if _TURN in image.info:
+        return int(image.info[_TURN])
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
-    except _DECODER_ERRORS:
+    except DECODER_ERRORS:
         return 1
     return orientation if isinstance(orientation, int) else 1
-
-
-def _to_pixels(image: Image.Image) -> Pixels:
-    """Return a decoded picture of any mode as uint8 (H, W) or (H, W, 3) RGB."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return _scale_to_uint8(image)
-    grey = _is_grey(image)
-    if image.has_transparency_data:
-        image = _lay_on_white(image)
-    if image.mode == "LAB":
-        lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        image = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB") or image
-    mode = "L" if grey else "RGB"
-    return np.array(image if image.mode == mode else image.convert(mode))
-
-
-def _is_grey(image: Image.Image) -> bool:
-    if image.mode in {"P", "PA"}:
-        palette = np.reshape(image.getpalette("RGB") or [], (-1, 3))
-        return bool((palette == palette[:, :1]).all())
-    return image.mode in {"1", "L", "LA", "La"}
-
-
-def _lay_on_white(image: Image.Image) -> Image.Image:
-    if image.mode == "La":  # grey multiplied with its alpha, which PIL converts to this only
-        image = image.convert("LA")
-    layer = image.convert("RGBA")
-    paper = Image.new("RGB", layer.size, "white")
-    paper.paste(layer.convert("RGB"), mask=layer.getchannel("A"))
-    return paper
-
-
-def _scale_to_uint8(image: Image.Image) -> Pixels:
-    """Return a grey picture of more than 8 bits as uint8 (H, W), by the module's rule."""
-    values = np.array(image)
-    tags = getattr(image, "tag_v2", {})
-    if values.dtype.itemsize == 2:
-        pixels = levels.scale_whole(values, levels.find_highest(values, _read_highest(image)))
-    else:
-        pixels = levels.scale_by_values(values)
-    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:  # PIL inverts 8-bit TIFFs only
-        pixels = 255 - pixels
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        pixels[values == transparent] = 255
-    result: Pixels = pixels
-    return result
-
-
-def _read_highest(image: Image.Image) -> int:
-    """Return the highest value that a file of 16 bits says it may hold, 0 where it says nothing."""
-    if not isinstance(image, TiffImageFile):
-        return int(image.info.get(_SIGNIFICANT, 0))
-    if image.tag_v2.get(_BITS_PER_SAMPLE) == (12,):
-        return 4095
-    highest = image.tag_v2.get(_MAX_SAMPLE_VALUE, 0)
-    highest = highest[0] if isinstance(highest, tuple) and highest else highest
-    return highest if isinstance(highest, int) else 0
-
-
-def _note_depth(image: Image.Image) -> str:
-    """Return what is to be told of a decoded picture's scale, "" for nothing."""
-    values = np.array(image) if image.mode.startswith("I;16") else np.zeros(1, np.uint32)
-    if values.dtype.itemsize != 2:
-        return ""
-    highest = levels.find_highest(values, _read_highest(image))
-    return "" if highest == 65535 else f"grey of 16 bits was read as 0 to {highest:,}"
 
 
 def _encode(pixels: Pixels, kind: str, **options: int) -> bytes:

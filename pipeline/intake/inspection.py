@@ -10,15 +10,17 @@ from pathlib import Path
 from pipeline.errors import OUT_OF_MEMORY, DataError, pass_on_machine
 from pipeline.intake import images
 from pipeline.intake.files import PictureFile
+from pipeline.intake.kinds import PictureError
 from pipeline.isolation import held_to
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a file: its readable pages, and why the next one is not."""
+    """What was found in a file: its pages, and why the next one is not readable."""
 
     sha256: str = ""  # "" when not even its bytes could be read
-    sizes: tuple[tuple[int, int], ...] = ()  # width and height of each upright page, in pixels
+    # Of each page its upright width and height in pixels, or why it alone can't be read
+    sizes: tuple[tuple[int, int] | PictureError, ...] = ()
     trouble: str = ""
     notes: tuple[str, ...] = ()  # what should be told of how it is read
 
@@ -32,7 +34,7 @@ def inspect_file(
     before; `pixels` is how many a page may have. Raises OSError for what the machine refused.
     """
     digest = ""
-    sizes: list[tuple[int, int]] = []
+    sizes: list[tuple[int, int] | PictureError] = []
     notes: set[str] = set()
     try:
         file.open_archive(root)

@@ -17,6 +17,8 @@ _SIGNATURES = {
     b"GIF89a": "GIF",
 }
 _BMP_HEADER_SIZES = {12, 40, 52, 56, 64, 108, 124}
+_PDF_START = 1024  # bytes in which readers look for it; some programs begin with a blank line
+_BEFORE_PDF = b"\0\t\n\f\r \xef\xbb\xbf"
 _HEIC_BRANDS = {
     b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1",
 }  # fmt: skip
@@ -37,7 +39,7 @@ _KINDS: dict[bytes, str] = {
     rb"....ftyp|....(moov|mdat|wide|free|skip|pnot)": _FILM,
     rb"RIFF....AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xb3\xba]|FLV\x01|\x30\x26\xb2\x75": _FILM,
     rb"RIFF....WAVE|ID3|fLaC|OggS": "a sound recording, not a picture",
-    rb"%PDF-": f"PDF, {_CONVERT}",
+    rb"%FDF-": "the entries of a PDF form (FDF), without the form itself",
     rb"%!PS|\xc5\xd0\xd3\xc6": f"PostScript, {_CONVERT}",
     rb"8BP[SB]": f"Photoshop's own format, {_CONVERT}",
     rb"gimp xcf": f"GIMP's own format, {_CONVERT}",
@@ -95,6 +97,8 @@ def recognise(data: bytes) -> str:
     for signature, kind in _SIGNATURES.items():
         if data.startswith(signature):
             return kind
+    if data[:_PDF_START].lstrip(_BEFORE_PDF).startswith(b"%PDF-"):
+        return "PDF"
     if data[:2] == b"BM" and int.from_bytes(data[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":

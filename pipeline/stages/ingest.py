@@ -178,7 +178,7 @@ def _explain_death(file: PictureFile, death: Death, limits: Limits) -> str:
 def _rows_of_file(
     source: Source, file: PictureFile, label: str, found: Inspection
 ) -> Iterator[Row]:
-    """Yield the rows of one file: its readable pages, and the first that is not."""
+    """Yield the rows of one file: its pages, and the first where reading ended."""
     row = {
         "source": file.source,
         "member": file.member,
@@ -191,8 +191,12 @@ def _rows_of_file(
         "status": "ok",
         "reason": "",
     }
-    for page, (width, height) in enumerate(found.sizes):
-        yield row | {"page": str(page), "width": str(width), "height": str(height)}
+    for page, size in enumerate(found.sizes):
+        if isinstance(size, DataError):
+            yield row | {"page": str(page), "status": "quarantined", "reason": str(size)}
+        else:
+            width, height = map(str, size)
+            yield row | {"page": str(page), "width": width, "height": height}
     if found.trouble:
         broken = {"page": str(len(found.sizes)), "status": "quarantined", "reason": found.trouble}
         yield row | broken

@@ -440,7 +440,6 @@ def test_a_heics_size_is_checked_before_it_is_decoded(monkeypatch):
     [
         (b"", "empty file"),
         (b"Dear Sir, enclosed", r"not a picture \(starts with 'Dear Sir'\)"),
-        (b"%PDF-1.4\n", "^PDF, which is not read: convert it to PNG or JPEG$"),
         (b"\0\0\0 ftypavif\0\0\0\0avifmif1", "^AVIF, which is not read"),
         (b"\0\0\0\x0cjP  \r\n\x87\n\0\0\0\x14ftypjp2 ", "^JPEG 2000, which is not read"),
         (b"\xff\x4f\xff\x51\0\x2f", "^JPEG 2000, which is not read"),  # its bare codestream

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pdf_files
 import pytest
 
 from pipeline.errors import OUT_OF_MEMORY
@@ -67,6 +68,17 @@ def test_a_file_is_read_into_no_more_memory_than_it_may_take(root, file):
 @counted
 def test_the_bytes_of_a_file_are_there_only_once(root, file):
     assert inspect(root, file, memory_mb=1.5 * SIZE / 1e6).sizes == ((30, 20),)
+
+
+@counted
+def test_a_pdf_for_which_there_is_too_little_memory_is_not_called_damaged(tmp_path):
+    (tmp_path / "raw").mkdir()
+    scan = pdf_files.flate(np.zeros((5000, 5000, 3), np.uint8))
+    (tmp_path / "raw/a.pdf").write_bytes(pdf_files.write(pdf_files.page(scan)))
+    file = PictureFile("raw/a.pdf")
+    found = inspect(tmp_path, file, memory_mb=40, pixels=10**8)
+    assert found.trouble == OUT_OF_MEMORY
+    assert inspect(tmp_path, file, pixels=10**8).sizes == ((5000, 5000),)
 
 
 @timed
