@@ -33,7 +33,7 @@ def overlay_name(row: Row) -> str:
 
 
 def apply_overrides(rows: Sequence[Row], overrides: Sequence[Override]) -> None:
-    """Set label and group where raw/labels.csv says so; its lines with an id are the boxes'.
+    """Set label and group where raw/labels.csv says so; its lines with an id or row are the boxes'.
 
     A line about a file in an archive goes before one about the archive. Raises DataError for a
     source that no scan has, with the nearest one, and for lines that contradict each other.
@@ -47,7 +47,7 @@ def apply_overrides(rows: Sequence[Row], overrides: Sequence[Override]) -> None:
     for source in by_source:
         names[compose_name(source)].append(source)
     found = [(_find_source(override, by_source, names), override) for override in overrides]
-    whole = [(source, override) for source, override in found if not override.id]
+    whole = [(source, override) for source, override in found if override.is_whole]
     refuse_contradictions([(f"source '{shorten(source)}'", override) for source, override in whole])
     for source, override in sorted(whole, key=lambda pair: -len(by_source[pair[0]])):
         for row in by_source[source]:
