@@ -1,0 +1,238 @@
+"""What is said of pictures where they stand: by folders, by their own names, or by a table.
+
+A folder directly below a source that is called train, test or val (parts.py) says the part of the
+pictures in it, whatever says their labels, unless a class has that name. Below it stand the
+classes' folders. So they do below another folder, such as the one that an archive was unpacked to,
+if all pictures in that lie in folders of classes.
+"""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from pipeline.errors import DataError, count_things, find_nearest
+from pipeline.intake.class_folders import FolderReader, Place
+from pipeline.intake.class_names import ClassNames, name_of_file
+from pipeline.intake.files import PictureFile, folders_of
+from pipeline.intake.label_tables import (
+    LabelTable,
+    describe,
+    list_label_tables,
+    list_other_tables,
+    match_rows,
+    read_label_tables,
+)
+from pipeline.intake.names import plain_name
+from pipeline.intake.parts import read_part
+from pipeline.project import class_file_name, find_alike
+from pipeline.subjects.layouts import Origin, find_origin
+
+_MOST_TOLD = 4  # lines for a shell
+
+
+@dataclass
+class Labelling:
+    """The label and the part of each file, '' for none; what is to be told, and mended."""
+
+    origin: Origin
+    labels: list[str]
+    parts: list[str]  # train, val, test
+    notes: list[str] = field(default_factory=list)
+    remedies: dict[str, str] = field(default_factory=dict)  # of labels that are no classes
+    named: list[str] = field(default_factory=list)  # files that begin with a class, by no folder's
+
+
+def label_files(
+    root: Path,
+    folder: str,
+    files: Sequence[PictureFile],
+    notes: Sequence[PictureFile],
+    *,
+    layout: str,
+    chosen: Origin | None,
+    classes: Sequence[str],
+) -> Labelling:
+    """Return what is said of the files of a source where they stand.
+
+    notes: the files beside them that are no pictures; chosen: where labels come from, if the source
+    says it. Raises DataError for tables that are not clear or not there.
+    """
+    usual = find_origin(layout, chosen)
+    if usual not in ("folder", "name", "table"):
+        folders = [folders_of(file, folder)[:1] for file in files]
+        parts = ["".join(map(read_part, top)) if top != [] else "" for top in folders]
+        return Labelling(usual, [""] * len(files), parts)
+    reader = FolderReader(root, folder, classes)
+    places = reader.read(files, strict=usual == "folder")
+    said = Labelling(
+        origin=usual,
+        labels=[place.label for place in places],
+        parts=[place.part for place in places],
+        notes=list(_tell_above(folder, places)),
+    )
+    beside = list_label_tables(root, notes) if chosen in (None, "table") else []
+    wanted = chosen == "table" or not any(place.is_class for place in places)
+    tables = read_label_tables(root, folder, beside, classes) if wanted else []
+    said.origin = find_origin(layout, chosen, has_table=bool(tables))
+    match said.origin:
+        case "table":
+            _by_table(said, folder, files, tables, classes)
+        case "name":
+            _by_name(said, folder, files, classes)
+        case _:
+            _by_folder(said, folder, files, places, classes)
+            if beside and not wanted:
+                said.notes.append(
+                    f"{beside[0].source} is not read, for folders say the classes; `labels: table` "
+                    "in the source takes it instead"
+                )
+    if not all(said.labels):
+        said.notes += [
+            f"{note.source} is not read as a table of labels: its first line would have to name "
+            "the columns filename and label"
+            for note in list_other_tables(notes, beside)
+        ]
+    return said
+
+
+def _tell_above(folder: str, places: Sequence[Place]) -> Iterator[str]:
+    """Yield a sentence when folders were passed over, for what counts lies below them."""
+    counts = Counter("/".join(place.above) for place in places if place.above)
+    if counts:
+        name = counts.most_common(1)[0][0]
+        more = f" (so are {len(counts) - 1:,} more)" if len(counts) > 1 else ""
+        yield (
+            f"{folder}: the folder {name} is passed over{more}: those in it are read as if they "
+            f"lay in {folder}, with {count_things(counts.total(), 'file')}"
+        )
+
+
+def _by_folder(
+    said: Labelling,
+    folder: str,
+    files: Sequence[PictureFile],
+    places: Sequence[Place],
+    classes: Sequence[str],
+) -> None:
+    """Tell what folders leave open: classes that share one, folders of no class."""
+    unsure = [place for place in places if place.is_class and not place.label]
+    if unsure:
+        shared = [name for name in classes if any(place.folder[-1] == name for place in unsure)]
+        shared = [
+            name for group in find_alike(classes) for name in group if set(group) & set(shared)
+        ]
+        capital = next(name for name in shared if class_file_name(name, classes) != name)
+        said.notes.append(
+            f"{folder}: capitals do not count on this disk, so {', '.join(shared)} share "
+            f"folders, and {count_things(len(unsure), 'file')} in these have no label. Give each "
+            "class that has capitals a folder of its own, as in "
+            f"{class_file_name(capital, classes)} for {capital}, or list the files in "
+            "raw/labels.csv"
+        )
+    names = ClassNames(classes)
+    loose = [(f, place) for f, place in zip(files, places, strict=True) if not place.is_class]
+    said.named = [f.member or f.source for f, _ in loose if names.find(name_of_file(f))]
+    strange = list(dict.fromkeys(place.label for _, place in loose if place.label))
+    near = {label: find_nearest(label, classes) for label in strange}
+    meant = {near[label]: label for label in reversed(strange)}
+    added = [meant.get(name, name) for name in classes]
+    added += [label for label in strange if label not in added]
+    for label in strange:
+        lying = {place.folder: f for f, place in loose if place.label == label}
+        cures = [
+            *_move_folders(folder, lying, near[label]),
+            f"write it among the classes in params.yaml:\n  classes: {write_names(added)}",
+        ]
+        if any(names.find(name_of_file(f)) for f, place in loose if place.label == label):
+            cures.append(
+                "let the files' own names say their class, by `labels: name` in the source"
+            )
+        text = "\nor ".join(cures)
+        said.remedies[label] = f"{text[0].upper()}{text[1:]}"
+
+
+def _move_folders(
+    folder: str, lying: Mapping[tuple[str, ...], PictureFile], near: str
+) -> Iterator[str]:
+    """Yield what to do with folders of one name, that of no class, each with a file in it."""
+    lines = []
+    for folders, file in lying.items():
+        path = PurePosixPath(plain_name(folder), *map(plain_name, folders))
+        if file.member:
+            continue
+        if near:
+            lines.append(f"mv {_quote(path)} {_quote(path.with_name(near))}")
+        elif len(folders_of(file, folder)) > len(folders):  # perhaps those of the classes
+            lines.append(f"mv {_quote(path)}/* {_quote(path.parent)}/")
+    if lines:
+        what = "rename the folder" if near else "move the folders in it up"
+        yield "\n  ".join([f"{what}:", *lines[:_MOST_TOLD], *["..."][: len(lines) - _MOST_TOLD]])
+    else:
+        yield "rename the folder"
+
+
+def write_names(names: Sequence[str]) -> str:
+    """Return names as a list in params.yaml, quoted where YAML needs it."""
+    return yaml.safe_dump(
+        [int(name) if name.isdecimal() and str(int(name)) == name else name for name in names],
+        default_flow_style=True, width=10**9, allow_unicode=True,
+    ).strip()  # fmt: skip
+
+
+def _quote(path: PurePosixPath) -> str:
+    return shlex.quote(path.as_posix())
+
+
+def _by_name(
+    said: Labelling, folder: str, files: Sequence[PictureFile], classes: Sequence[str]
+) -> None:
+    """Let the own names of files say their classes."""
+    names = ClassNames(classes)
+    said.labels = [names.find(name_of_file(file)) for file in files]
+    loose = [file for file, label in zip(files, said.labels, strict=True) if not label]
+    if loose:
+        name = name_of_file(loose[0])
+        near, cure = names.find_nearest(name), ""
+        if near:
+            cure = f" (is it '{near}'? rename it, as in {near}.{name})"
+        said.notes.append(
+            f"{folder}: {count_things(len(loose), 'picture')} without a label, for the name of the "
+            f"file begins with no class, as that of {loose[0].member or loose[0].source}{cure}; "
+            "raw/labels.csv may name them too"
+        )
+
+
+def _by_table(
+    said: Labelling,
+    folder: str,
+    files: Sequence[PictureFile],
+    tables: Sequence[LabelTable],
+    classes: Sequence[str],
+) -> None:
+    """Let tables beside the pictures say their labels, and where they do their parts."""
+    if not tables:
+        raise DataError(
+            f"{folder} has no table of labels, as `labels: table` wants it: a CSV file in there "
+            "whose first line is filename,label, with a line for each picture below, as in 1.jpg,"
+            f"{classes[0]}"
+        )
+    found = match_rows(tables, files, folder)
+    entries = [found.entries.get(file) for file in files]
+    said.labels = [entry.label if entry else "" for entry in entries]
+    said.parts = [
+        (entry.part if entry else "") or part
+        for entry, part in zip(entries, said.parts, strict=True)
+    ]
+    said.notes.append("; ".join(describe(found, files)))
+    strange = list(dict.fromkeys(name for name in said.labels if name and name not in classes))
+    for entry in entries:
+        if entry and entry.label in strange and entry.label not in said.remedies:
+            used = [name for name in classes if name in said.labels]
+            said.remedies[entry.label] = (
+                f"It stands in {entry.place}: mend it there\nor write the labels of that table as "
+                f"classes in params.yaml:\n  classes: {write_names([*used, *strange])}"
+            )
