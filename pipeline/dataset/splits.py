@@ -54,7 +54,7 @@ class TooSmallError(DataError):
         short = self.shortage
         has = f"it has {count_things(short.tiles, 'tile')}"
         if not short.parts:
-            has += f" and none came into the {short.missing} set"
+            has += f" and none came into the {short.missing.replace('val', 'validation')} set"
         elif short.free < short.tiles:
             verb = "leave" if " and " in short.given else "leaves"
             has = f"{short.given} {verb} {short.free:,} of its {short.tiles:,} tiles"

@@ -146,8 +146,8 @@ def folders_of(file: PictureFile, source_folder: str) -> list[str]:
     the archive's name is passed over. But train.zip holding cat/1.jpg gives "train" and "cat".
     """
     base = printable_name(PurePosixPath(source_folder).as_posix())
-    below = PurePosixPath(file.source).relative_to(base).parts
-    folders = list(below[:-1])
+    below = file.source.removeprefix(base).split("/")[1:]
+    folders = below[:-1]
     if not file.member or distrust_name(file.member):
         return folders
     stem = re.sub(r"(?<=.)(\.tar)?\.[^.]+$", "", PurePosixPath(file.source).name)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import PictureFile
-from pipeline.intake.names import compose_name, plain_name
+from pipeline.intake.names import compose_name, plain_name, printable_name
 from pipeline.intake.parts import read_part
 from pipeline.intake.spreadsheets import MOST_BYTES, has_header, read_lines
 
@@ -77,11 +77,9 @@ def list_label_tables(root: Path, notes: Iterable[PictureFile]) -> list[PictureF
     return [note for note in notes if _is_table(note) and _read_header(root, note)]
 
 
-def list_other_tables(
-    notes: Iterable[PictureFile], tables: Collection[PictureFile]
-) -> list[PictureFile]:
-    """Return those of a source's notes that could be tables of labels, and are not."""
-    return [note for note in notes if _is_table(note) and note not in tables]
+def list_other_tables(notes: Iterable[PictureFile], tables: Collection[str]) -> list[str]:
+    """Return the names of those of a source's notes that could be tables of labels, and are not."""
+    return [_name(note) for note in notes if _is_table(note) and _name(note) not in tables]
 
 
 def read_label_tables(
@@ -142,13 +140,17 @@ def _read_rows(root: Path, note: PictureFile, classes: Sequence[str]) -> list[tu
         used.update(fields[column] for column in _find_columns(fields) or () if column >= 0)
         return _shows_labels(fields)
 
-    (_, header), *lines = read_lines(
-        note.read(root, limits=_LIMITS),
-        name,
-        is_header,
-        ("filename", "label"),
-        lambda column: column not in used,
-    )
+    def may_go_on(column: str) -> bool:
+        return column not in used
+
+    data = note.read(root, limits=_LIMITS)
+    sure = has_header(data, lambda fields: any(_simplify(one) in _LABELS for one in fields))
+    try:
+        (_, header), *lines = read_lines(data, name, is_header, ("filename", "label"), may_go_on)
+    except DataError:
+        if sure:
+            raise
+        return []  # of two columns with other names nobody knows that they should be clear
     columns = _find_columns(header)
     if columns is None:
         return []
@@ -158,7 +160,6 @@ def _read_rows(root: Path, note: PictureFile, classes: Sequence[str]) -> list[tu
         if named:
             said = _read_split(part, name, line) or own_part
             rows.append((compose_name(named), Entry(name, line, compose_name(label), said)))
-    sure = _simplify(header[columns[1]]) in _LABELS
     return rows if sure or any(entry.label in classes for _, entry in rows) else []
 
 
@@ -195,10 +196,9 @@ def _read_split(text: str, name: str, line: int) -> str:
 
 def _path_below(file: PictureFile, folder: str) -> tuple[str, ...]:
     """Return the parts (NFC) of a file's path below a source's folder; an archive is a folder."""
-    below = PurePosixPath(compose_name(plain_name(file.source))).relative_to(
-        compose_name(PurePosixPath(folder).as_posix())
-    )
-    return (*below.parts, *PurePosixPath(compose_name(plain_name(file.member))).parts)
+    own = file.source.removeprefix(printable_name(PurePosixPath(folder).as_posix()))
+    path = compose_name(plain_name(f"{own}/{file.member}"))
+    return tuple(part for part in path.split("/") if part)
 
 
 Index = Mapping[str, list[tuple[tuple[str, ...], PictureFile]]]  # paths by their last part
@@ -211,7 +211,7 @@ def _index(files: Iterable[PictureFile], folder: str) -> Index:
         *above, name = _path_below(file, folder) or ("",)
         # An archive is the folder that it would be unpacked to.
         path = tuple(_ARCHIVE.sub("", part) for part in above)
-        for text in {name, PurePosixPath(name).stem}:
+        for text in {name, name.rpartition(".")[0] or name}:
             found[text].append(((*path, name), file))
     return found
 

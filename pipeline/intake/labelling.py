@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from pipeline.errors import DataError, count_things, find_nearest
+from pipeline.errors import count_things, find_nearest
 from pipeline.intake.class_folders import FolderReader, Place
 from pipeline.intake.class_names import ClassNames, name_of_file
 from pipeline.intake.files import PictureFile, folders_of
@@ -26,7 +26,7 @@ from pipeline.intake.label_tables import (
     match_rows,
     read_label_tables,
 )
-from pipeline.intake.names import plain_name
+from pipeline.intake.names import compose_name, plain_name
 from pipeline.intake.parts import read_part
 from pipeline.project import class_file_name, find_alike
 from pipeline.subjects.layouts import Origin, find_origin
@@ -41,6 +41,7 @@ class Labelling:
     origin: Origin
     labels: list[str]
     parts: list[str]  # train, val, test
+    tables: list[str] = field(default_factory=list)  # of labels, by name
     notes: list[str] = field(default_factory=list)
     remedies: dict[str, str] = field(default_factory=dict)  # of labels that are no classes
     named: list[str] = field(default_factory=list)  # files that begin with a class, by no folder's
@@ -59,12 +60,12 @@ def label_files(
     """Return what is said of the files of a source where they stand.
 
     notes: the files beside them that are no pictures; chosen: where labels come from, if the source
-    says it. Raises DataError for tables that are not clear or not there.
+    says it. Raises DataError for tables that are not clear.
     """
     usual = find_origin(layout, chosen)
     if usual not in ("folder", "name", "table"):
-        folders = [folders_of(file, folder)[:1] for file in files]
-        parts = ["".join(map(read_part, top)) if top != [] else "" for top in folders]
+        tops = ["".join(folders_of(file, folder)[:1]) for file in files]
+        parts = ["" if compose_name(top) in classes else read_part(top) for top in tops]
         return Labelling(usual, [""] * len(files), parts)
     reader = FolderReader(root, folder, classes)
     places = reader.read(files, strict=usual == "folder")
@@ -77,6 +78,7 @@ def label_files(
     beside = list_label_tables(root, notes) if chosen in (None, "table") else []
     wanted = chosen == "table" or not any(place.is_class for place in places)
     tables = read_label_tables(root, folder, beside, classes) if wanted else []
+    said.tables = [table.name for table in tables]
     said.origin = find_origin(layout, chosen, has_table=bool(tables))
     match said.origin:
         case "table":
@@ -90,11 +92,11 @@ def label_files(
                     f"{beside[0].source} is not read, for folders say the classes; `labels: table` "
                     "in the source takes it instead"
                 )
-    if not all(said.labels):
+    if wanted and chosen in (None, "table") and not all(said.labels):
         said.notes += [
-            f"{note.source} is not read as a table of labels: its first line would have to name "
+            f"{name} is not read as a table of labels: its first line would have to name "
             "the columns filename and label"
-            for note in list_other_tables(notes, beside)
+            for name in list_other_tables(notes, said.tables)
         ]
     return said
 
@@ -214,12 +216,6 @@ def _by_table(
     classes: Sequence[str],
 ) -> None:
     """Let tables beside the pictures say their labels, and where they do their parts."""
-    if not tables:
-        raise DataError(
-            f"{folder} has no table of labels, as `labels: table` wants it: a CSV file in there "
-            "whose first line is filename,label, with a line for each picture below, as in 1.jpg,"
-            f"{classes[0]}"
-        )
     found = match_rows(tables, files, folder)
     entries = [found.entries.get(file) for file in files]
     said.labels = [entry.label if entry else "" for entry in entries]
@@ -227,7 +223,8 @@ def _by_table(
         (entry.part if entry else "") or part
         for entry, part in zip(entries, said.parts, strict=True)
     ]
-    said.notes.append("; ".join(describe(found, files)))
+    if tables:
+        said.notes.append("; ".join(describe(found, files)))
     strange = list(dict.fromkeys(name for name in said.labels if name and name not in classes))
     for entry in entries:
         if entry and entry.label in strange and entry.label not in said.remedies:

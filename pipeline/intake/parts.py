@@ -1,6 +1,7 @@
 """Names that say a part: folders and tables called train, test, val, as others split their sets."""
 
 import re
+from functools import lru_cache
 
 _WORDS = {
     "train": "train", "training": "train",
@@ -11,6 +12,7 @@ _WORDS = {
 _COMPANY = {"set", "data", "dataset", "image", "images", "imgs", "photos", "pictures", "seg"}
 
 
+@lru_cache(maxsize=4096)
 def read_part(name: str) -> str:
     """Return the part that a folder, a table or a field names: train, val or test; '' for none.
 

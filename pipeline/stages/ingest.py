@@ -118,18 +118,22 @@ def _ingest_source(
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
         return rows, {}
-    try:
-        said = label_files(
-            root,
-            folder,
-            files,
-            notes,
-            layout=source.layout,
-            chosen=source.labels,
-            classes=params.classes,
+    said = label_files(
+        root,
+        folder,
+        files,
+        notes,
+        layout=source.layout,
+        chosen=source.labels,
+        classes=params.classes,
+    )
+    if said.origin == "table" and not said.tables:
+        raise _SourceError(
+            source,
+            f"{source.path} has no table of labels, as `labels: table` wants it: a CSV file in "
+            "there whose first line is filename,label, with a line for each picture below, as in "
+            f"1.jpg,{params.classes[0]}",
         )
-    except DataError as error:
-        raise _SourceError(source, str(error)) from error
     rows = list(_ingest_pictures(root, source, files, said, params.limits, jobs))
     for note in said.notes:
         warn(note)

@@ -140,8 +140,8 @@ def divide(tmp_path):
         ),
         (
             {"counts": {"a/cat": 9, "a/dog": 9, "b/cat": 3}, "sources": VAL_GIVEN},
-            "it has 9 tiles and none came into the val set. The validation set is as given (split: "
-            "val in sources). Add pictures of 'dog' to it.",
+            "it has 9 tiles and none came into the validation set. The validation set is as given "
+            "(split: val in sources). Add pictures of 'dog' to it.",
             {"counts": {"b/dog": 1}, "balance_by": NONE},
         ),
         (
