@@ -147,12 +147,14 @@ def _by_folder(
         lying = {place.folder: f for f, place in loose if place.label == label}
         cures = [
             *_move_folders(folder, lying, near[label]),
-            f"write it among the classes in params.yaml:\n  classes: {write_names(added)}",
+            f"write it among the classes in params.yaml:\n  classes: {_write_names(added)}",
         ]
         if any(names.find(name_of_file(f)) for f, place in loose if place.label == label):
             cures.append(
                 "let the files' own names say their class, by `labels: name` in the source"
             )
+        if not near[label]:
+            cures.append(f"take it out of {folder}, if its pictures are not meant")
         text = "\nor ".join(cures)
         said.remedies[label] = f"{text[0].upper()}{text[1:]}"
 
@@ -177,7 +179,7 @@ def _move_folders(
         yield "rename the folder"
 
 
-def write_names(names: Sequence[str]) -> str:
+def _write_names(names: Sequence[str]) -> str:
     """Return names as a list in params.yaml, quoted where YAML needs it."""
     return yaml.safe_dump(
         [int(name) if name.isdecimal() and str(int(name)) == name else name for name in names],
@@ -231,5 +233,5 @@ def _by_table(
             used = [name for name in classes if name in said.labels]
             said.remedies[entry.label] = (
                 f"It stands in {entry.place}: mend it there\nor write the labels of that table as "
-                f"classes in params.yaml:\n  classes: {write_names([*used, *strange])}"
+                f"classes in params.yaml:\n  classes: {_write_names([*used, *strange])}"
             )

@@ -217,7 +217,9 @@ def test_a_folder_with_anything_beside_classes_is_not_passed_over(start, refusal
 
 def test_a_folder_of_folders_that_are_no_classes_may_be_moved_up(start, refusal):
     start("PetImages/Kittens/1.png", "square/3.png")
-    assert "  mv raw/photos/PetImages/* raw/photos/\n" in refusal()
+    error = refusal()
+    assert "  mv raw/photos/PetImages/* raw/photos/\n" in error
+    assert "or take it out of raw/photos, if its pictures are not meant" in error
 
 
 # --- Tables ---------------------------------------------------------------------------------
