@@ -7,7 +7,7 @@ if all pictures in that lie in folders of classes.
 """
 
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -32,6 +32,7 @@ from pipeline.project import class_file_name, find_alike
 from pipeline.subjects.layouts import Origin, find_origin
 
 _MOST_TOLD = 4  # lines for a shell
+_MOST_CLASSES = 200  # that anybody would write; what has more labels is no table of classes
 
 
 @dataclass
@@ -136,23 +137,27 @@ def _by_folder(
             "raw/labels.csv"
         )
     names = ClassNames(classes)
-    loose = [(f, place) for f, place in zip(files, places, strict=True) if not place.is_class]
-    said.named = [f.member or f.source for f, _ in loose if names.find(name_of_file(f))]
-    strange = list(dict.fromkeys(place.label for _, place in loose if place.label))
+    lying: dict[str, dict[tuple[str, ...], PictureFile]] = defaultdict(dict)  # by label and folder
+    begin = set()  # labels beside names that begin with a class
+    for file, place in zip(files, places, strict=True):
+        if not place.is_class:
+            lying[place.label].setdefault(place.folder, file)
+            if names.find(name_of_file(file)):
+                said.named.append(file.member or file.source)
+                begin.add(place.label)
+    lying.pop("", None)
+    strange = list(lying)[:_MOST_CLASSES]
     near = {label: find_nearest(label, classes) for label in strange}
     meant = {near[label]: label for label in reversed(strange)}
     added = [meant.get(name, name) for name in classes]
     added += [label for label in strange if label not in added]
     for label in strange:
-        lying = {place.folder: f for f, place in loose if place.label == label}
-        cures = [
-            *_move_folders(folder, lying, near[label]),
-            f"write it among the classes in params.yaml:\n  classes: {_write_names(added)}",
-        ]
-        if any(names.find(name_of_file(f)) for f, place in loose if place.label == label):
-            cures.append(
-                "let the files' own names say their class, by `labels: name` in the source"
-            )
+        cures = list(_move_folders(folder, lying[label], near[label]))
+        cures.append(
+            f"write it among the classes in params.yaml:\n  classes: {_write_names(added)}"
+        )
+        if label in begin:
+            cures.append("let the files' own names say it, by `labels: name` in the source")
         if not near[label]:
             cures.append(f"take it out of {folder}, if its pictures are not meant")
         text = "\nor ".join(cures)
@@ -227,11 +232,13 @@ def _by_table(
     ]
     if tables:
         said.notes.append("; ".join(describe(found, files)))
-    strange = list(dict.fromkeys(name for name in said.labels if name and name not in classes))
+    strange = dict.fromkeys(name for name in said.labels if name and name not in classes)
+    wanted = [name for name in classes if name in set(said.labels)] + list(strange)
     for entry in entries:
         if entry and entry.label in strange and entry.label not in said.remedies:
-            used = [name for name in classes if name in said.labels]
-            said.remedies[entry.label] = (
-                f"It stands in {entry.place}: mend it there\nor write the labels of that table as "
-                f"classes in params.yaml:\n  classes: {_write_names([*used, *strange])}"
+            said.remedies[entry.label] = f"It stands in {entry.place}: mend it there" + (
+                "\nor write the labels of that table as classes in params.yaml:\n  classes: "
+                f"{_write_names(wanted)}"
+                if len(wanted) <= _MOST_CLASSES
+                else f"; that table has {len(strange):,} labels that are no classes"
             )

@@ -80,7 +80,7 @@ def test_the_same_in_a_folder_of_no_class(start, refusal):
     start("images/bar.0.png", "images/square.0.png")
     error = " ".join(refusal().split())
     assert "'images' is not among the classes in params.yaml" in error
-    assert "let the files' own names say their class, by `labels: name` in the source" in error
+    assert "let the files' own names say it, by `labels: name` in the source" in error
 
 
 def test_what_fits_no_class_is_counted_with_what_may_be_meant(start, ingest):
@@ -262,6 +262,13 @@ def test_a_label_that_is_no_class_is_named_with_its_line(start, refusal):
     assert "Did you mean 'square'?" in error
     assert "It stands in raw/photos/labels.csv, line 3: mend it there" in error
     assert "  classes: [bar, sqare]\n" in error
+
+
+def test_where_a_table_has_numbers_for_labels_they_are_not_all_said(start, refusal):
+    numbers = "\n".join(f"{number},{number / 7:.5f}" for number in range(1, 400))
+    start(*(f"{number}.png" for number in range(1, 210)), texts={"x.csv": f"id,target\n{numbers}"})
+    error = " ".join(refusal().split())
+    assert "in raw/photos/x.csv, line 2: mend it there; that table has 209 labels that are" in error
 
 
 def test_without_a_table_that_is_asked_for_its_first_lines_are_said(start, refusal):
