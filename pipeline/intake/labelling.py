@@ -88,18 +88,24 @@ def label_files(
             _by_name(said, folder, files, classes)
         case _:
             _by_folder(said, folder, files, places, classes)
-            if beside and not wanted:
-                said.notes.append(
-                    f"{beside[0].source} is not read, for folders say the classes; `labels: table` "
-                    "in the source takes it instead"
-                )
-    if wanted and chosen in (None, "table") and not all(said.labels):
-        said.notes += [
-            f"{name} is not read as a table of labels: its first line would have to name "
-            "the columns filename and label"
-            for name in list_other_tables(notes, said.tables)
-        ]
+    if beside and not wanted:
+        said.notes.append(
+            f"{beside[0].source} is not read, for folders say the classes; `labels: table` in the "
+            "source takes it instead"
+        )
+    elif chosen in (None, "table") and not all(said.labels):
+        said.notes += _tell_others(list_other_tables(notes, said.tables))
     return said
+
+
+def _tell_others(tables: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence when there are tables that could be meant to have labels, and have none."""
+    if tables:
+        more = f" (nor are {len(tables) - 1:,} more)" if len(tables) > 1 else ""
+        yield (
+            f"{tables[0]} is not read as a table of labels{more}: its first line would have to "
+            "name the columns filename and label"
+        )
 
 
 def _tell_above(folder: str, places: Sequence[Place]) -> Iterator[str]:
@@ -122,20 +128,7 @@ def _by_folder(
     classes: Sequence[str],
 ) -> None:
     """Tell what folders leave open: classes that share one, folders of no class."""
-    unsure = [place for place in places if place.is_class and not place.label]
-    if unsure:
-        shared = [name for name in classes if any(place.folder[-1] == name for place in unsure)]
-        shared = [
-            name for group in find_alike(classes) for name in group if set(group) & set(shared)
-        ]
-        capital = next(name for name in shared if class_file_name(name, classes) != name)
-        said.notes.append(
-            f"{folder}: capitals do not count on this disk, so {', '.join(shared)} share "
-            f"folders, and {count_things(len(unsure), 'file')} in these have no label. Give each "
-            "class that has capitals a folder of its own, as in "
-            f"{class_file_name(capital, classes)} for {capital}, or list the files in "
-            "raw/labels.csv"
-        )
+    said.notes += _tell_shared(folder, places, classes)
     names = ClassNames(classes)
     lying: dict[str, dict[tuple[str, ...], PictureFile]] = defaultdict(dict)  # by label and folder
     begin = set()  # labels beside names that begin with a class
@@ -162,6 +155,22 @@ def _by_folder(
             cures.append(f"take it out of {folder}, if its pictures are not meant")
         text = "\nor ".join(cures)
         said.remedies[label] = f"{text[0].upper()}{text[1:]}"
+
+
+def _tell_shared(folder: str, places: Sequence[Place], classes: Sequence[str]) -> Iterator[str]:
+    """Yield a sentence when classes share a folder, because capitals do not count on the disk."""
+    unsure = [place for place in places if place.is_class and not place.label]
+    if unsure:
+        folders = {compose_name(place.folder[-1]) for place in unsure}
+        shared = [name for group in find_alike(classes) if folders & {*group} for name in group]
+        capital = next(name for name in shared if class_file_name(name, classes) != name)
+        yield (
+            f"{folder}: capitals do not count on this disk, so {', '.join(shared)} share "
+            f"folders, and {count_things(len(unsure), 'file')} in these have no label. Give each "
+            "class that has capitals a folder of its own, as in "
+            f"{class_file_name(capital, classes)} for {capital}, or list the files in "
+            "raw/labels.csv"
+        )
 
 
 def _move_folders(
