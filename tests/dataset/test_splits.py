@@ -269,7 +269,7 @@ def test_a_class_from_one_group_is_refused():
 
 
 def test_a_part_without_a_class_is_refused():
-    with pytest.raises(DataError, match="class 'b'.*has 2 tiles and none came into the val set"):
+    with pytest.raises(DataError, match="class 'b'.*none came into the validation set"):
         check_parts(text("aabb"), text(["train", "val", "train", "train"]), ["a", "b"], ["val"])
 
 
