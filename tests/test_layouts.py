@@ -183,6 +183,26 @@ def test_labels_csv_has_the_last_word_by_page_and_by_box(run, prep, tmp_path):
     assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 7
 
 
+def test_the_text_of_a_page_labels_its_boxes_row_by_row(run, prep, tmp_path):
+    page = images.encode_png(draw_page(["124", "41", "22"], turn=1))
+    boxes, _ = run({"page.png": page}, layout="free")
+    assert [row["label"] for row in boxes] == [""] * 7
+    labels = tmp_path / "raw/labels.csv"
+    labels.write_text('source,group,text\nraw/in/page.png,Ada,"1 2 4\n41\n2-"\n')
+    boxes, _ = run({}, layout="free")
+    assert [(row["label"], row["row"]) for row in boxes] == list(
+        zip("124412", "000112", strict=True)
+    )
+    assert {row["group"] for row in boxes} == {"Ada"}
+    labels.write_text("source,row,id,text\nraw/in/page.png,1,,412\nraw/in/page.png,2,,22\n")
+    assert prep("ingest")[0] == 0
+    code, _, told = prep("segment")
+    assert code == 0
+    assert "raw/in/page.png, row 1: boxes found: 2, labels in its text: 3" in told
+    boxes = read_table(tmp_path / "processed/boxes.csv", COLUMNS["boxes"])
+    assert [row["label"] for row in boxes] == ["", "", "", "", "", "2", "2"]
+
+
 def test_labels_csv_with_an_unknown_class_or_box(run, prep, tmp_path):
     page = images.encode_png(draw_page(["111", "22", "4444"]))
     boxes, _ = run({"page.png": page}, layout="rows")

@@ -69,8 +69,8 @@ def judge_scan(row: Row, classes: Sequence[str]) -> str:
         return f"status '{row['status']}' is none of {_name(_STATUSES)}"
     if row["label"] and row["label"] not in classes and row["status"] == "ok":
         return _tell_label(row["label"])
-    if row["split"] not in ("", "train", "test"):
-        return f"split '{row['split']}' is neither train nor test"
+    if row["split"] and row["split"] not in _PARTS:
+        return f"split '{row['split']}' is none of {_name(_PARTS)}"
     if not _is_number(row["page"]):
         return f"page '{row['page']}' is no number"
     if row["status"] == "ok" and not _DIGEST.fullmatch(row["sha256"]):

@@ -17,7 +17,8 @@ from pipeline.intake.files import locate
 from pipeline.project import class_file_name
 from pipeline.settings.loading import load_params, tell_defaults
 from pipeline.settings.params import Params
-from pipeline.subjects.layouts import LAYOUTS
+from pipeline.settings.sections import Source
+from pipeline.subjects.layouts import LAYOUTS, find_origin
 
 _PARAMS = "params.yaml"
 _TEMPLATES = {
@@ -94,7 +95,7 @@ def _list_source_folders(folder: Path, params: Params) -> list[Path]:
     for source in params.sources:
         place = folder / locate(folder, source.path)
         found.append(place)
-        if LAYOUTS[source.layout].wants_class_folders:
+        if _has_class_folders(source):
             names = {
                 *params.classes,
                 *(class_file_name(one, params.classes) for one in params.classes),
@@ -103,11 +104,16 @@ def _list_source_folders(folder: Path, params: Params) -> list[Path]:
     return found
 
 
+def _has_class_folders(source: Source) -> bool:
+    by_folder = find_origin(source.layout, source.labels) == "folder"
+    return by_folder and LAYOUTS[source.layout].wants_class_folders
+
+
 def _make_source_folders(folder: Path, params: Params) -> None:
     for source in params.sources:
         place = folder / locate(folder, source.path)
         place.mkdir(parents=True, exist_ok=True)
-        if LAYOUTS[source.layout].wants_class_folders:
+        if _has_class_folders(source):
             make_class_folders(place, params.classes)
 
 

@@ -35,10 +35,11 @@ class Shortage:
 
     label: str
     tiles: int
-    free: int  # of them, to be divided: the others are in the test set as given, or left out for it
+    free: int  # of them, to be divided: the others are in a set as given, or left out for it
     groups: int = 0  # that the free ones come from
     parts: int = 0  # groups that are needed; 0: enough are there, but in `missing` is none of them
     missing: str = ""
+    given: str = ""  # what takes the tiles that are not free
 
 
 class TooSmallError(DataError):
@@ -53,9 +54,10 @@ class TooSmallError(DataError):
         short = self.shortage
         has = f"it has {count_things(short.tiles, 'tile')}"
         if not short.parts:
-            has += f" and none came into the {short.missing} set"
+            has += f" and none came into the {short.missing.replace('val', 'validation')} set"
         elif short.free < short.tiles:
-            has = f"the test set as given leaves {short.free:,} of its {short.tiles:,} tiles"
+            verb = "leave" if " and " in short.given else "leaves"
+            has = f"{short.given} {verb} {short.free:,} of its {short.tiles:,} tiles"
         elif short.groups < short.tiles:
             groups = count_things(short.groups, "group")
             has = f"its {count_things(short.tiles, 'tile')} come from {groups}"
@@ -89,29 +91,38 @@ def split_shares(
     seed: int,
     merged: Texts | None = None,
     given_test: Mask | None = None,
+    given_val: Mask | None = None,
     given_train: Mask | None = None,
 ) -> Split:
     """Return one split: stratified by label, groups kept whole.
 
     `test` and `val` are shares of all rows. merged (N,): the groups, those tied by tiles that look
-    the same under one name; tied ones that would lie on two sides train. Rows of `given_test` are
-    the test set as given; what shares a group with them is neither, but left out. No group of
+    the same under one name; tied ones that would lie on two sides train. Rows of `given_test` and
+    `given_val` are these sets as given; what shares a group with one of them is in no other part,
+    but left out (so are rows of `given_val` that share one with the test set). No group of
     `given_train` is tested on. Raises TooSmallError when a class can't be divided, and DataError
     when nothing is left to train on.
     """
     whole = groups if merged is None else merged
     parts = np.full(len(labels), "train", object)
     free = np.ones(len(labels), bool)
-    if given_test is not None and given_test.any():
-        free = ~np.isin(whole, whole[given_test])
-        parts[~free] = ""
-        parts[given_test] = "test"
-        test = 0.0
+    said = {"test": f"split.test ({test:.3g})", "validation": f"split.val ({val:.3g})"}
+    given = []
+    for part, name, rows in (("test", "test", given_test), ("val", "validation", given_val)):
+        if rows is None or not rows.any():
+            continue
+        taken = np.isin(whole, whole[rows]) & free
+        parts[taken] = ""
+        parts[taken & rows] = part
+        free &= ~taken
+        said[name] = f"the {name} set as given"
+        given.append(said[name])
+        test, val = (0.0, val) if part == "test" else (test, 0.0)
     scale = len(labels) / max(int(free.sum()), 1)  # shares are of all rows
     shares = (test * scale, val * scale)
-    _refuse_few_groups(labels, whole, free, 1 + sum(share > 0 for share in shares))
-    given = f"split.test ({test:.3g})" if test else "the test set as given"
-    _refuse_too_much(labels[free], whole[free], shares, f"{given} and split.val ({val:.3g})")
+    needed = 1 + sum(share > 0 for share in shares)
+    _refuse_few_groups(labels, whole, free, needed, " and ".join(given))
+    _refuse_too_much(labels[free], whole[free], shares, " and ".join(said.values()))
     dealt = deal(
         labels[free],
         groups[free],
@@ -228,14 +239,19 @@ def _refuse_too_much(labels: Texts, groups: Texts, shares: Sequence[float], said
         raise DataError(f"{said} leave nothing to train on; lower such shares in params.yaml")
 
 
-def _refuse_few_groups(labels: Texts, groups: Texts, free: Mask, parts: int) -> None:
-    """Raise TooSmallError when the free rows of a class come from fewer groups than parts."""
+def _refuse_few_groups(
+    labels: Texts, groups: Texts, free: Mask, parts: int, given: str = ""
+) -> None:
+    """Raise TooSmallError when the free rows of a class come from fewer groups than parts.
+
+    given: the sets that take what is not free.
+    """
     tiles, left = Counter(labels), Counter(labels[free])
     of: dict[str, set[str]] = defaultdict(set)
     for name, group in zip(labels[free], groups[free], strict=True):
         of[name].add(group)
     found = [
-        Shortage(name, tiles[name], left[name], groups=len(of[name]), parts=parts)
+        Shortage(name, tiles[name], left[name], len(of[name]), parts, given=given)
         for name in sorted(tiles)
     ]
     small = [one for one in found if one.groups < parts]

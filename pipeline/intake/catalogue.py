@@ -33,7 +33,7 @@ def overlay_name(row: Row) -> str:
 
 
 def apply_overrides(rows: Sequence[Row], overrides: Sequence[Override]) -> None:
-    """Set label and group where raw/labels.csv says so; its lines with an id are the boxes'.
+    """Set label and group where raw/labels.csv says so; its lines with an id or row are the boxes'.
 
     A line about a file in an archive goes before one about the archive. Raises DataError for a
     source that no scan has, with the nearest one, and for lines that contradict each other.
@@ -47,7 +47,7 @@ def apply_overrides(rows: Sequence[Row], overrides: Sequence[Override]) -> None:
     for source in by_source:
         names[compose_name(source)].append(source)
     found = [(_find_source(override, by_source, names), override) for override in overrides]
-    whole = [(source, override) for source, override in found if not override.id]
+    whole = [(source, override) for source, override in found if override.is_whole]
     refuse_contradictions([(f"source '{shorten(source)}'", override) for source, override in whole])
     for source, override in sorted(whole, key=lambda pair: -len(by_source[pair[0]])):
         for row in by_source[source]:
@@ -88,28 +88,35 @@ def _apply(row: Row, override: Override) -> None:
         row["label"] = override.label or row["label"]
 
 
-def check_labels(rows: Iterable[Row], classes: Sequence[str]) -> None:
-    """Raise DataError for the first label that is no class, with the nearest one."""
+def check_labels(
+    rows: Iterable[Row], classes: Sequence[str], remedies: Mapping[str, str] | None = None
+) -> None:
+    """Raise DataError for the first label that is no class, with the nearest one.
+
+    remedies: what to do about such labels, where that is known.
+    """
     for row in rows:
         if row["label"] and row["label"] not in classes and row["status"] != "left out":
+            usual = "Rename the folder or label, or add the class."
             raise DataError(
                 f"{name_of(row)}: '{row['label']}' is not among the classes in params.yaml."
-                f"{nearest(row['label'], classes)} Rename the folder or label, or add the class."
+                f"{nearest(row['label'], classes)} {(remedies or {}).get(row['label'], usual)}"
             )
 
 
 def settle_duplicates(rows: Iterable[Row]) -> None:
     """Mark all but the first of the same bytes as duplicates; quarantine them if labels differ.
 
-    One with a label comes before one without, and of these a picture of a test set as given: it
-    stays, and the others leave the training set.
+    One with a label comes before one without, and of these a picture of a test set as given, then
+    one of a validation set: it stays, and the others leave the training set.
     """
+    first = {"test": 0, "val": 1}
     same: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row["status"] == "ok":
             same[row["sha256"], row["page"]].append(row)
     for found in same.values():
-        copies = sorted(found, key=lambda row: (not row["label"], row["split"] != "test"))
+        copies = sorted(found, key=lambda row: (not row["label"], first.get(row["split"], 2)))
         if len({row["label"] for row in copies if row["label"]}) > 1:
             _quarantine_conflict(copies)
         for row in copies[1:]:

@@ -4,10 +4,13 @@ A class's folder has its name. Where capitals do not count, A and a are one fold
 may have the file name that prep gives it beside a, %41.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.intake.files import locate
+from pipeline.intake.files import PictureFile, folders_of, locate
+from pipeline.intake.names import compose_name, plain_name
+from pipeline.intake.parts import read_part
 from pipeline.project import class_file_name, find_alike
 
 
@@ -22,6 +25,62 @@ def read_class_folders(source: Path, classes: Sequence[str]) -> dict[str, str]:
                 left = [other for other in one if not _has_own_folder(source, other, classes)]
                 places[name] = left[0] if len(left) == 1 else ""
     return places
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a file's folders say."""
+
+    label: str = ""  # a class, or the name of a folder that is none
+    part: str = ""
+    is_class: bool = False
+    above: tuple[str, ...] = ()  # folders down to the first that is neither class nor part
+    folder: tuple[str, ...] = ()  # the one that label is of
+
+
+class FolderReader:
+    """Reads the class and the part of files off their folders."""
+
+    def __init__(self, root: Path, folder: str, classes: Sequence[str]) -> None:
+        self._root, self._folder, self._classes = root, folder, classes
+        self._known: dict[tuple[str, ...], Mapping[str, str]] = {}
+
+    def read(self, files: Sequence[PictureFile], *, strict: bool) -> list[Place]:
+        """Return the place of each file; strict: only folders of classes let others be passed."""
+        walked = [self._walk(tuple(folders_of(file, self._folder))) for file in files]
+        blocked = set()
+        for place in walked:
+            if not (place.is_class or (place.above and (place.label or not strict))):
+                blocked.add(place.above or place.folder)
+        return [
+            self._walk(place.above) if place.above and place.above in blocked else place
+            for place in walked
+        ]
+
+    def _walk(self, folders: tuple[str, ...]) -> Place:
+        """Return what folders say, from the top."""
+        part, unknown = "", -1
+        above: tuple[str, ...] = ()
+        for depth, name in enumerate(folders):
+            here = folders[: depth + 1]
+            label = self._classes_in(folders[:depth]).get(compose_name(name))
+            if label is not None:
+                return Place(label, part, True, above or folders[: unknown + 1], here)
+            said = read_part(name)
+            if said and part in ("", said):
+                part = said
+                above, unknown = above or folders[: unknown + 1], -1
+            elif unknown < 0:
+                unknown = depth
+        label = compose_name(folders[unknown]) if unknown >= 0 else ""
+        return Place(label, part, False, above, folders[: unknown + 1])
+
+    def _classes_in(self, above: tuple[str, ...]) -> Mapping[str, str]:
+        """Return the class of each name that a folder in these folders may have."""
+        if above not in self._known:
+            place = Path(self._root, self._folder, *map(plain_name, above))
+            self._known[above] = read_class_folders(place, self._classes)
+        return self._known[above]
 
 
 def make_class_folders(source: Path, classes: Sequence[str]) -> None:

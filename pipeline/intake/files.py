@@ -32,6 +32,7 @@ from pipeline.intake.names import (
     plain_name,
     printable_name,
 )
+from pipeline.intake.parts import read_part
 
 
 @dataclass(frozen=True, order=True)
@@ -95,6 +96,20 @@ def find_files(
 ) -> list[PictureFile]:
     """Return every file below root/folder, which may be an archive too, sorted by name.
 
+    Notes are not among them (see `find_files_and_notes`, and for all else too).
+    """
+    return find_files_and_notes(root, folder, limits=limits, followed=followed)[0]
+
+
+def find_files_and_notes(
+    root: Path,
+    folder: str,
+    *,
+    limits: ArchiveLimits = LIMITS,
+    followed: Collection[str] = (),
+) -> tuple[list[PictureFile], list[PictureFile]]:
+    """Return every file below root/folder, which may be an archive too, and the notes; sorted.
+
     `folder` is relative to root, with "/", and so are the links to folders that are `followed`.
     Links to files inside the folder are read; links that lead out of it, or to other folders, are
     listed with that reason. Raises DataError when there is no such folder, OSError when the machine
@@ -107,38 +122,41 @@ def find_files(
             raise DataError(f"{folder}: there is no such folder")
     listed = _walk(root, folder, followed) if base.is_dir() else [(folder, "")]
     found: list[PictureFile] = []
+    notes: list[PictureFile] = []
     closed: list[PermissionError] = []
     for source, trouble in listed:
         try:
-            found += _look_into(root, source, trouble, limits)
+            for file, noted in _look_into(root, source, trouble, limits):
+                (notes if noted else found).append(file)
         except PermissionError as error:
             closed.append(error)
     if len(closed) > 1:
         raise DataError(f"{explain(closed[0])} So it is with {len(closed) - 1:,} more in {folder}.")
     if closed:
         raise closed[0]
-    return sorted(found)
+    return sorted(found), sorted(notes)
 
 
-def folder_of(file: PictureFile, source_folder: str) -> str:
-    """Return the first folder below the source's folder that a file lies in, "" for none.
+def folders_of(file: PictureFile, source_folder: str) -> list[str]:
+    """Return the folders below the source's folder that a file lies in, from the top.
 
-    An archive there is such a folder, with its name up to the suffix: with the source
-    raw/photos, raw/photos/cat.zip holding 1.jpg gives "cat". Its own folders go before that:
-    pets.zip holding cat/1.jpg gives "cat", and so does pets/cat/1.jpg in it, for a folder
-    that only repeats the archive's name is passed over.
+    An archive is such a folder, with its name up to the suffix: with the source raw/photos,
+    raw/photos/cat.zip holding 1.jpg gives "cat". Its own folders stand in its place: pets.zip
+    holding cat/1.jpg gives "cat", and so does pets/cat/1.jpg in it, for a folder that only repeats
+    the archive's name is passed over. But train.zip holding cat/1.jpg gives "train" and "cat".
     """
     base = printable_name(PurePosixPath(source_folder).as_posix())
-    below = PurePosixPath(file.source).relative_to(base).parts
-    if len(below) > 1:
-        return below[0]
+    below = file.source.removeprefix(base).split("/")[1:]
+    folders = below[:-1]
     if not file.member or distrust_name(file.member):
-        return ""
+        return folders
     stem = re.sub(r"(?<=.)(\.tar)?\.[^.]+$", "", PurePosixPath(file.source).name)
-    folders = file.member.split("/")[:-1]
-    if folders and compose_name(folders[0]) == compose_name(stem):
-        del folders[0]
-    return folders[0] if folders else stem if below else ""
+    own = file.member.split("/")[:-1]
+    if own and compose_name(own[0]) == compose_name(stem):
+        del own[0]
+    if below and (read_part(stem) or not own):
+        own.insert(0, stem)
+    return folders + own
 
 
 def _walk(root: Path, folder: str, followed: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -171,27 +189,26 @@ def _distrust_link(link: os.DirEntry[str], homes: Collection[Path]) -> str:
 
 def _look_into(
     root: Path, source: str, trouble: str, limits: ArchiveLimits
-) -> Iterator[PictureFile]:
-    """Yield a file, the members of an archive, or nothing for a note."""
+) -> Iterator[tuple[PictureFile, bool]]:
+    """Yield a file or the members of an archive, and whether each holds notes."""
     shown, path = printable_name(source), Path(root, source)
     try:
         if trouble:
             raise DataError(trouble)
         with reasons("file", path), open_file(path) as stream:
             head = stream.read(HEAD)
-        if is_note(source, head):
-            return
-        if not tell_kind(head):
-            yield PictureFile(shown)
+        noted = is_note(source, head)
+        if noted or not tell_kind(head):
+            yield PictureFile(shown), noted
             return
         yield from _list_members(shown, open_archive_file(path, limits))
     except DataError as error:
-        yield PictureFile(shown, trouble=str(error))
+        yield PictureFile(shown, trouble=str(error)), False
     except MemoryError as error:
         pass_on_machine(error, path)
 
 
-def _list_members(source: str, archive: "Archive") -> Iterator[PictureFile]:
+def _list_members(source: str, archive: "Archive") -> Iterator[tuple[PictureFile, bool]]:
     for member, trouble in archive.listing:
-        if trouble or not is_note_by_name(member) or not is_note(member, archive.head(member)):
-            yield PictureFile(source, member, trouble)
+        noted = is_note_by_name(member) and not trouble and is_note(member, archive.head(member))
+        yield PictureFile(source, member, trouble), noted

@@ -1,13 +1,15 @@
 """raw/labels.csv: what a person says about pictures and boxes.
 
-Columns: source, and any of id, label, group. Each line that is not clear is a DataError with its
-number: nothing is guessed.
+Columns: source, and any of id, row, col, label, group, text. Each line that is not clear is a
+DataError with its number: nothing is guessed.
 """
 
 import os
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import DataError, nearest, shorten
@@ -15,7 +17,10 @@ from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.intake.spreadsheets import read_spreadsheet
 
 LABELS = "raw/labels.csv"
-_COLUMNS = ("source", "id", "label", "group")
+_COLUMNS = ("source", "id", "row", "col", "label", "group", "text")
+
+
+ANY = -1  # in the place of a row or a column: all of them
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,14 @@ class Override:
     id: str = ""  # of a box, "" when the line is about the whole source
     label: str = ""  # a class, or LEFT_OUT
     group: str = ""
+    row: int = ANY  # of boxes on the page, as boxes.csv counts them
+    column: int = ANY
+    text: tuple[tuple[str, ...], ...] = ()  # of each line the labels of its boxes
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the line is about all that is on a source."""
+        return not self.id and self.row == ANY
 
 
 def labels_file(root: Path) -> Path:
@@ -58,7 +71,7 @@ def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
         return []
     bases = {f"{place.as_posix()}/" for place in (root, root.resolve())}
     said, known = [], {"", LEFT_OUT, *classes}
-    for line, row in read_spreadsheet(path, LABELS, _COLUMNS, "source"):
+    for line, row in read_spreadsheet(path, LABELS, _COLUMNS, "source", several_lines=("text",)):
         if not row["source"]:
             raise DataError(f"{LABELS}: line {line} names no source, as in raw/photos/1.jpg")
         label, group = compose_name(row["label"]), compose_name(row["group"])
@@ -68,9 +81,82 @@ def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
                 f"params.yaml.{nearest(label, classes)} Correct it, or add the class (or write "
                 f"'{LEFT_OUT}' to leave the picture out)."
             )
-        said.append(Override(line, _tidy_path(row["source"], bases), row["id"], label, group))
+        source, text = _tidy_path(row["source"], bases), read_text(row["text"], classes, line)
+        where = (_read_number(row["row"], "row", line), _read_number(row["col"], "col", line))
+        said.append(Override(line, source, row["id"], label, group, *where, text))
+        _refuse_half_said(said[-1])
     refuse_contradictions([(f"box '{one.id}'", one) for one in said if one.id])
+    placed = [one for one in said if one.row != ANY]
+    refuse_contradictions([(f"place {_tell_place(one)}", one) for one in placed])
     return said
+
+
+def read_text(text: str, classes: Sequence[str], line: int) -> tuple[tuple[str, ...], ...]:
+    """Return the labels that each line of a text gives to the boxes of a row, in order.
+
+    Where all classes are one character the characters are the labels, whatever space is between
+    them; else the words are. Raises DataError, with the line of raw/labels.csv, for what is no
+    class.
+    """
+    single = all(len(_split_letters(name)) == 1 for name in classes)
+    rows = [
+        tuple(_split_letters("".join(one.split())) if single else one.split())
+        for one in compose_name(text).splitlines()
+        if one.strip()
+    ]
+    known = {LEFT_OUT, *classes}
+    if strange := [f"'{name}'" for name in dict.fromkeys(chain(*rows)) if name not in known]:
+        hint = "" if single else " (there is a space between two labels, as in 1 2 10)"
+        verb = "is" if len(strange) == 1 else "are"
+        raise DataError(
+            f"{LABELS}: line {line}: text: {shorten(', '.join(strange))} {verb} not among the "
+            f"classes in params.yaml{hint}. Correct it, or write '{LEFT_OUT}' for a box that is to "
+            "be left out"
+        )
+    return tuple(rows)
+
+
+def _split_letters(text: str) -> list[str]:
+    """Return the characters of a text, each with its marks."""
+    letters: list[str] = []
+    for letter in text:
+        if letters and unicodedata.category(letter)[0] == "M":
+            letters[-1] += letter
+        else:
+            letters.append(letter)
+    return letters
+
+
+def _read_number(text: str, column: str, line: int) -> int:
+    """Return the number of a row or a column, ANY for none."""
+    if not text:
+        return ANY
+    if not (text.isascii() and text.isdecimal() and len(text) < 7):
+        raise DataError(
+            f"{LABELS}: line {line}: {column} '{shorten(text)}' is no number; they count from 0, "
+            "as processed/boxes.csv and the overlays have them"
+        )
+    return int(text)
+
+
+def _refuse_half_said(one: Override) -> None:
+    """Raise DataError for a line that says two things at once, or half of where a box is."""
+    clashes = {
+        "an id and a row; either names the box": one.id and one.row != ANY,
+        "a text and an id; a text is of a row": one.id and one.text,
+        "a text and a col; a text is of a whole row": one.text and one.column != ANY,
+        "a text and a label; either says what is there": one.text and one.label,
+        "a row and a text of several lines": one.row != ANY and len(one.text) > 1,
+        "a col and no row": one.column != ANY and one.row == ANY,
+    }
+    for what, clash in clashes.items():
+        if clash:
+            raise DataError(f"{LABELS}: line {one.line} has {what}")
+
+
+def _tell_place(one: Override) -> str:
+    column = "" if one.column == ANY else f".{one.column}"
+    return f"{one.row}{column} on {one.source}"
 
 
 def _tidy_path(text: str, bases: Iterable[str]) -> str:
@@ -82,18 +168,23 @@ def _tidy_path(text: str, bases: Iterable[str]) -> str:
     return posixpath.normpath(text)
 
 
+def _show(value: str | tuple[tuple[str, ...], ...]) -> str:
+    return shorten(value if isinstance(value, str) else " ".join(chain(*value)))
+
+
 def refuse_contradictions(said: Sequence[tuple[str, Override]]) -> None:
     """Raise DataError when two lines say different things of the same source or box."""
     first: dict[tuple[str, str], Override] = {}
     for what, override in said:
-        for column in ("label", "group"):
+        for column in ("label", "text", "group"):
             value = getattr(override, column)
-            if not override.id and not value:  # it leaves what another line says
+            if (not override.id and not value) or (
+                column == "text" and override.row == ANY
+            ):  # it leaves what another line says
                 continue
             before = first.setdefault((what, column), override)
             if getattr(before, column) != value:
                 raise DataError(
                     f"{LABELS}: lines {before.line} and {override.line} give the {what} different "
-                    f"{column}s, '{shorten(getattr(before, column))}' and '{shorten(value)}'; keep "
-                    "one"
+                    f"{column}s, '{_show(getattr(before, column))}' and '{_show(value)}'; keep one"
                 )

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from pipeline.dataset.tables import Row
@@ -24,17 +24,28 @@ SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
+_OWN_LINE = re.compile(r'"?sep=(.)"?[,;\t]*(\r\n|\r|\n)', re.IGNORECASE)  # Excel's
+
 Numbered = tuple[int, Row]  # a row, and the line where it begins
+IsHeader = Callable[[list[str]], bool]  # of the fields of a row
 
 
-def read_spreadsheet(path: Path, name: str, known: Sequence[str], needed: str) -> list[Numbered]:
+def read_spreadsheet(
+    path: Path, name: str, known: Sequence[str], needed: str, several_lines: Collection[str] = ()
+) -> list[Numbered]:
     """Return the rows of a table in raw/, with every known column ('' where it has none).
 
-    `needed` is the column without which there is no such table; `name` is what errors call it.
+    `needed` is the column without which there is no such table; `name` is what errors call it; a
+    field may go on in the next line in the columns `several_lines`.
     Raises DataError when it is no plain file inside raw/, or not clear.
     """
-    text = _decode(_read_file(path, name), name, known)
-    numbered = _drop_empty(_split_lines(text, name, needed))
+    numbered = read_lines(
+        _read_file(path, name),
+        name,
+        lambda fields: needed in [field.casefold() for field in fields],
+        known,
+        lambda column: column.casefold() in several_lines,
+    )
     columns = _find_columns(numbered[0][1], name, known, needed)
     rows = []
     for line, cells in numbered[1:]:
@@ -48,6 +59,32 @@ def read_spreadsheet(path: Path, name: str, known: Sequence[str], needed: str) -
                 row[columns[place]] = cell
         rows.append((line, row))
     return rows
+
+
+def read_lines(
+    data: bytes,
+    name: str,
+    is_header: IsHeader,
+    known: Sequence[str],
+    may_go_on: Callable[[str], bool],
+) -> list[tuple[int, list[str]]]:
+    """Return the rows in which something stands, names of columns first, and where each begins.
+
+    is_header tells what parts the fields: that by which it holds for the first row. may_go_on:
+    whether a column's fields may go on in the next line. Raises DataError, which calls the table
+    `name`, when it is not clear.
+    """
+    return _drop_empty(_split_lines(_decode(data, name, known), name, is_header, may_go_on))
+
+
+def has_header(data: bytes, is_header: IsHeader) -> bool:
+    """Return whether the first line in which something stands names such columns."""
+    mark, encoding = _find_encoding(data)
+    lines = _LINE_END.split(data[len(mark) :].decode(encoding, "replace").lstrip("\ufeff"))
+    for line in lines:
+        if line.strip(f"{SEPARATORS} ") and not _OWN_LINE.match(f"{line}\n"):
+            return any(is_header(_split_fields(line, one)) for one in SEPARATORS)
+    return False
 
 
 def _read_file(path: Path, name: str) -> bytes:
@@ -72,8 +109,7 @@ def _read_file(path: Path, name: str) -> bytes:
 
 def _decode(data: bytes, name: str, known: Sequence[str]) -> str:
     """Return the text of a table in UTF-8 or UTF-16."""
-    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
-    encoding = _MARKS.get(mark) or _guess_encoding(data)
+    mark, encoding = _find_encoding(data)
     try:
         text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
@@ -89,25 +125,33 @@ def _decode(data: bytes, name: str, known: Sequence[str]) -> str:
     return text
 
 
-def _guess_encoding(data: bytes) -> str:
-    """Return what a text without a mark is in: of UTF-16 every other byte of a name is zero."""
+def _find_encoding(data: bytes) -> tuple[bytes, str]:
+    """Return the mark of a text and what it is in: of UTF-16 every other byte of a name is zero."""
+    mark = next((mark for mark in _MARKS if data.startswith(mark)), b"")
+    if mark:
+        return mark, _MARKS[mark]
     if data[1:2] == b"\0":
-        return "utf-16-le"
-    return "utf-16-be" if data[:1] == b"\0" else "utf-8"
+        return mark, "utf-16-le"
+    return mark, "utf-16-be" if data[:1] == b"\0" else "utf-8"
 
 
-def _split_lines(text: str, name: str, needed: str) -> Iterator[tuple[int, list[str]]]:
+def _split_lines(
+    text: str, name: str, is_header: IsHeader, may_go_on: Callable[[str], bool]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each row, without space around them, and the line where it begins."""
-    said = re.match(r'"?sep=(.)"?[,;\t]*(\r\n|\r|\n)', text, re.IGNORECASE)  # Excel's own
-    separator = said[1] if said else _find_separator(text, needed)
+    said = _OWN_LINE.match(text)
+    separator = said[1] if said else _find_separator(text, is_header)
     lines = io.StringIO(text[said.end() :] if said else text, newline="")
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
     before = 1 if said else 0  # lines
     start = before + 1
+    header: list[str] = []
     try:
         for cells in reader:
             if not "".join(cells).isprintable():
-                _refuse_odd_text(name, start, cells)
+                free = [column for column, field in enumerate(header) if may_go_on(field)]
+                _refuse_odd_text(name, start, cells, free)
+            header = header or ([cell.strip() for cell in cells] if any(cells) else [])
             yield start, [cell.strip() for cell in cells]
             start = before + reader.line_num + 1
     except csv.Error as error:
@@ -116,21 +160,25 @@ def _split_lines(text: str, name: str, needed: str) -> Iterator[tuple[int, list[
         ) from error
 
 
-def _find_separator(text: str, needed: str) -> str:
+def _split_fields(line: str, separator: str) -> list[str]:
+    return [field.strip(' "') for field in line.split(separator)]
+
+
+def _find_separator(text: str, is_header: IsHeader) -> str:
     """Return what parts the columns' names in the first line that has any; else a comma."""
     first = next(line for line in _LINE_END.split(text) if line.strip(f"{SEPARATORS} "))
     for separator in SEPARATORS:
-        if needed in [field.strip(' "').casefold() for field in first.split(separator)]:
+        if is_header(_split_fields(first, separator)):
             return separator
     return max(SEPARATORS, key=first.count)
 
 
-def _refuse_odd_text(name: str, line: int, cells: Sequence[str]) -> None:
-    """Raise DataError when a field holds what no name does."""
-    for cell in cells:
+def _refuse_odd_text(name: str, line: int, cells: Sequence[str], free: Collection[int]) -> None:
+    """Raise DataError when a field holds what no name does; those in free may have more lines."""
+    for column, cell in enumerate(cells):
         if "\0" in cell:
             raise DataError(f"{name}: line {line} holds a zero byte; write it again")
-        if "\n" in cell or "\r" in cell:
+        if column not in free and ("\n" in cell or "\r" in cell):
             raise DataError(
                 f"{name}: a field in line {line} goes on in the next line, '{shorten(cell)}': is a "
                 'quote (") opened there and not closed?'

@@ -85,6 +85,13 @@ def list_source_places(path: Path) -> list[str]:
     return [f"{path.name}, line {line}: " for line in lines]
 
 
+def write_source(source: Source, key: str, value: str) -> str:
+    """Return the line of a source in params.yaml with one key set to a value."""
+    content = source.model_dump(exclude_unset=True) | {key: value}
+    line = yaml.safe_dump(content, default_flow_style=True, sort_keys=False, width=10**9)
+    return f"- {line.strip()}"
+
+
 def _find_source_lines(text: str) -> list[int]:
     """Return the line, counted from 1, of each entry under `sources`."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)

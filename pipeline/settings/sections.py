@@ -23,7 +23,7 @@ from pipeline.settings.names import (
     check_name,
     check_once,
 )
-from pipeline.subjects.layouts import LAYOUTS, CellLabels, LayoutName
+from pipeline.subjects.layouts import LAYOUTS, LayoutName, Origin
 
 MOST_SEEDS = 1000
 MINIMUM_SEEDS = 3  # of a look at which anything can be said
@@ -82,10 +82,12 @@ class Source(Section):
 
     path: str
     layout: LayoutName
-    split: Literal["train", "test"] | None = None
+    split: Literal["train", "val", "test", "none"] | None = (
+        None  # none: whatever folders are called
+    )
     rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
-    labels: CellLabels = "rows"  # cells: where labels come from
+    labels: Origin | None = None  # where labels come from; null: as the layout has it
 
     @field_validator("path")
     @classmethod
@@ -99,6 +101,17 @@ class Source(Section):
     def _cells_need_counts(self) -> "Source":
         if LAYOUTS[self.layout].has_cells and not (self.rows and self.columns):
             raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_are_of_the_layout(self) -> "Source":
+        allowed = LAYOUTS[self.layout].origins
+        if self.labels and self.labels not in allowed:
+            known = " or ".join(f"labels: {origin}" for origin in allowed)
+            raise ValueError(
+                f"layout '{self.layout}' has no labels by {self.labels}: say {known}, or leave "
+                "labels: out"
+            )
         return self
 
 

@@ -16,6 +16,7 @@ class Origin:
     named: bool  # some groups are named by a form or in raw/labels.csv
     only_trained: bool  # all are of sources with split: train
     test_given: bool  # some source has split: test
+    val_given: bool = False  # some source has split: val
 
 
 def explain_shortage(
@@ -67,7 +68,8 @@ def _say_purpose(params: Params, short: Shortage) -> str:
     """Return for what as many are needed."""
     if params.split.folds > 1:
         return f"for {params.split.folds} folds"
-    uses = ["train", *(["validate"] if params.split.val else []), "test"][: short.parts]
+    validates = params.split.val and "validation" not in short.given
+    uses = ["train", *(["validate"] if validates else []), "test"][: short.parts]
     each = f"one each to {', '.join(uses[:-1])} and {uses[-1]}"
     return each if len(uses) > 1 else f"to {uses[0]}"
 
@@ -76,7 +78,8 @@ def _advise(params: Params, short: Shortage, origin: Origin) -> str:
     """Return what helps a class that has too few tiles, or comes from too few groups."""
     advice, drop = f"Add pictures of '{short.label}'", "take it out of classes in params.yaml"
     if short.free < short.tiles:
-        advice += " to sources without split: test"
+        named = [f"split: {part}" for part in ("test", "val") if part in short.given]
+        advice += f" to sources without {' or '.join(named)}"
     elif short.groups < short.free and origin.groups >= short.parts:
         advice = "Tiles that look the same stay together: add others"
     elif short.groups < short.free:
@@ -90,8 +93,12 @@ def _advise(params: Params, short: Shortage, origin: Origin) -> str:
 def _advise_missing(params: Params, short: Shortage, origin: Origin) -> str:
     """Return what helps a class of which a part has nothing, though there is enough of it."""
     add = f"Add pictures of '{short.label}'"
-    if short.missing == "test" and origin.test_given:
-        return f"The test set is as given (split: test in sources). {add} to it."
+    for part, name, given in (
+        ("test", "test", origin.test_given),
+        ("val", "validation", origin.val_given),
+    ):
+        if short.missing == part and given:
+            return f"The {name} set is as given (split: {part} in sources). {add} to it."
     if short.missing == "test" and origin.only_trained:
         return (
             "All come from sources with split: train, which are never tested. "

@@ -11,20 +11,20 @@ from pipeline.console import track, warn
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
-from pipeline.intake.class_folders import read_class_folders
-from pipeline.intake.files import PictureFile, find_files, folder_of, locate
+from pipeline.intake.files import PictureFile, find_files_and_notes, locate
 from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.kinds import explain_table
+from pipeline.intake.labelling import Labelling, label_files
 from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
 from pipeline.intake.links import refuse_unseen
-from pipeline.intake.names import compose_name, is_clutter, printable_name
+from pipeline.intake.names import is_clutter, printable_name
 from pipeline.isolation import Death, map_isolated
-from pipeline.project import Project, class_file_name
-from pipeline.settings.loading import list_source_places
+from pipeline.project import Project
+from pipeline.settings.loading import list_source_places, write_source
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Limits, Source
-from pipeline.subjects.layouts import LAYOUTS, find_origin
+from pipeline.subjects.layouts import LAYOUTS
 
 
 class _SourceError(DataError):
@@ -39,19 +39,25 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find, decode and catalogue every scan of every source."""
     if other := find_lookalike(project.root):
         warn(f"{other} is not read; save it as CSV with the name {LABELS}")
-    rows: list[Row] = []
+    by_source: list[list[Row]] = []
+    remedies: dict[str, str] = {}  # of labels that are no classes
     inputs = read_inputs(project.root)
     try:
         folders = _locate_sources(project.root, params.sources)
         refuse_unseen(project.root, folders, inputs)
         for source, folder in zip(params.sources, folders, strict=True):
-            rows += _ingest_source(project.root, source, folder, params, inputs, jobs)
+            said = _ingest_source(project.root, source, folder, params, inputs, jobs)
+            by_source.append(said[0])
+            remedies = said[1] | remedies
     except _SourceError as error:
         places = dict(enumerate(list_source_places(project.params_file)))
         place = places.get(params.sources.index(error.source), "")
         raise DataError(f"{place}{error}") from error
+    rows = [row for its_rows in by_source for row in its_rows]
     catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
-    catalogue.check_labels(rows, params.classes)
+    catalogue.check_labels(rows, params.classes, remedies)
+    for source, its_rows in zip(params.sources, by_source, strict=True):
+        _settle_parts(source, its_rows, rows)
     catalogue.settle_duplicates(rows)
     write_table(project.renew("catalogue.csv"), COLUMNS["catalogue"], rows)
     return _describe(rows)
@@ -100,20 +106,40 @@ def _ingest_source(
     params: Params,
     inputs: Sequence[str],
     jobs: int | None,
-) -> list[Row]:
-    """Return the rows of one source; raises DataError when there is nothing to use in it."""
-    files = find_files(root, folder, followed=inputs)
+) -> tuple[list[Row], dict[str, str]]:
+    """Return the rows of one source, and what to do about each label in it that is no class.
+
+    Raises DataError when there is nothing to use in it.
+    """
+    files, notes = find_files_and_notes(root, folder, followed=inputs)
     if not files:
         raise _SourceError(source, _explain_no_files(root, folder))
     layout = LAYOUTS[source.layout]
     if layout.is_array:
         rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
-    else:
-        labels = _label_by_folder(root, source, folder, files, params.classes)
-        rows = list(_ingest_pictures(root, source, files, labels, params.limits, jobs))
-    if layout.wants_class_folders:
-        _check_class_folders(root, source, rows)
-    return rows
+        return rows, {}
+    said = label_files(
+        root,
+        folder,
+        files,
+        notes,
+        layout=source.layout,
+        chosen=source.labels,
+        classes=params.classes,
+    )
+    if said.origin == "table" and not said.tables:
+        raise _SourceError(
+            source,
+            f"{source.path} has no table of labels, as `labels: table` wants it: a CSV file in "
+            "there whose first line is filename,label, with a line for each picture below, as in "
+            f"1.jpg,{params.classes[0]}",
+        )
+    rows = list(_ingest_pictures(root, source, files, said, params.limits, jobs))
+    for note in said.notes:
+        warn(note)
+    if layout.wants_class_folders and not labels_file(root).exists():
+        _check_labelled(source, rows, said)
+    return rows, said.remedies
 
 
 def _explain_no_files(root: Path, folder: str) -> str:
@@ -135,7 +161,7 @@ def _ingest_pictures(
     root: Path,
     source: Source,
     files: Sequence[PictureFile],
-    labels: Sequence[str],
+    said: Labelling,
     limits: Limits,
     jobs: int | None,
 ) -> Iterator[Row]:
@@ -145,12 +171,12 @@ def _ingest_pictures(
     """
     inspect = partial(inspect_file, root, **limits.model_dump())
     inspected = map_isolated(inspect, files, jobs)
-    read = zip(files, labels, inspected, strict=True)
+    read = zip(files, said.labels, said.parts, inspected, strict=True)
     noted: dict[str, list[Row]] = defaultdict(list)
-    for file, label, found in track(read, f"reading {source.path}", len(files)):
+    for file, label, part, found in track(read, f"reading {source.path}", len(files)):
         if isinstance(found, Death):
             found = Inspection(trouble=_explain_death(file, found, limits))
-        rows = list(_rows_of_file(source, file, label, found))
+        rows = list(_rows_of_file(source, file, label, part, found))
         for note in found.notes:
             noted[note].append(rows[0])
         yield from rows
@@ -176,7 +202,7 @@ def _explain_death(file: PictureFile, death: Death, limits: Limits) -> str:
 
 
 def _rows_of_file(
-    source: Source, file: PictureFile, label: str, found: Inspection
+    source: Source, file: PictureFile, label: str, part: str, found: Inspection
 ) -> Iterator[Row]:
     """Yield the rows of one file: its pages, and the first where reading ended."""
     row = {
@@ -187,7 +213,7 @@ def _rows_of_file(
         "layout": source.layout,
         "label": label,
         "group": "",
-        "split": source.split or "",
+        "split": _part_of(source, part),
         "status": "ok",
         "reason": "",
     }
@@ -215,7 +241,7 @@ def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
             "layout": source.layout,
             "label": str(label),
             "group": "",
-            "split": source.split or "",
+            "split": _part_of(source, ""),
             "width": str(width),
             "height": str(height),
             "status": "ok",
@@ -223,32 +249,62 @@ def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
         }
 
 
-def _label_by_folder(
-    root: Path, source: Source, folder: str, files: Sequence[PictureFile], classes: Sequence[str]
-) -> list[str]:
-    """Return the label of each file where the folder that it lies in names its class, else ''."""
-    if find_origin(source.layout, source.labels) != "folder":
-        return [""] * len(files)
-    class_of = read_class_folders(root / folder, classes)
-    names = [compose_name(folder_of(file, folder)) for file in files]
-    shared = [name for name in classes if not class_of[name]]
-    unsure = sum(name in shared for name in names)
-    if unsure:
-        capital = next(name for name in shared if class_file_name(name, classes) != name)
-        warn(
-            f"{source.path}: capitals do not count on this disk, so {', '.join(shared)} share "
-            f"folders, and {count_things(unsure, 'file')} in these have no label. Give each class "
-            f"that has capitals a folder of its own, as in {class_file_name(capital, classes)} for "
-            f"{capital}, or list the files in raw/labels.csv"
-        )
-    return [class_of.get(name, name) for name in names]
+def _part_of(source: Source, part: str) -> str:
+    """Return the part that a file is in: as the source says, else as its folder or table does."""
+    return part if source.split is None else source.split.replace("none", "")
 
 
-def _check_class_folders(root: Path, source: Source, rows: list[Row]) -> None:
-    """Raise DataError when neither folders nor raw/labels.csv say what the pictures show."""
-    if not any(row["label"] for row in rows) and not labels_file(root).exists():
+def _settle_parts(source: Source, rows: Sequence[Row], everything: Sequence[Row]) -> None:
+    """Tell which parts folders or tables gave; where they give no test set, training is free.
+
+    It would never be tested, and nothing else could.
+    """
+    counts = Counter(row["split"] for row in rows if row["status"] == "ok" and row["split"])
+    if source.split is not None or not counts:
+        return
+    parts = ", ".join(
+        f"{counts[part]:,} {part}" for part in ("train", "val", "test") if counts[part]
+    )
+    said = f"{source.path}: the names of folders or tables give the split: {parts}"
+    if not any(_is_tested(row) for row in everything):
+        why = "no picture of test has a label" if counts["test"] else "there is no test set"
+        said += f"; {why}, so prep split draws it" + (" from train" if counts["train"] else "")
+        for row in rows:
+            row["split"] = row["split"].replace("train", "")
+    if any(row["split"] for row in rows):
+        said += f". To have all of it drawn, write\n  {write_source(source, 'split', 'none')}"
+    warn(said)
+
+
+def _is_tested(row: Row) -> bool:
+    """Return whether a picture is in a test set as given, and has a label or will have one."""
+    labelled = row["label"] or LAYOUTS[row["layout"]].origins[0] != "folder"
+    return bool(labelled) and row["split"] == "test" and row["status"] == "ok"
+
+
+def _check_labelled(source: Source, rows: Sequence[Row], said: Labelling) -> None:
+    """Raise DataError when nothing says what the pictures of a source show."""
+    if any(row["label"] for row in rows):
+        return
+    if said.origin == "name":
         raise _SourceError(
             source,
-            f"{source.path} has no class folders: put the pictures of each class into a folder "
-            f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv)",
+            f"no file in {source.path} has a name that begins with a class, as cat.1.jpg does. "
+            "Rename them, or list labels in raw/labels.csv",
         )
+    if said.named:
+        raise _SourceError(
+            source,
+            f"{source.path} has no class folders, but the names of "
+            f"{count_things(len(said.named), 'file')} begin with a class, as that of "
+            f"{said.named[0]} does. If that is what they show, write\n"
+            f"  {write_source(source, 'labels', 'name')}",
+        )
+    if said.origin == "table":
+        raise _SourceError(source, f"no picture in {source.path} has a label in its table")
+    raise _SourceError(
+        source,
+        f"{source.path} has no class folders: put the pictures of each class into a folder "
+        f"with its name, as in {source.path}/cat (or list labels in raw/labels.csv, or in a table "
+        f"filename,label in {source.path})",
+    )

@@ -1,7 +1,7 @@
 """prep segment: catalogue.csv -> boxes.csv, glyphs.h5, quarantine.csv, overlays/."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.intake.labels import LABELS, Override, read_overrides
 from pipeline.intake.names import LEFT_OUT
+from pipeline.intake.placed_labels import label_places
 from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_scans
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
@@ -31,7 +32,7 @@ NO_OVERLAYS = "Pages are drawn here with their boxes; photos and glyphs that are
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     """Find the subjects of every scan, cut them out and draw what was found."""
-    said = {one.id: one for one in read_overrides(project.root, params.classes) if one.id}
+    said = read_overrides(project.root, params.classes)
     scans = read_catalogue(project)
     found: list[Found] = []
     refused: list[Row] = []
@@ -51,7 +52,7 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
         if not any(overlay_folder.iterdir()):  # of an empty folder DVC warns again and again
             (overlay_folder / "README.txt").write_text(NO_OVERLAYS, encoding="utf-8")
     _tell(noted)
-    found = _apply_box_overrides(found, said)
+    found = _apply_box_overrides(_label_places(found, said), said)
     _write_found(project, found)
     _write_quarantine(project, refused)
     if not found:
@@ -133,8 +134,18 @@ def override(subject: Subject, label: str, group: str) -> Subject:
     return replace(subject, label=label or subject.label, group=group or subject.group)
 
 
-def _apply_box_overrides(found: list[Found], said: Mapping[str, Override]) -> list[Found]:
+def _label_places(found: list[Found], said: Sequence[Override]) -> list[Found]:
+    """Return the subjects with what raw/labels.csv says of their rows."""
+    scans, subjects = [row for row, _, _ in found], [subject for _, _, subject in found]
+    labelled, notes = label_places(scans, subjects, said)
+    for note in notes:
+        warn(note)
+    return [(row, name, one) for (row, name, _), one in zip(found, labelled, strict=True)]
+
+
+def _apply_box_overrides(found: list[Found], overrides: Sequence[Override]) -> list[Found]:
     """Return the subjects as raw/labels.csv wants them, without those that it leaves out."""
+    said = {one.id: one for one in overrides if one.id}
     unknown = said.keys() - {name for _, name, _ in found}
     if unknown:
         lines = sorted((said[name].line, name) for name in unknown)
@@ -144,8 +155,8 @@ def _apply_box_overrides(found: list[Found], said: Mapping[str, Override]) -> li
     result = []
     for row, name, subject in found:
         one = said.get(name)
-        if one is None or one.label != LEFT_OUT:
-            own = override(subject, one.label, one.group) if one else subject
+        own = override(subject, one.label, one.group) if one else subject
+        if own.label != LEFT_OUT:
             result.append((row, name, own))
     return result
 

@@ -33,6 +33,7 @@ from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
+_GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
 WINDOW = 512  # tiles that a process reads at once
 
 Column = npt.NDArray[np.object_]
@@ -51,9 +52,10 @@ def split(project: Project, params: Params) -> str:
     try:
         drawn = _divide(params, labels, single, groups, given)
         folds = drawn.folds
+        validates = params.split.val or (given == "val").any()
         for parts in folds:
-            needed = ["train", "val"] if params.split.val else ["train"]
-            check_parts(labels, parts, params.classes, [*needed, "test"])
+            needed = ["train", "val", "test"] if validates else ["train", "test"]
+            check_parts(labels, parts, params.classes, needed)
     except TooSmallError as error:
         short = _explain_shortage(project, params, error.shortage, rows, scans, single, given)
         raise DataError(short) from error
@@ -72,8 +74,11 @@ def split(project: Project, params: Params) -> str:
         note += f"; {drawn.moved:,} moved to make classes even"
     if len(folds) > 1 and "test" in params.split.model_fields_set:
         note += "; split.test is not used: with folds every tile is tested once"
+    if len(folds) > 1 and (given == "train").any():
+        note += "; split: train of sources is not used: with folds every tile is tested once"
     if lost := int((folds[0] == "").sum()):
-        note += f"; {lost:,} left out, whose group is in the test set as given"
+        sets = [name for part, name in _GIVEN.items() if (given == part).any()]
+        note += f"; {lost:,} left out, whose group is in the {' or '.join(sets)} set as given"
     return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
 
 
@@ -99,10 +104,11 @@ def _explain_shortage(
     own = np.array([row["label"] == short.label for row in rows], bool)
     origin = Origin(
         all_groups=len({group for row, group in all_groups if row["label"] == short.label}),
-        groups=len(set(single[own & (given != "test")])),
+        groups=len(set(single[own & ~np.isin(given, list(_GIVEN))])),
         named=any(row["group"] for row in before if row["label"] == short.label),
         only_trained=bool((given[own] == "train").all()),
         test_given=bool((given == "test").any()),
+        val_given=bool((given == "val").any()),
     )
     counts = Counter(row["label"] for row in before)
     return explain_shortage(params, short, counts, origin)
@@ -181,13 +187,16 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
             seed=settings.seed,
             merged=merged,
             given_test=given == "test",
+            given_val=given == "val",
             given_train=given == "train",
         )
-    if (given == "test").any():
-        raise DataError(
-            "params.yaml: split.folds: a source says split: test, so the test set is given; "
-            "cross-validation needs to choose it. Set folds: 1, or take split: out of sources."
-        )
+    for part, name in _GIVEN.items():
+        if (given == part).any():
+            raise DataError(
+                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
+                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
+                "folds: 1, or split: none in that source, which lets all of it be divided."
+            )
     return split_folds(
         labels,
         groups,

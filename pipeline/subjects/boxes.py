@@ -6,7 +6,7 @@ A box is x0, y0, x1, y1 in pixels of the upright scan, x1 and y1 exclusive.
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import DataError
-from pipeline.subjects.layouts import CellLabels, find_origin
+from pipeline.subjects.layouts import Origin, find_origin
 
 Box = tuple[int, int, int, int]
 
@@ -32,14 +32,14 @@ def label_places(
     places: Sequence[tuple[int, int]],
     classes: Sequence[str],
     folder_label: str,
-    cells_from: CellLabels = "rows",
+    labels_from: Origin | None = None,
 ) -> list[str]:
     """Return the label of each (row, column) place on a page, '' where the layout gives none.
 
     Raises DataError when the page has other rows or columns than the layout promises; nothing
     is guessed then.
     """
-    origin = find_origin(layout, cells_from)
+    origin = find_origin(layout, labels_from)
     if origin not in ("rows", "columns"):
         return [folder_label] * len(places)
     indices = [row if origin == "rows" else column for row, column in places]

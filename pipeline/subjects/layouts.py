@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 LayoutName = Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
-Origin = Literal["code", "rows", "columns", "folder", "file"]  # of labels
-CellLabels = Literal["rows", "columns", "folder"]  # that a source of cells may choose from
+# Of labels: the code of a form, the place on a page, the name of a picture's folder or its own, a
+# table beside the pictures, the file of labels that goes with an array.
+Origin = Literal["code", "rows", "columns", "folder", "name", "table", "file"]
+_NAMED: tuple[Origin, ...] = ("folder", "name", "table")
 
 
 @dataclass(frozen=True)
 class Layout:
     """What is true of every file of a layout."""
 
-    labels: Origin
+    origins: tuple[
+        Origin, ...
+    ]  # of labels: those that a source may choose; if it doesn't, the first
     is_subject: bool = False  # a scan is its one subject, with nothing to search for
     is_array: bool = False  # pictures come in MNIST's own file format: ink bright on 0
     wants_class_folders: bool = False  # without them, or raw/labels.csv, there is no class
@@ -23,18 +27,23 @@ class Layout:
 
 
 LAYOUTS: dict[str, Layout] = {
-    "form": Layout(labels="code"),
-    "rows": Layout(labels="rows"),
-    "sequence": Layout(labels="columns"),
-    "free": Layout(labels="folder"),
-    "cells": Layout(labels="rows", has_cells=True),
-    "whole": Layout(labels="folder", is_subject=True, wants_class_folders=True),
-    "idx": Layout(labels="file", is_subject=True, is_array=True),
+    "form": Layout(("code",)),
+    "rows": Layout(("rows",)),
+    "sequence": Layout(("columns",)),
+    "free": Layout(_NAMED),
+    "cells": Layout(("rows", "columns", *_NAMED), has_cells=True),
+    "whole": Layout(_NAMED, is_subject=True, wants_class_folders=True),
+    "idx": Layout(("file",), is_subject=True, is_array=True),
 }
 # Those that a picture from anywhere may have.
 PREDICTED = tuple(name for name, layout in LAYOUTS.items() if not layout.is_array)
 
 
-def find_origin(layout: str, of_cells: CellLabels = "rows") -> Origin:
-    """Return where the labels of a layout come from; a source of cells chooses it."""
-    return of_cells if LAYOUTS[layout].has_cells else LAYOUTS[layout].labels
+def find_origin(layout: str, chosen: Origin | None = None, *, has_table: bool = False) -> Origin:
+    """Return where the labels of a source come from, which may choose it (`labels:`).
+
+    If it does not, a table of labels goes before folders where it has one (and no folder says a
+    class: see intake/labelling).
+    """
+    usual = LAYOUTS[layout].origins[0]
+    return chosen or ("table" if has_table and usual == "folder" else usual)

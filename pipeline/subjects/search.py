@@ -17,7 +17,7 @@ from pipeline.forms.reading import read_form
 from pipeline.pages.reading import Flow, Glyph, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box, label_places
-from pipeline.subjects.layouts import CellLabels, LayoutName
+from pipeline.subjects.layouts import LayoutName, Origin
 
 Scan = npt.NDArray[np.uint8]
 
@@ -54,7 +54,7 @@ def search_scan(
     *,
     rows: int = 1,
     columns: int = 1,
-    labels_from: CellLabels = "rows",
+    labels_from: Origin | None = None,
 ) -> Searched:
     """Find the subjects of a scan of any layout that is searched, in reading order.
 
@@ -96,7 +96,7 @@ def _search_cells(
     scan: Scan,
     rows: int,
     columns: int,
-    labels_from: CellLabels,
+    labels_from: Origin | None,
     classes: Sequence[str] | None,
     label: str,
     group: str,
@@ -150,7 +150,7 @@ def _label_glyphs(
     classes: Sequence[str] | None,
     label: str,
     group: str,
-    labels_from: CellLabels = "rows",
+    labels_from: Origin | None = None,
 ) -> Searched:
     places = [(glyph.row, glyph.column) for glyph in glyphs]
     reason, labels = "", [""] * len(glyphs)

@@ -131,6 +131,15 @@ def test_a_list_of_what_git_takes_in_is_no_list_of_what_it_ignores(work):
     assert "is ready" in init_project(work / "p", "blank")
 
 
+@pytest.mark.parametrize(("labels", "made"), [("folder", True), ("name", False)])
+def test_folders_of_classes_are_made_where_they_say_the_labels(work, labels, made):
+    source = {"path": "raw/pictures", "layout": "whole", "labels": labels}
+    write_params(work, sources=[source])
+    init_project(work, "blank")
+    assert (work / "raw/pictures").is_dir()
+    assert (work / "raw/pictures/bar").exists() is made
+
+
 def test_settings_that_are_wrong_are_told_before_anything_is_written(work):
     (work / "p").mkdir()
     (work / "p/params.yaml").write_text("sources: 3\n")

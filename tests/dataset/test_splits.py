@@ -269,7 +269,7 @@ def test_a_class_from_one_group_is_refused():
 
 
 def test_a_part_without_a_class_is_refused():
-    with pytest.raises(DataError, match="class 'b'.*has 2 tiles and none came into the val set"):
+    with pytest.raises(DataError, match="class 'b'.*none came into the validation set"):
         check_parts(text("aabb"), text(["train", "val", "train", "train"]), ["a", "b"], ["val"])
 
 
@@ -472,3 +472,49 @@ def test_with_folds_a_share_to_test_is_told_to_be_unused(project, prep):
     assert "split.test is not used: with folds every tile is tested once" in prep("split")[1]
     write_params(project, split={"val": 0.2, "folds": 3})
     assert "not used" not in prep("split")[1]
+
+
+# --- A validation set as given ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("test_given", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.15])
+def test_a_given_validation_set_is_that_and_nothing_is_drawn_for_it(test_given, share):
+    labels, groups = make_pages()
+    given_val = np.isin(groups, ["page 3", "page 8", "page 21"])
+    given_test = np.isin(groups, ["page 5", "page 12"]) if test_given else None
+    [parts] = split_shares(
+        labels, groups, test=0.2, val=share, seed=1, given_val=given_val, given_test=given_test
+    ).folds
+    np.testing.assert_array_equal(parts == "val", given_val)
+    if test_given:
+        np.testing.assert_array_equal(parts == "test", given_test)
+    else:
+        assert abs((parts == "test").mean() - 0.2) < 0.08
+    assert set(parts) == {"train", "val", "test"}
+
+
+def test_what_shares_a_group_with_a_given_set_is_in_no_other():
+    """Page 17 lies in both sets as given: the test set keeps its tiles, validation loses its."""
+    labels, groups = make_pages()
+    page, other = np.flatnonzero(groups == "page 17"), np.flatnonzero(groups == "page 4")
+    given_test, given_val = np.zeros((2, len(labels)), bool)
+    given_test[page[0]] = given_val[page[1]] = given_val[other[0]] = True
+    [parts] = split_shares(
+        labels, groups, test=0.5, val=0.1, seed=1, given_test=given_test, given_val=given_val
+    ).folds
+    assert list(parts[page[:3]]) == ["test", "", ""]
+    assert list(parts[other[:2]]) == ["val", ""]
+    assert set(parts[~np.isin(groups, ["page 17", "page 4"])]) == {"train"}
+
+
+def test_given_sets_that_leave_nothing_are_refused():
+    labels, rows = text(["cat", "dog"] * 4), np.arange(8)
+    with pytest.raises(DataError) as error:
+        split_shares(
+            labels, text(rows), test=0.2, val=0.2, seed=1,
+            given_test=rows < 4, given_val=rows >= 4,
+        )  # fmt: skip
+    assert (
+        "the test set as given and the validation set as given leave 0 of its 4 tiles and 1 is"
+    ) in str(error.value)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import DataError
 from pipeline.intake.archives import ArchiveLimits
-from pipeline.intake.files import PictureFile, find_files, folder_of
+from pipeline.intake.files import PictureFile, find_files, folders_of
 from pipeline.intake.names import plain_name, printable_name
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0 not much of a picture"
@@ -317,7 +317,7 @@ def test_a_source_may_be_an_archive_itself(tmp_path, photos, name, write_archive
     (file,) = find_files(tmp_path, f"{FOLDER}/{name}")
     assert (file.source, file.member) == (f"{FOLDER}/{name}", "cat/1.jpg")
     assert file.read(tmp_path) == JPEG
-    assert folder_of(file, f"{FOLDER}/{name}") == "cat"
+    assert folders_of(file, f"{FOLDER}/{name}") == ["cat"]
 
 
 @archives
@@ -330,7 +330,7 @@ def test_names_that_lead_out_are_refused(tmp_path, photos, name, write_archive, 
     write_archive(photos / name, [(member, JPEG), ("cat/1.jpg", JPEG)])
     refused, sound = sorted(find_files(tmp_path, FOLDER), key=lambda file: not file.trouble)
     assert refused.member == printable_name(member) and "lead out" in refused.trouble
-    assert folder_of(refused, FOLDER) == ""
+    assert folders_of(refused, FOLDER) == []
     with pytest.raises(DataError, match="lead out"):
         refused.read(tmp_path)
     with pytest.raises(DataError, match="no such file"):
@@ -517,35 +517,39 @@ def test_a_child_process_may_read_the_same_archive(tmp_path, photos):
 
 
 @pytest.mark.parametrize(
-    ("source", "member", "folder"),
+    ("source", "member", "folders"),
     [
-        ("cat/1.jpg", "", "cat"),
-        ("cat/2019/1.jpg", "", "cat"),
-        ("1.jpg", "", ""),
-        ("cat.zip", "1.jpg", "cat"),
-        ("cat.tar.gz", "1.jpg", "cat"),
-        ("cat.tgz", "1.jpg", "cat"),
-        ("v1.2.zip", "1.jpg", "v1.2"),
-        ("cats", "1.jpg", "cats"),
-        ("cats.zip", "cat/1.jpg", "cat"),
-        ("pets.zip", "cat/2019/1.jpg", "cat"),
-        ("pets.zip", "pets/cat/1.jpg", "cat"),
-        ("cat.zip", "cat/1.jpg", "cat"),
-        ("cat/more.zip", "1.jpg", "cat"),
-        ("cat/more.zip", "dog/1.jpg", "cat"),
-        ("cat.zip", "", ""),
-        ("pets.zip", "../1.jpg", ""),
-        ("pets.zip", "../../cat/1.jpg", ""),
+        ("cat/1.jpg", "", ["cat"]),
+        ("cat/2019/1.jpg", "", ["cat", "2019"]),
+        ("1.jpg", "", []),
+        ("cat.zip", "1.jpg", ["cat"]),
+        ("cat.tar.gz", "1.jpg", ["cat"]),
+        ("cat.tgz", "1.jpg", ["cat"]),
+        ("v1.2.zip", "1.jpg", ["v1.2"]),
+        ("cats", "1.jpg", ["cats"]),
+        ("cats.zip", "cat/1.jpg", ["cat"]),
+        ("pets.zip", "cat/2019/1.jpg", ["cat", "2019"]),
+        ("pets.zip", "pets/cat/1.jpg", ["cat"]),
+        ("cat.zip", "cat/1.jpg", ["cat"]),
+        ("cat/more.zip", "1.jpg", ["cat", "more"]),
+        ("cat/more.zip", "dog/1.jpg", ["cat", "dog"]),
+        ("cat.zip", "", []),
+        ("pets.zip", "../1.jpg", []),
+        ("pets.zip", "../../cat/1.jpg", []),
+        ("train.zip", "cat/1.jpg", ["train", "cat"]),
+        ("train.zip", "train/cat/1.jpg", ["train", "cat"]),
+        ("test/a.zip", "cat/1.jpg", ["test", "cat"]),
     ],
 )
-def test_the_folder_that_names_the_class(source, member, folder):
+def test_the_folder_that_names_the_class(source, member, folders):
     file = PictureFile(f"{FOLDER}/{source}", member)
-    assert folder_of(file, FOLDER) == folder_of(file, f"{FOLDER}/") == folder
+    assert folders_of(file, FOLDER) == folders_of(file, f"{FOLDER}/") == folders
 
 
 @pytest.mark.parametrize(
-    ("member", "folder"), [("1.jpg", ""), ("cat/1.jpg", "cat"), ("pets/cat/1.jpg", "cat")]
+    ("member", "folders"),
+    [("1.jpg", []), ("cat/1.jpg", ["cat"]), ("pets/cat/1.jpg", ["cat"])],
 )
-def test_the_folder_when_the_source_is_an_archive(member, folder):
+def test_the_folder_when_the_source_is_an_archive(member, folders):
     file = PictureFile("raw/pets.zip", member)
-    assert folder_of(file, "raw/pets.zip") == folder
+    assert folders_of(file, "raw/pets.zip") == folders

@@ -98,7 +98,10 @@ def test_a_file_of_gigabytes_is_not_read_to_its_end(labels):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is empty: its first line has to name the columns, source,id,label,group"),
+        (
+            "",
+            "is empty: its first line has to name the columns, source,id,row,col,label,group,text",
+        ),
         ("\n\n", "is empty"),
         (",,,\r\n;;\r\n", "is empty"),
         ("source,label\na,b\nKäse,x\n".encode("latin-1"), "line 3 is not in UTF-8"),

@@ -110,7 +110,7 @@ def test_where_they_share_a_folder_its_pictures_have_no_label_and_that_is_told(
     start, prep, monkeypatch
 ):
     shared = {"A": "", "a": "", "unlabelled": "unlabelled", "%41": "A"}
-    monkeypatch.setattr("pipeline.stages.ingest.read_class_folders", lambda *_: shared)
+    monkeypatch.setattr("pipeline.intake.class_folders.read_class_folders", lambda *_: shared)
     project = start(*(f"raw/pictures/{name}/1.png" for name in ("A", "unlabelled")), **LETTERS)
     code, _, errors = prep("ingest")
     assert (code, list(labels(project).values())) == (0, ["", "unlabelled"])

@@ -1,9 +1,12 @@
 """A class that is too small: named with what it has and what it needs, and the cure is one."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import yaml
 
+from pipeline.dataset.tables import read_table
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.project import Project
@@ -18,6 +21,10 @@ WHOLE = [{"path": "raw/a", "layout": "whole"}]
 TEST_GIVEN = [
     {"path": "raw/a", "layout": "whole", "split": "train"},
     {"path": "raw/b", "layout": "whole", "split": "test"},
+]
+VAL_GIVEN = [
+    {"path": "raw/a", "layout": "whole"},
+    {"path": "raw/b", "layout": "whole", "split": "val"},
 ]
 NONE = {"method": "none"}
 NEEDS_3 = "and 3 are needed, one each to train, validate and test"
@@ -132,6 +139,19 @@ def divide(tmp_path):
             {"sources": [*WHOLE, WHOLE[0] | {"path": "raw/b"}]},
         ),
         (
+            {"counts": {"a/cat": 9, "a/dog": 9, "b/cat": 3}, "sources": VAL_GIVEN},
+            "it has 9 tiles and none came into the validation set. The validation set is as given "
+            "(split: val in sources). Add pictures of 'dog' to it.",
+            {"counts": {"b/dog": 1}, "balance_by": NONE},
+        ),
+        (
+            {"counts": {"a/cat": 9, "a/dog": 1, "b/cat": 3, "b/dog": 3}, "sources": VAL_GIVEN,
+             "balance_by": NONE},
+            "the validation set as given leaves 1 of its 4 tiles and 2 are needed, one each to "
+            "train and test. Add pictures of 'dog' to sources without split: val",
+            {"counts": {"a/dog": 2}},
+        ),
+        (
             {"counts": {"a/cat": 9, "a/dog": 9}, "split_by": {"test": 0}},
             "params.yaml: split.test is 0, so nothing would be tested; give a share",
             {"split_by": {"test": 0.2}},
@@ -160,3 +180,30 @@ def test_where_the_smallest_would_do_the_tiles_that_stayed_of_another_are_told(d
         "; balance.to: smallest keeps 3 of the 30 tiles of class 'cat', as many as there are of 'd"
     ) in str(error.value)
     assert "processed/split.csv" in divide({"a/dog": 3}, labels=litter, balance_by=NONE)
+
+
+def test_validation_is_as_given_and_the_test_set_is_drawn_from_the_rest(divide, tmp_path):
+    divide({"a/cat": 20, "a/dog": 20, "b/cat": 4, "b/dog": 3}, sources=VAL_GIVEN, balance_by=NONE)
+    split_of = {row["id"]: row["split"] for row in read_table(tmp_path / "processed/split.csv", ())}
+    sources = {row["id"]: row["source"] for row in read_table(tmp_path / "processed/boxes.csv", ())}
+    assert {sources[name][:6] for name, part in split_of.items() if part == "val"} == {"raw/b/"}
+    assert Counter(split_of.values()) == {"train": 26, "val": 7, "test": 14}
+
+
+@pytest.mark.parametrize(("part", "name"), [("test", "test"), ("val", "validation")])
+def test_folds_are_refused_where_a_set_is_given_with_the_way_out(divide, part, name):
+    sources = [WHOLE[0], WHOLE[0] | {"path": "raw/b", "split": part}]
+    counts = {"a/cat": 9, "a/dog": 9, "b/cat": 3, "b/dog": 3}
+    with pytest.raises(DataError) as error:
+        divide(counts, sources=sources, split_by={"folds": 3})
+    assert f"so the {name} set is given; cross-validation needs to choose it" in str(error.value)
+    assert "Set folds: 1, or split: none in that source" in str(error.value)
+    sources[1]["split"] = "none"
+    assert "3 folds" in divide(counts, sources=sources, split_by={"folds": 3})
+
+
+def test_with_folds_a_source_that_is_only_trained_on_is_told_to_be_tested(divide):
+    said = divide(
+        {"a/cat": 9, "a/dog": 9}, sources=[WHOLE[0] | {"split": "train"}], split_by={"folds": 3}
+    )
+    assert "split: train of sources is not used: with folds every tile is tested once" in said

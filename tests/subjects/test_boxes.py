@@ -29,11 +29,11 @@ def test_free_pages_hold_the_class_of_their_folder():
     assert label_places("free", [(0, 0), (3, 1)], CLASSES, "b") == ["b", "b"]
 
 
-@pytest.mark.parametrize("cells_from", ["rows", "columns", "folder"])
-def test_cells_are_labelled_as_the_source_says(cells_from):
+@pytest.mark.parametrize("labels_from", ["rows", "columns", "folder"])
+def test_cells_are_labelled_as_the_source_says(labels_from):
     places = [(0, 0), (1, 1), (2, 2), (1, 0)]
     expected = {"rows": list("abcb"), "columns": list("abca"), "folder": ["c"] * 4}
-    assert label_places("cells", places, CLASSES, "c", cells_from) == expected[cells_from]
+    assert label_places("cells", places, CLASSES, "c", labels_from) == expected[labels_from]
 
 
 def test_a_page_with_other_rows_is_refused_not_guessed():
