@@ -95,6 +95,20 @@ def find_files(
 ) -> list[PictureFile]:
     """Return every file below root/folder, which may be an archive too, sorted by name.
 
+    Notes are not among them (see `find_files_and_notes`, and for all else too).
+    """
+    return find_files_and_notes(root, folder, limits=limits, followed=followed)[0]
+
+
+def find_files_and_notes(
+    root: Path,
+    folder: str,
+    *,
+    limits: ArchiveLimits = LIMITS,
+    followed: Collection[str] = (),
+) -> tuple[list[PictureFile], list[PictureFile]]:
+    """Return every file below root/folder, which may be an archive too, and the notes; sorted.
+
     `folder` is relative to root, with "/", and so are the links to folders that are `followed`.
     Links to files inside the folder are read; links that lead out of it, or to other folders, are
     listed with that reason. Raises DataError when there is no such folder, OSError when the machine
@@ -107,17 +121,19 @@ def find_files(
             raise DataError(f"{folder}: there is no such folder")
     listed = _walk(root, folder, followed) if base.is_dir() else [(folder, "")]
     found: list[PictureFile] = []
+    notes: list[PictureFile] = []
     closed: list[PermissionError] = []
     for source, trouble in listed:
         try:
-            found += _look_into(root, source, trouble, limits)
+            for file, noted in _look_into(root, source, trouble, limits):
+                (notes if noted else found).append(file)
         except PermissionError as error:
             closed.append(error)
     if len(closed) > 1:
         raise DataError(f"{explain(closed[0])} So it is with {len(closed) - 1:,} more in {folder}.")
     if closed:
         raise closed[0]
-    return sorted(found)
+    return sorted(found), sorted(notes)
 
 
 def folder_of(file: PictureFile, source_folder: str) -> str:
@@ -171,27 +187,26 @@ def _distrust_link(link: os.DirEntry[str], homes: Collection[Path]) -> str:
 
 def _look_into(
     root: Path, source: str, trouble: str, limits: ArchiveLimits
-) -> Iterator[PictureFile]:
-    """Yield a file, the members of an archive, or nothing for a note."""
+) -> Iterator[tuple[PictureFile, bool]]:
+    """Yield a file or the members of an archive, and whether each holds notes."""
     shown, path = printable_name(source), Path(root, source)
     try:
         if trouble:
             raise DataError(trouble)
         with reasons("file", path), open_file(path) as stream:
             head = stream.read(HEAD)
-        if is_note(source, head):
-            return
-        if not tell_kind(head):
-            yield PictureFile(shown)
+        noted = is_note(source, head)
+        if noted or not tell_kind(head):
+            yield PictureFile(shown), noted
             return
         yield from _list_members(shown, open_archive_file(path, limits))
     except DataError as error:
-        yield PictureFile(shown, trouble=str(error))
+        yield PictureFile(shown, trouble=str(error)), False
     except MemoryError as error:
         pass_on_machine(error, path)
 
 
-def _list_members(source: str, archive: "Archive") -> Iterator[PictureFile]:
+def _list_members(source: str, archive: "Archive") -> Iterator[tuple[PictureFile, bool]]:
     for member, trouble in archive.listing:
-        if trouble or not is_note_by_name(member) or not is_note(member, archive.head(member)):
-            yield PictureFile(source, member, trouble)
+        noted = is_note_by_name(member) and not trouble and is_note(member, archive.head(member))
+        yield PictureFile(source, member, trouble), noted

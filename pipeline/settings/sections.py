@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.augmentation.recipes import Seed
 from pipeline.errors import nearest
+from pipeline.intake.arrays.content import Reading
 from pipeline.settings.names import (
     check_class,
     check_inside,
@@ -86,6 +87,8 @@ class Source(Section):
     rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     labels: CellLabels = "rows"  # cells: where labels come from
+    transpose: bool | None = None  # array: lies transposed; null: as the file's kind and name say
+    invert: bool | None = None  # array: dark on bright; null: it is not, and doubts are told
 
     @field_validator("path")
     @classmethod
@@ -100,6 +103,18 @@ class Source(Section):
         if LAYOUTS[self.layout].has_cells and not (self.rows and self.columns):
             raise ValueError("layout 'cells' needs rows: and columns:, how many a page has")
         return self
+
+    @model_validator(mode="after")
+    def _only_arrays_are_turned(self) -> "Source":
+        for key in ("transpose", "invert"):
+            if getattr(self, key) is not None and not LAYOUTS[self.layout].is_array:
+                raise ValueError(f"{key}: is for layout array, not '{self.layout}'")
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the pictures of arrays are read."""
+        return Reading(self.transpose, self.invert)
 
 
 class Limits(Section):

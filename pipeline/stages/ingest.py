@@ -11,9 +11,9 @@ from pipeline.console import track, warn
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
+from pipeline.intake.arrays.rows import choose_files, list_rows, settle_splits
 from pipeline.intake.class_folders import read_class_folders
-from pipeline.intake.files import PictureFile, find_files, folder_of, locate
-from pipeline.intake.idx import IdxPair, pair_files
+from pipeline.intake.files import PictureFile, find_files_and_notes, folder_of, locate
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.kinds import explain_table
 from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_overrides
@@ -65,7 +65,9 @@ def _describe(rows: list[Row]) -> str:
     loose = [
         row
         for row in rows
-        if row["status"] == "ok" and row["layout"] in {"free", "whole"} and not row["label"]
+        if row["status"] == "ok"
+        and row["layout"] in {"free", "whole", "array", "idx"}
+        and not row["label"]
     ]
     where = " (its column `reason` says why)" if broken else ""
     note = (
@@ -102,15 +104,14 @@ def _ingest_source(
     jobs: int | None,
 ) -> list[Row]:
     """Return the rows of one source; raises DataError when there is nothing to use in it."""
-    files = find_files(root, folder, followed=inputs)
-    if not files:
-        raise _SourceError(source, _explain_no_files(root, folder))
+    files, notes = find_files_and_notes(root, folder, followed=inputs)
     layout = LAYOUTS[source.layout]
     if layout.is_array:
-        rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
-    else:
-        labels = _label_by_folder(root, source, folder, files, params.classes)
-        rows = list(_ingest_pictures(root, source, files, labels, params.limits, jobs))
+        return _ingest_arrays(root, source, files, notes, params, jobs)
+    if not files:
+        raise _SourceError(source, _explain_no_files(root, folder))
+    labels = _label_by_folder(root, source, folder, files, params.classes)
+    rows = list(_ingest_pictures(root, source, files, labels, params.limits, jobs))
     if layout.wants_class_folders:
         _check_class_folders(root, source, rows)
     return rows
@@ -198,25 +199,24 @@ def _rows_of_file(
         yield row | broken
 
 
-def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
-    """Yield a row for each picture of a pair of MNIST-like files, `page` counting them."""
-    pictures, labels, digest = pair.read(root)
-    height, width = pictures.shape[1:]
-    for page, label in enumerate(labels):
-        yield {
-            "source": pair.images.source,
-            "member": pair.images.member,
-            "page": str(page),
-            "sha256": digest,
-            "layout": source.layout,
-            "label": str(label),
-            "group": "",
-            "split": source.split or "",
-            "width": str(width),
-            "height": str(height),
-            "status": "ok",
-            "reason": "",
-        }
+def _ingest_arrays(
+    root: Path,
+    source: Source,
+    files: Sequence[PictureFile],
+    notes: Sequence[PictureFile],
+    params: Params,
+    jobs: int | None,
+) -> list[Row]:
+    """Return a row for each picture of the sets in a source."""
+    sets = choose_files(files, notes)
+    if not sets:
+        raise _SourceError(source, _explain_no_files(root, source.path))
+    limits = params.limits.model_dump()
+    rows = list_rows(
+        root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits
+    )
+    settle_splits(rows, source.path, source.split, params.split.folds)
+    return rows
 
 
 def _label_by_folder(

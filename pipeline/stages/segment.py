@@ -27,6 +27,10 @@ Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subjec
 
 
 NO_OVERLAYS = "Pages are drawn here with their boxes; photos and glyphs that are cut have none.\n"
+_COLOURED = (
+    "a picture in colours, and writing is grey: set tile: {method: photo, channels: 3} in "
+    "params.yaml (and size:), or channels: 1 for photos in grey"
+)
 
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
@@ -84,7 +88,9 @@ def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, 
     """
     if _is_whole(rows[0]) and params.tile.method == "photo":
         return [(row, Searched((_whole_subject(row),)), b"") for row in rows]
-    searched = [(row, _search_row(row, scan, params)) for row, scan in read_scans(root, rows)]
+    reading = params.source_of(rows[0]["source"]).reading
+    scans = read_scans(root, rows, reading)
+    searched = [(row, _search_row(row, scan, params)) for row, scan in scans]
     return [(row, replace(found, overlay=None), _encode_overlay(found)) for row, found in searched]
 
 
@@ -93,6 +99,8 @@ def _search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
+    if LAYOUTS[source.layout].is_array and scan.ndim > 2:
+        return Searched(reason=_COLOURED)
     if LAYOUTS[source.layout].is_array:
         return Searched((replace(_whole_subject(row), pixels=scan),))
     return search_scan(
