@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +88,10 @@ def _photo_tiles(
     files = group_by_file(scans)
     cut = partial(_cut_files, project.root, params)
     work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
-    for tiles_of_files in map_in_order(cut, in_windows(work, BATCH), jobs):
-        yield from tiles_of_files
+    # Of arrays the thousands of tiles are made here: to send them takes longer.
+    for is_array, some in groupby(work, key=lambda file: LAYOUTS[file[0][0]["layout"]].is_array):
+        for tiles_of_files in map_in_order(cut, in_windows(some, BATCH), 1 if is_array else jobs):
+            yield from tiles_of_files
 
 
 def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:

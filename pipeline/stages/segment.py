@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
@@ -41,9 +42,9 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     refused: list[Row] = []
     noted: dict[str, list[Row]] = defaultdict(list)
     with whole_folder(project.output("overlays"), synced=False) as overlay_folder:
-        search = partial(search_file, project.root, params)
         files = group_by_file(scans)
-        for searched_file in track(map_in_order(search, files, jobs), "segmenting", len(files)):
+        searched_files = _search_files(project.root, params, files, jobs)
+        for searched_file in track(searched_files, "segmenting", len(files)):
             for row, searched, overlay in searched_file:
                 if overlay:
                     (overlay_folder / overlay_name(row)).write_bytes(overlay)
@@ -79,6 +80,18 @@ def _tell(noted: dict[str, list[Row]]) -> None:
             f"{note}: {count_things(len(rows), 'scan')}, such as {name_of(rows[0])}. "
             "Scores below 1 in processed/boxes.csv are doubtful: look at processed/contact"
         )
+
+
+def _search_files(
+    root: Path, params: Params, files: list[list[Row]], jobs: int | None
+) -> Iterator[list[tuple[Row, Searched, bytes]]]:
+    """Yield what search_file finds in each file, several at a time.
+
+    But those of arrays here: to send their thousands of pictures takes longer than to read them.
+    """
+    search = partial(search_file, root, params)
+    for is_array, some in groupby(files, key=lambda rows: LAYOUTS[rows[0]["layout"]].is_array):
+        yield from map_in_order(search, some, 1 if is_array else jobs)
 
 
 def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, Searched, bytes]]:

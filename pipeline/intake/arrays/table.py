@@ -188,12 +188,16 @@ def _check_count(count: int, label: int, names: Sequence[str]) -> None:
         return
     said = f" and the label '{names[label]}'" if names and label >= 0 else ""
     said = said or (" and a label" if label >= 0 else "")
-    near = round(math.sqrt(max(count, 1)))
-    strange = "" if count > 8 else ": is this a table of pixels at all?"
+    if count <= 8:
+        raise DataError(
+            f"line 1: it has {count:,} values{said}, too few for a picture: a set as a table has a "
+            "number a pixel, 0 to 255, and a column named label"
+        )
+    near = round(math.sqrt(count))
     raise DataError(
         f"line 1: it has {count:,} values{said}, which make no square picture ({near} x {near} "
-        f"would be {near * near:,}){strange or '. Write a table of as many values a line as a '}"
-        f"{'' if strange else 'picture has pixels, and a column named label'}"
+        f"would be {near * near:,}). Write a table of as many values a line as a picture has "
+        "pixels, and a column named label"
     )
 
 

@@ -9,6 +9,8 @@ import zipfile
 import numpy as np
 import pyarrow
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 from scipy.io import savemat
 
@@ -313,3 +315,26 @@ def test_a_gzip_bomb_is_unpacked_no_further_than_its_limit(tmp_path, monkeypatch
     monkeypatch.setattr("pipeline.intake.arrays.reading.MAX_BYTES", 10**6)
     with pytest.raises(DataError, match="more than the limit of 1,000,000 bytes"):
         read(tmp_path, {"m.csv.gz": gzip.compress(bytes(5_000_000))})
+
+
+DAMAGED = {
+    "m.npy": npy(SQUARE),
+    "m.csv": csv(LABELS, FLAT, header=f"label,{NAMES}"),
+    "m.mat": mat(dataset={"train": {"images": FLAT, "labels": LABELS}}),
+    "m.parquet": table_of(SQUARE[:3], LABELS[:3], ["a", "b"]),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+@given(noise=st.binary(max_size=30), place=st.floats(0, 1), cut=st.booleans())
+@settings(max_examples=60)
+def test_damage_gives_pictures_or_a_reason(name, noise, place, cut):
+    data = DAMAGED[name]
+    start = int(place * len(data))
+    broken = data[:start] + noise + (b"" if cut else data[start + len(noise) :])
+    try:
+        made = list(read_pictures(broken, name, Reading()))
+    except DataError as error:
+        assert str(error).isprintable()
+    else:
+        assert all(isinstance(one, DataError) or one.dtype == np.uint8 for one in made)
