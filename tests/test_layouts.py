@@ -282,6 +282,12 @@ def test_training_pictures_alone_are_split_as_all_are(ingest):
     assert (code, said) == (0, "") and {row["split"] for row in rows} == {""}
 
 
+def test_test_pictures_without_labels_are_no_test_set(ingest):
+    code, said, rows = ingest({name: array for name, array in PARTED.items() if name != "y_test"})
+    assert code == 0 and {row["split"] for row in rows} == {""}
+    assert "but those of test have no labels" in said
+
+
 def test_labels_outside_the_classes_are_told_with_the_line_to_write(ingest):
     code, said, _ = ingest(PARTED, classes=["1", "2"])
     assert code == 1

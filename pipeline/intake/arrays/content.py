@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, shorten
+from pipeline.intake.names import printable_name
 
 Values = npt.NDArray[Any]
 Picture = npt.NDArray[np.uint8]
@@ -39,3 +40,8 @@ class Part:
     first_line: int = 0  # of a table: the line of its first picture
     is_exact: bool = False  # bytes that say themselves that they are grey levels
     notes: tuple[str, ...] = ()
+
+
+def quote(text: str, most: int = 100) -> str:
+    """Return a stranger's text as a message may quote it: one line, all of which prints."""
+    return printable_name(shorten(text, most))

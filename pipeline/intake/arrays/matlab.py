@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import DataError, shorten
-from pipeline.intake.arrays.content import Part, Values
+from pipeline.errors import DataError
+from pipeline.intake.arrays.content import Part, Values, quote
 from pipeline.intake.arrays.words import read_name
 from pipeline.intake.names import compose_name
 
@@ -34,7 +34,7 @@ def read_mat(data: bytes) -> list[Part]:
     try:
         content = loadmat(io.BytesIO(data))
     except (MatReadError, *_DAMAGE) as error:
-        raise DataError(f"damaged Matlab file: {shorten(str(error))}") from error
+        raise DataError(f"damaged Matlab file: {quote(str(error))}") from error
     arrays = {
         name: array
         for key, value in content.items()

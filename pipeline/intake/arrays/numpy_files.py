@@ -6,8 +6,8 @@ import math
 import numpy as np
 from numpy.lib import format as npy
 
-from pipeline.errors import DataError, shorten
-from pipeline.intake.arrays.content import MAX_BYTES, Values
+from pipeline.errors import DataError
+from pipeline.intake.arrays.content import MAX_BYTES, Values, quote
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 _PICKLED = (
@@ -25,11 +25,11 @@ def read_npy(data: bytes) -> Values:
             raise DataError(f"an .npy file of version {version[0]}.{version[1]}, which is not read")
         shape, is_fortran, dtype = _HEADERS[version](stream)
     except (ValueError, EOFError, SyntaxError, TypeError, LookupError) as error:
-        raise DataError(f"damaged .npy file: {shorten(str(error))}") from error
+        raise DataError(f"damaged .npy file: {quote(str(error))}") from error
     if dtype.hasobject:
         raise DataError(_PICKLED)
     if dtype.names or dtype.subdtype or not dtype.itemsize:
-        raise DataError(f"its type is {shorten(str(dtype))}: save plain numbers")
+        raise DataError(f"its type is {quote(str(dtype))}: save plain numbers")
     if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > MAX_BYTES:
         raise DataError(f"too large: its header asks for {shape} values")
     size, found = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import DataError, shorten
+from pipeline.errors import DataError
 from pipeline.intake import images
-from pipeline.intake.arrays.content import Part, Picture, Values
+from pipeline.intake.arrays.content import Part, Picture, Values, quote
 from pipeline.intake.arrays.words import read_name
 from pipeline.intake.names import compose_name
 
@@ -36,7 +36,7 @@ def read_parquet(data: bytes, *, max_pixels: int) -> Part:
         image, label = _find_columns(schema, arrow.types)
         labels = None if label is None else _read_labels(file, label)
     except broken as error:
-        raise DataError(f"damaged Parquet file: {shorten(str(error))}") from error
+        raise DataError(f"damaged Parquet file: {quote(str(error))}") from error
     names = {} if label is None else _read_names(schema.metadata or {}, label)
     return Part(_decode(file, image, max_pixels, broken), labels, names=names)
 
@@ -49,7 +49,7 @@ def _find_columns(schema: Any, types: Any) -> tuple[str, str | None]:
         known = ", ".join(f"{field.name} ({field.type})" for field in schema)
         raise DataError(
             f"it has no column of pictures as Hugging Face writes them, {{bytes, path}}: it has "
-            f"{shorten(known)}"
+            f"{quote(known)}"
         )
     labels = [
         field.name
@@ -93,7 +93,7 @@ def _decode(
             for cell in window.column(0).to_pylist():
                 yield _decode_one(cell["bytes"] if isinstance(cell, dict) else cell, max_pixels)
     except broken as error:
-        raise DataError(f"damaged Parquet file: {shorten(str(error))}") from error
+        raise DataError(f"damaged Parquet file: {quote(str(error))}") from error
 
 
 def _decode_one(data: bytes | None, max_pixels: int) -> Picture | DataError:

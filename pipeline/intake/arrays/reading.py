@@ -147,8 +147,8 @@ def _read_parts(data: bytes, name: str, max_pixels: int) -> list[Part]:
 
 
 def _is_emnist(name: str) -> bool:
-    """Return whether a file or its archive is called like one of EMNIST's, which lie transposed."""
-    return any(part.lower().startswith("emnist") for part in name.split("/")[-3:])
+    """Return whether a file is called like those of EMNIST, whose pictures lie transposed."""
+    return PurePosixPath(name.lower()).name.startswith("emnist")
 
 
 def _unpack(data: bytes) -> bytes:

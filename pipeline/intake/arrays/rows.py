@@ -166,19 +166,25 @@ def _make_rows(
 def settle_splits(rows: Sequence[Row], place: str, wanted: str | None, folds: int) -> None:
     """Let rows be of the part that their source wants, else of that which files' names say.
 
-    The names count where they say a test set: training pictures alone would leave nothing to test,
-    and cross-validation chooses the test pictures itself.
+    The names count where they say a test set that has labels: training pictures alone would leave
+    nothing to test, and cross-validation chooses the test pictures itself.
     """
     counts = Counter(row["split"] for row in rows)
     said = ", ".join(
         f"{counts[part]:,} {part}" for part in ("train", "val", "test") if counts[part]
     )
-    is_used = bool(counts["test"] and folds == 1)
+    is_labelled = any(row["label"] and row["split"] == "test" for row in rows)
+    is_used = is_labelled and folds == 1
     for row in rows:
         row["split"] = wanted.replace("none", "") if wanted else row["split"] if is_used else ""
     if wanted or not counts["test"]:
         return
     if is_used:
         warn(f"{place}: the split is as the names say: {said} (split: in its source goes first)")
-    else:
+    elif is_labelled:
         warn(f"{place}: the names say {said}; not used, for split.folds deals all pictures itself")
+    else:
+        warn(
+            f"{place}: the names say {said}, but those of test have no labels; prep split draws the "
+            "test set from the others"
+        )

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import DataError, shorten
-from pipeline.intake.arrays.content import Part, Values
+from pipeline.errors import DataError
+from pipeline.intake.arrays.content import Part, Values, quote
 from pipeline.intake.names import compose_name
 
 _LABELS = {"label", "labels", "class", "classes", "target", "y", "digit", "character", "letter"}
@@ -74,7 +74,7 @@ def read_names(data: bytes) -> dict[int, tuple[str, ...]]:
             continue
         if not all(word.isascii() and word.isdigit() for word in words) or len(words) < 2:
             raise DataError(
-                f"line {number}: '{shorten(line, 40)}' is no label with the code of its character, "
+                f"line {number}: '{quote(line, 40)}' is no label with the code of its character, "
                 "as in: 10 65"
             )
         codes = [int(word) for word in words[1:]]
@@ -221,7 +221,7 @@ def _read_windows(data: bytes, columns: _Columns) -> Any:
         if found:
             told = f"line {found[2]}: it has {found[3]} values, the first line {found[1]}"
             raise DataError(f"{told}. Mend or delete that line") from error
-        raise DataError(f"it is no table of numbers: {shorten(str(error))}") from error
+        raise DataError(f"it is no table of numbers: {quote(str(error))}") from error
 
 
 def _check_cells(pixels: Any, line: int, columns: _Columns) -> None:
@@ -246,7 +246,7 @@ def _check_cells(pixels: Any, line: int, columns: _Columns) -> None:
             f"line {line + row}: it has {found} values, the first line {columns.count}. Mend or "
             "delete that line"
         )
-    shown = "nothing" if isinstance(cell, float) else f"'{shorten(str(cell), 40)}'"
+    shown = "nothing" if isinstance(cell, float) else f"'{quote(str(cell), 40)}'"
     raise DataError(
         f"line {line + row}: {shown} stands where a number should, in column "
         f"{columns.pixels[place] + 1}. A table of pictures has a number a pixel, 0 to 255"
