@@ -93,10 +93,10 @@ def _stack(one: Labelled, folder: Path) -> npt.NDArray[np.uint8]:
 
 def _count_labels(names: list[str], folder: Path) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Return labels as indices into their classes, and these."""
-    if not all(name.lstrip("-").isdecimal() for name in names):
+    if all(names) and not all(name.lstrip("-").isdecimal() for name in names):
         classes, numbers = np.unique(names, return_inverse=True)
         return numbers.astype(np.int64), [str(name) for name in classes]
-    every = [int(name) for name in names]
+    every = [int(name or -1) for name in names]
     if not every or min(every) < 0 or max(every) > MOST_LABEL:
         raise DataError(f"{folder}: labels have to be numbers from 0 to {MOST_LABEL:,}")
     return np.array(every, np.int64), [str(number) for number in range(max(every) + 1)]

@@ -39,7 +39,6 @@ class Part:
     transposed: bool = False
     first_line: int = 0  # of a table: the line of its first picture
     is_exact: bool = False  # bytes that say themselves that they are grey levels
-    notes: tuple[str, ...] = ()
 
 
 def quote(text: str, most: int = 100) -> str:

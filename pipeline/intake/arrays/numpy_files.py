@@ -2,6 +2,7 @@
 
 import io
 import math
+from tokenize import TokenError
 
 import numpy as np
 from numpy.lib import format as npy
@@ -10,6 +11,10 @@ from pipeline.errors import DataError
 from pipeline.intake.arrays.content import MAX_BYTES, Values, quote
 
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+# What NumPy is known to raise on a broken header, which is read as Python writes a dict.
+_DAMAGE = (
+    ValueError, EOFError, SyntaxError, TypeError, LookupError, TokenError, RecursionError,
+)  # fmt: skip
 _PICKLED = (
     "it holds Python objects, that is a pickle, which may run code and is never opened. Save it "
     "again as one array of numbers, all pictures of one size: np.save('x.npy', np.stack(list(x)))"
@@ -24,7 +29,7 @@ def read_npy(data: bytes) -> Values:
         if version not in _HEADERS:
             raise DataError(f"an .npy file of version {version[0]}.{version[1]}, which is not read")
         shape, is_fortran, dtype = _HEADERS[version](stream)
-    except (ValueError, EOFError, SyntaxError, TypeError, LookupError) as error:
+    except _DAMAGE as error:
         raise DataError(f"damaged .npy file: {quote(str(error))}") from error
     if dtype.hasobject:
         raise DataError(_PICKLED)

@@ -183,18 +183,18 @@ def _add_beside(root: Path, files: ArraySet, parts: list[Part]) -> None:
     """Give a file's first part the labels and groups, and every part the names, beside it."""
     if files.labels:
         with _naming(files.labels):
-            parts[0].labels = _read_labels(files.labels.read(root), name_of(files.labels))
+            parts[0].labels = _read_labels(files.labels.read(root))
     if files.groups:
         with _naming(files.groups):
-            parts[0].groups = _read_labels(files.groups.read(root), name_of(files.groups))
+            parts[0].groups = _read_labels(files.groups.read(root))
     if files.names:
         with _naming(files.names):
-            names = _read_names(files.names.read(root), name_of(files.names))
+            names = _read_names(files.names.read(root))
         for one in parts:
             one.names = one.names or names
 
 
-def _read_labels(data: bytes, name: str) -> Values:
+def _read_labels(data: bytes) -> Values:
     """Return the array of a file of labels, of any format."""
     if is_idx(data):
         return read_idx(data)
@@ -207,7 +207,7 @@ def _read_labels(data: bytes, name: str) -> Values:
     return read_column(data)
 
 
-def _read_names(data: bytes, name: str) -> dict[int, tuple[str, ...]]:
+def _read_names(data: bytes) -> dict[int, tuple[str, ...]]:
     """Return the names of labels: a list of them, or a mapping as EMNIST's."""
     data = _unpack(data)
     if data.startswith(b"\x93NUMPY"):
@@ -237,7 +237,7 @@ def _make_pictures(one: Part, reading: Reading) -> tuple[Iterable[Picture | Data
         pictures = 255 - pictures
     elif reading.invert is None and is_dark_on_bright(pictures):
         notes.append(_DARK)
-    return pictures, [*one.notes, *notes]
+    return pictures, notes
 
 
 def _turn(picture: Picture | DataError, transpose: bool, invert: bool) -> Picture | DataError:

@@ -185,6 +185,6 @@ def settle_splits(rows: Sequence[Row], place: str, wanted: str | None, folds: in
         warn(f"{place}: the names say {said}; not used, for split.folds deals all pictures itself")
     else:
         warn(
-            f"{place}: the names say {said}, but those of test have no labels; prep split draws the "
-            "test set from the others"
+            f"{place}: the names say {said}, but those of test have no labels; prep split draws "
+            "the test set from the others"
         )
