@@ -28,8 +28,8 @@ from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.errors import DataError
 from pipeline.intake import images, outside
 from pipeline.intake.archives import ArchiveLimits
+from pipeline.intake.arrays.idx import read_idx
 from pipeline.intake.files import find_files
-from pipeline.intake.idx import read_idx
 from pipeline.intake.kinds import recognise
 from pipeline.network.checkpoints import Checkpoint, read_checkpoint
 from pipeline.settings.controls import explain_missing_control

@@ -302,7 +302,7 @@ def test_labels_of_idx_files_from_outside_are_small_numbers(tmp_path, label):
 def test_idx_files_without_pictures_are_refused(tmp_path):
     nothing = struct.pack(">4B3I", 0, 0, 8, 3, 0, 4, 5), struct.pack(">4BI", 0, 0, 8, 1, 0)
     write_pair(tmp_path, images=nothing[0], labels=nothing[1])
-    with pytest.raises(DataError, match="labels have to be numbers"):
+    with pytest.raises(DataError, match="a-images-idx: it holds no picture"):
         read_outside(tmp_path, "train")
     write_pair(tmp_path, images=struct.pack(">4B3I", 0, 0, 8, 3, 3, 0, 5))
     with pytest.raises(DataError, match="its pictures have no pixels"):

@@ -237,12 +237,112 @@ def test_a_border_left_out_of_ready_cut_glyphs_is_told(tmp_path, prep, monkeypat
     assert "a line along its edge was left out: 1 scan, such as raw/in/2/a.png" in notes
 
 
-@pytest.mark.parametrize("name", ["mnist_train.csv", "kmnist.npz"])
-def test_a_table_in_a_source_is_named_and_not_called_nothing(name, tmp_path, prep, monkeypatch):
+ARRAYS = {
+    "table.csv": b"label,pixel0\n1,0\n",
+    "kmnist.npz": b"no archive",
+    "7/set.h5": b"\x89HDF\r\n\x1a\n" + bytes(99),
+}
+
+
+@pytest.mark.parametrize("layout", ["array", "idx"])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_that_is_not_read_is_named(name, layout, tmp_path, prep, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_params(tmp_path, sources=[{"path": "raw/in", "layout": "idx"}], classes=CLASSES)
-    (tmp_path / "raw/in").mkdir(parents=True)
-    (tmp_path / "raw/in" / name).write_text("label,pixel0\n1,0\n")
+    write_params(tmp_path, sources=[{"path": "raw/in", "layout": layout}], classes=CLASSES)
+    (tmp_path / "raw/in/7").mkdir(parents=True)
+    (tmp_path / "raw/in" / name).write_bytes(ARRAYS[name])
     code, _, error = prep("ingest")
     assert code == 1
-    assert f"raw/in/{name} is a" in error and "empty" not in error
+    assert f"raw/in/{name}: " in error and "empty" not in error
+
+
+def squares(count, side=28):
+    """Digits' worth of pictures, each another one."""
+    return np.random.default_rng(count).integers(0, 256, (count, side, side)).astype(np.uint8)
+
+
+@pytest.fixture
+def ingest(tmp_path, prep, monkeypatch):
+    """Write an array's files and ingest them; return what was said and catalogue.csv."""
+    monkeypatch.chdir(tmp_path)
+
+    def ingest_arrays(arrays, classes=CLASSES, **changes):
+        source = {"path": "raw/in", "layout": "array"} | changes.pop("source", {})
+        write_params(
+            tmp_path, sources=[source], classes=classes, experiments={"none": {}}, **changes
+        )
+        (tmp_path / "raw/in").mkdir(parents=True, exist_ok=True)
+        np.savez(tmp_path / "raw/in/set.npz", **arrays)
+        code, _, said = prep("ingest")
+        path = tmp_path / "processed/catalogue.csv"
+        rows = [] if code else read_table(path, COLUMNS["catalogue"])
+        return code, " ".join(said.split()), rows
+
+    return ingest_arrays
+
+
+PARTED = {
+    "x_train": squares(5), "y_train": np.array([1, 2, 4, 1, 2]),
+    "x_test": squares(3), "y_test": np.array([4, 1, 2]),
+}  # fmt: skip
+
+
+def test_names_of_arrays_give_the_split_unless_the_source_does(ingest):
+    _, said, rows = ingest(PARTED)
+    assert [row["split"] for row in rows] == ["test"] * 3 + ["train"] * 5
+    assert "raw/in: the names of files, folders or tables give the split: 5 train, 3 test" in said
+    assert {row["split"] for row in ingest(PARTED, source={"split": "train"})[2]} == {"train"}
+    _, said, rows = ingest(PARTED, split={"folds": 3})
+    assert {row["split"] for row in rows} == {""} and "split.folds deals all" in said
+
+
+def test_training_pictures_alone_are_split_as_all_are(ingest):
+    only = {name: array for name, array in PARTED.items() if "train" in name}
+    code, said, rows = ingest(only)
+    assert code == 0 and {row["split"] for row in rows} == {""}
+    assert "there is no test set, so prep split draws it from train" in said
+
+
+def test_test_pictures_without_labels_are_no_test_set(ingest):
+    code, said, rows = ingest({name: array for name, array in PARTED.items() if name != "y_test"})
+    assert code == 0 and {row["split"] for row in rows} == {"", "test"}
+    assert "no picture of test has a label, so prep split draws it from train" in said
+
+
+def test_labels_outside_the_classes_are_told_with_the_line_to_write(ingest):
+    code, said, _ = ingest(PARTED, classes=["1", "2"])
+    assert code == 1
+    assert "its label '4' is not among the classes in params.yaml. It has 3 labels;" in said
+    assert "classes: [1, 2, 4]" in said
+
+
+def test_how_a_source_is_read_changes_ids_and_pictures(ingest, prep, tmp_path):
+    ids = []
+    for source in ({}, {"transpose": True}, {"transpose": False}, {"invert": True}):
+        assert ingest(PARTED, source=source)[0] == 0
+        assert prep("segment")[0] == prep("normalise")[0] == 0
+        with store.open_dataset(tmp_path / "processed/tiles.h5") as tiles:
+            ids.append(tuple(tiles.ids))
+            found = tiles.read().images[3:, ..., 0]
+        wanted = PARTED["x_train"]
+        wanted = wanted.transpose(0, 2, 1) if source.get("transpose") else wanted
+        np.testing.assert_array_equal(found, 255 - wanted if source.get("invert") else wanted)
+    assert len(set(ids)) == 4
+
+
+def test_colours_go_with_photos_and_writing_says_so(ingest, prep, tmp_path):
+    coloured = {"images": np.stack([squares(4, 20)] * 2 + [squares(5, 20)[1:]], axis=-1)}
+    coloured["labels"] = np.array([1, 2, 4, 1])
+    assert ingest(coloured)[0] == 0
+    code, _, said = prep("segment")
+    assert code == 1 and "a picture in colours, and writing is grey" in said
+    tile = {"size": 20, "channels": 3, "method": "photo"}
+    assert ingest(coloured, tile=tile)[0] == 0
+    assert prep("segment")[0] == prep("normalise")[0] == 0
+    with store.open_dataset(tmp_path / "processed/tiles.h5") as tiles:
+        np.testing.assert_array_equal(tiles.read().images, coloured["images"])
+
+
+def test_a_set_that_costs_too_much_says_which_limit(ingest):
+    code, said, _ = ingest({"x": np.zeros((40_000, 784), "f4")}, limits={"memory_mb": 30})
+    assert code == 1 and "raise limits.memory_mb in params.yaml, 30" in said

@@ -34,6 +34,21 @@ def init(
 
 
 @app.command(rich_help_panel=BY_HAND)
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="mnist, fashion_mnist or cifar10.")],
+    quiet: Quiet = False,
+) -> None:
+    """Download a well-known set into raw/, by way of keras.datasets.
+
+    Writes raw/NAME/NAME.npz, for a source of layout `array`, and prints the lines for params.yaml,
+    which it leaves as it is. What Keras has in its cache (~/.keras) is not downloaded again.
+
+    Example: `prep fetch mnist`
+    """
+    run("commands.fetch", "fetch", "fetch", quiet, {"name": name})
+
+
+@app.command(rich_help_panel=BY_HAND)
 def sheet(
     target: Annotated[Path, typer.Argument(metavar="PDF", help="The file to write.")],
     classes: Annotated[

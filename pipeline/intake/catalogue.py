@@ -8,11 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
+import yaml
+
 from pipeline.dataset.tables import Row
-from pipeline.errors import DataError, nearest, shorten
+from pipeline.errors import DataError, count_things, nearest, shorten
 from pipeline.intake.labels import LABELS, Override, refuse_contradictions
 from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.boxes import scan_id
+from pipeline.subjects.layouts import LAYOUTS
 
 
 def name_of(row: Row) -> str:
@@ -89,19 +92,44 @@ def _apply(row: Row, override: Override) -> None:
 
 
 def check_labels(
-    rows: Iterable[Row], classes: Sequence[str], remedies: Mapping[str, str] | None = None
+    rows: Sequence[Row], classes: Sequence[str], remedies: Mapping[str, str] | None = None
 ) -> None:
     """Raise DataError for the first label that is no class, with the nearest one.
 
+    Of an array it says all labels that are there, and the line for params.yaml.
     remedies: what to do about such labels, where that is known.
     """
+    known = set(classes)
     for row in rows:
-        if row["label"] and row["label"] not in classes and row["status"] != "left out":
+        if row["label"] and row["label"] not in known and row["status"] != "left out":
+            if _is_of_array(row):
+                raise DataError(_explain_labels(row, rows))
             usual = "Rename the folder or label, or add the class."
             raise DataError(
                 f"{name_of(row)}: '{row['label']}' is not among the classes in params.yaml."
                 f"{nearest(row['label'], classes)} {(remedies or {}).get(row['label'], usual)}"
             )
+
+
+def _is_of_array(row: Row) -> bool:
+    return row.get("layout") in LAYOUTS and LAYOUTS[row["layout"]].is_array
+
+
+def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
+    """Return what labels the sets have, one of which is no class, and what to write."""
+    labels = {row["label"] for row in rows if row["label"] and _is_of_array(row)}
+    numbers = all(label.isdecimal() for label in labels)
+    ordered = sorted(labels, key=int) if numbers else sorted(labels)
+    line = yaml.safe_dump(
+        {"classes": [int(name) if name == str(int(name)) else name for name in ordered]
+         if numbers else ordered},
+        default_flow_style=True, allow_unicode=True, width=10**6,
+    ).strip()[1:-1]  # fmt: skip
+    place = f"{strange['source']}/{strange['member']}".rstrip("/")
+    return (
+        f"{place}: its label '{strange['label']}' is not among the classes in params.yaml. It has "
+        f"{count_things(len(labels), 'label')}; to use all of them, write there\n  {line}"
+    )
 
 
 def settle_duplicates(rows: Iterable[Row]) -> None:

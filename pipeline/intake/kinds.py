@@ -61,7 +61,9 @@ _KINDS: dict[bytes, str] = {
         "JSON, not a picture; perhaps what a server said instead: download the picture again"
     ),
     rb"PK\x03\x04|PK\x05\x06|7z\xbc\xaf|Rar!|\x1f\x8b|BZh\d|\xfd7zXZ|\x28\xb5\x2f\xfd": _ARCHIVE,
-    rb"\x89HDF\r\n|\x93NUMPY|MATLAB \d|PAR1": "a table or an array of numbers, not a picture",
+    rb"\x89HDF\r\n|\x93NUMPY|MATLAB \d|PAR1": (
+        "a table or an array of numbers, not a picture: sets of these go with layout array"
+    ),
     rb"\0\x05\x16[\0\x07]": f"what a Mac notes about a file (AppleDouble), {_WASTE}",
     rb"\0\0\0\x01Bud1": f"what a Mac notes about a folder (.DS_Store), {_WASTE}",
     rb"\s*\[\.ShellClassInfo\]": f"what Windows notes about a folder (desktop.ini), {_WASTE}",
@@ -130,9 +132,12 @@ def explain_table(name: str) -> str:
     kind = _TABLES.get(PurePosixPath(name.removesuffix(".gz")).suffix.lower())
     if kind is None:
         return ""
+    if kind == "an HDF5 file" or kind.startswith("a pickle"):
+        return f"{name} is {kind}, which is not read: save its arrays as .npz, for layout array"
+    saved = " saved as CSV" if kind == "a spreadsheet" else ""
     return (
-        f"{name} is {kind}, which is not read: write its pictures as PNG files, those of a class "
-        "in a folder with its name, for layout whole (docs/pages.md shows how)"
+        f"{name} is {kind}, and no picture: if it holds pictures as numbers, it goes{saved} with "
+        "layout array (docs/params.md)"
     )
 
 

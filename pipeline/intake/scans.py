@@ -12,14 +12,16 @@ import numpy.typing as npt
 from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.errors import DataError, pass_on_machine
 from pipeline.intake import images
+from pipeline.intake.arrays.content import Reading
+from pipeline.intake.arrays.reading import read_pictures
 from pipeline.intake.files import PictureFile
-from pipeline.intake.idx import read_idx
 from pipeline.project import Project
 from pipeline.subjects.layouts import LAYOUTS
 from pipeline.tiles.cutting import ReducedPicture
 
 Scan = npt.NDArray[np.uint8]
 Picture = TypeVar("Picture")
+_AS_IT_IS = Reading()
 
 
 def read_catalogue(project: Project) -> list[Row]:
@@ -41,21 +43,30 @@ def group_by_file(rows: Iterable[Row]) -> list[list[Row]]:
     return [list(pages) for _, pages in by_file]
 
 
-def read_scans(root: Path, rows: list[Row]) -> Iterator[tuple[Row, Scan | DataError]]:
+def read_scans(
+    root: Path, rows: list[Row], reading: Reading = _AS_IT_IS
+) -> Iterator[tuple[Row, Scan | DataError]]:
     """Yield each row of one file with its scan, uint8 (H, W) or (H, W, 3).
 
-    What can't be read any more comes as the DataError that says why.
+    `reading`: how a source of arrays wants them read. What can't be read any more comes as the
+    DataError that says why.
     """
-    decode = partial(images.decode_pages, max_pixels=_count_pixels(rows))
-    return _read_pages(root, rows, read_idx if _is_idx(rows) else decode)
+    if _is_array(rows):
+        return _read_pages(root, rows, _read_array(rows, reading))
+    return _read_pages(root, rows, partial(images.decode_pages, max_pixels=_count_pixels(rows)))
 
 
 def read_photos(
-    root: Path, rows: list[Row], at_least: int
+    root: Path, rows: list[Row], at_least: int, reading: Reading = _AS_IT_IS
 ) -> Iterator[tuple[Row, ReducedPicture | DataError]]:
     """Yield what read_scans does, but a JPEG reduced as long as its short side keeps `at_least`."""
+    if _is_array(rows):
+        return (
+            (row, found if isinstance(found, DataError) else ReducedPicture(found, factor=1))
+            for row, found in read_scans(root, rows, reading)
+        )
     reduce = partial(images.decode_reduced, at_least=at_least, max_pixels=_count_pixels(rows))
-    return _read_pages(root, rows, _read_whole_idx if _is_idx(rows) else reduce)
+    return _read_pages(root, rows, reduce)
 
 
 def _count_pixels(rows: list[Row]) -> int:
@@ -64,18 +75,19 @@ def _count_pixels(rows: list[Row]) -> int:
     return max(images.MAX_PIXELS, *accepted)
 
 
-def _is_idx(rows: list[Row]) -> bool:
-    """Return whether the rows of a file are pictures of an idx file."""
+def _is_array(rows: list[Row]) -> bool:
+    """Return whether the rows of a file are pictures of an array."""
     return LAYOUTS[rows[0]["layout"]].is_array
 
 
-def _read_whole_idx(data: bytes) -> Iterator[ReducedPicture]:
-    """Yield the pictures of an idx file, which are never reduced."""
-    return (ReducedPicture(picture, factor=1) for picture in read_idx(data))
+def _read_array(rows: list[Row], reading: Reading) -> Callable[[bytes], Iterator[Scan | DataError]]:
+    """Return what yields the pictures in the bytes of an array's file."""
+    name = f"{rows[0]['source']}/{rows[0]['member']}".rstrip("/")
+    return partial(read_pictures, name=name, reading=reading, max_pixels=_count_pixels(rows))
 
 
 def _read_pages(
-    root: Path, rows: list[Row], decode: Callable[[bytes], Iterable[Picture]]
+    root: Path, rows: list[Row], decode: Callable[[bytes], Iterable[Picture | DataError]]
 ) -> Iterator[tuple[Row, Picture | DataError]]:
     file = PictureFile(rows[0]["source"], rows[0]["member"])
     wanted = {int(row["page"]): row for row in rows}

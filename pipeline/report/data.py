@@ -14,7 +14,7 @@ from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.intake.files import PictureFile
-from pipeline.intake.idx import read_idx
+from pipeline.intake.scans import read_scans
 from pipeline.project import Project
 from pipeline.report.figures import Figure, Pixels, embed, scale_of, shrink
 from pipeline.settings.params import Params
@@ -136,18 +136,22 @@ def _look_at(root: Path, row: Row, number: int, params: Params) -> Figure | None
     if number >= params.report.gallery:
         return None
     try:
-        picture = _read_picture(root, row)
+        picture = _read_picture(root, row, params)
     except DataError:
         return None
     return embed(shrink(picture, _THUMBNAIL_SIDE), f"thumbnail of {name_of(row)}")
 
 
-def _read_picture(root: Path, row: Row) -> Pixels:
+def _read_picture(root: Path, row: Row, params: Params) -> Pixels:
     """Return a picture of the catalogue; large ones come smaller, where that is quicker."""
+    if row.get("layout") in LAYOUTS and LAYOUTS[row["layout"]].is_array:
+        reading = params.source_of(row["source"]).reading
+        _, found = next(read_scans(root, [row], reading))
+        if isinstance(found, DataError):
+            raise found
+        return found
     data = PictureFile(row["source"], row["member"]).read(root)
     page = int(row["page"])
-    if row.get("layout") in LAYOUTS and LAYOUTS[row["layout"]].is_array:
-        return np.asarray(read_idx(data)[page])
     return images.decode_page(data, page, at_least=_THUMBNAIL_SIDE)
 
 

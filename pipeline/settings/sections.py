@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.augmentation.recipes import Seed
 from pipeline.errors import nearest
+from pipeline.intake.arrays.content import Reading
 from pipeline.settings.names import (
     check_class,
     check_inside,
@@ -82,12 +83,12 @@ class Source(Section):
 
     path: str
     layout: LayoutName
-    split: Literal["train", "val", "test", "none"] | None = (
-        None  # none: whatever folders are called
-    )
+    split: Literal["train", "val", "test", "none"] | None = None  # none: whatever names say
     rows: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     columns: Annotated[int, Field(ge=1, le=10_000)] | None = None  # cells: how many
     labels: Origin | None = None  # where labels come from; null: as the layout has it
+    transpose: bool | None = None  # array: lies transposed; null: as the file's kind and name say
+    invert: bool | None = None  # array: dark on bright; null: it is not, and doubts are told
 
     @field_validator("path")
     @classmethod
@@ -113,6 +114,17 @@ class Source(Section):
                 "labels: out"
             )
         return self
+
+    def _only_arrays_are_turned(self) -> "Source":
+        for key in ("transpose", "invert"):
+            if getattr(self, key) is not None and not LAYOUTS[self.layout].is_array:
+                raise ValueError(f"{key}: is for layout array, not '{self.layout}'")
+        return self
+
+    @property
+    def reading(self) -> Reading:
+        """How the pictures of arrays are read."""
+        return Reading(self.transpose, self.invert)
 
 
 class Limits(Section):

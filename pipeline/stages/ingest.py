@@ -11,8 +11,9 @@ from pipeline.console import track, warn
 from pipeline.dataset.tables import COLUMNS, Row, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
+from pipeline.intake.arrays.rows import choose_files, list_rows
+from pipeline.intake.arrays.sets import ArraySet
 from pipeline.intake.files import PictureFile, find_files_and_notes, locate
-from pipeline.intake.idx import IdxPair, pair_files
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.kinds import explain_table
 from pipeline.intake.labelling import Labelling, label_files
@@ -71,7 +72,9 @@ def _describe(rows: list[Row]) -> str:
     loose = [
         row
         for row in rows
-        if row["status"] == "ok" and row["layout"] in {"free", "whole"} and not row["label"]
+        if row["status"] == "ok"
+        and row["layout"] in {"free", "whole", "array", "idx"}
+        and not row["label"]
     ]
     where = " (its column `reason` says why)" if broken else ""
     note = (
@@ -112,12 +115,11 @@ def _ingest_source(
     Raises DataError when there is nothing to use in it.
     """
     files, notes = find_files_and_notes(root, folder, followed=inputs)
-    if not files:
-        raise _SourceError(source, _explain_no_files(root, folder))
     layout = LAYOUTS[source.layout]
     if layout.is_array:
-        rows = [row for pair in pair_files(files) for row in _ingest_idx(root, source, pair)]
-        return rows, {}
+        return _ingest_arrays(root, source, folder, choose_files(files, notes), params, jobs), {}
+    if not files:
+        raise _SourceError(source, _explain_no_files(root, folder))
     said = label_files(
         root,
         folder,
@@ -228,25 +230,31 @@ def _rows_of_file(
         yield row | broken
 
 
-def _ingest_idx(root: Path, source: Source, pair: IdxPair) -> Iterator[Row]:
-    """Yield a row for each picture of a pair of MNIST-like files, `page` counting them."""
-    pictures, labels, digest = pair.read(root)
-    height, width = pictures.shape[1:]
-    for page, label in enumerate(labels):
-        yield {
-            "source": pair.images.source,
-            "member": pair.images.member,
-            "page": str(page),
-            "sha256": digest,
-            "layout": source.layout,
-            "label": str(label),
-            "group": "",
-            "split": _part_of(source, ""),
-            "width": str(width),
-            "height": str(height),
-            "status": "ok",
-            "reason": "",
-        }
+def _ingest_arrays(
+    root: Path,
+    source: Source,
+    folder: str,
+    sets: Sequence[ArraySet],
+    params: Params,
+    jobs: int | None,
+) -> list[Row]:
+    """Return a row for each picture of the sets in a source."""
+    if not sets:
+        raise _SourceError(source, _explain_no_files(root, folder))
+    limits = params.limits.model_dump()
+    rows = list_rows(
+        root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits
+    )
+    if params.split.folds > 1 and source.split is None and any(row["split"] for row in rows):
+        warn(
+            f"{source.path}: the split that the names say is not used, for split.folds deals all "
+            "pictures itself"
+        )
+        for row in rows:
+            row["split"] = ""
+    for row in rows:
+        row["split"] = _part_of(source, row["split"])
+    return rows
 
 
 def _part_of(source: Source, part: str) -> str:
@@ -265,7 +273,7 @@ def _settle_parts(source: Source, rows: Sequence[Row], everything: Sequence[Row]
     parts = ", ".join(
         f"{counts[part]:,} {part}" for part in ("train", "val", "test") if counts[part]
     )
-    said = f"{source.path}: the names of folders or tables give the split: {parts}"
+    said = f"{source.path}: the names of files, folders or tables give the split: {parts}"
     if not any(_is_tested(row) for row in everything):
         why = "no picture of test has a label" if counts["test"] else "there is no test set"
         said += f"; {why}, so prep split draws it" + (" from train" if counts["train"] else "")
@@ -278,7 +286,7 @@ def _settle_parts(source: Source, rows: Sequence[Row], everything: Sequence[Row]
 
 def _is_tested(row: Row) -> bool:
     """Return whether a picture is in a test set as given, and has a label or will have one."""
-    labelled = row["label"] or LAYOUTS[row["layout"]].origins[0] != "folder"
+    labelled = row["label"] or LAYOUTS[row["layout"]].origins[0] not in ("folder", "file")
     return bool(labelled) and row["split"] == "test" and row["status"] == "ok"
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 from pipeline.intake import images
+from pipeline.intake.arrays.content import Reading
 from pipeline.intake.catalogue import name_of, scan_id_of
 from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
@@ -41,7 +43,7 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     if not boxes:
         raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
     if params.tile.method == "photo":
-        made = _photo_tiles(project, params.tile, boxes, jobs)
+        made = _photo_tiles(project, params, boxes, jobs)
     else:
         made = _writing_tiles(project, params.tile, boxes)
     side, channels = params.tile.size, params.tile.channels
@@ -75,7 +77,7 @@ def _writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[N
 
 
 def _photo_tiles(
-    project: Project, tile: Tile, boxes: list[Row], jobs: int | None
+    project: Project, params: Params, boxes: list[Row], jobs: int | None
 ) -> Iterator[NamedTile]:
     """Yield a tile for each box, cut from its photo."""
     on_scan: dict[str, list[Row]] = defaultdict(list)
@@ -84,10 +86,12 @@ def _photo_tiles(
     scans = [row for row in read_catalogue(project) if scan_id_of(row) in on_scan]
     _refuse_strangers(scans, boxes)
     files = group_by_file(scans)
-    cut = partial(_cut_files, project.root, tile)
+    cut = partial(_cut_files, project.root, params)
     work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
-    for tiles_of_files in map_in_order(cut, in_windows(work, BATCH), jobs):
-        yield from tiles_of_files
+    # Of arrays the thousands of tiles are made here: to send them takes longer.
+    for is_array, some in groupby(work, key=lambda file: LAYOUTS[file[0][0]["layout"]].is_array):
+        for tiles_of_files in map_in_order(cut, in_windows(some, BATCH), 1 if is_array else jobs):
+            yield from tiles_of_files
 
 
 def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:
@@ -103,13 +107,27 @@ def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:
             )
 
 
-def _cut_files(root: Path, tile: Tile, files: list[FileWork]) -> list[NamedTile]:
+def _cut_files(root: Path, params: Params, files: list[FileWork]) -> list[NamedTile]:
     """Return the tiles of several files."""
-    return [named for file in files for named in cut_file(root, tile, file)]
+    return [
+        named
+        for file in files
+        for named in cut_file(
+            root, params.tile, file, params.source_of(file[0][0]["source"]).reading
+        )
+    ]
 
 
-def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
-    """Return the tiles of one file, given its scans' rows and the boxes on each."""
+def cut_file(
+    root: Path,
+    tile: Tile,
+    file: FileWork,
+    reading: Reading = Reading(),  # noqa: B008
+) -> list[NamedTile]:
+    """Return the tiles of one file, given its scans' rows and the boxes on each.
+
+    `reading`: how a source of arrays wants its pictures read.
+    """
     scans, boxes = file
     on_scan = dict(zip(map(scan_id_of, scans), boxes, strict=True))
     at_least = max(
@@ -119,7 +137,7 @@ def cut_file(root: Path, tile: Tile, file: FileWork) -> list[NamedTile]:
         for scan in scans
     )
     made = []
-    for scan, photo in read_photos(root, scans, at_least):
+    for scan, photo in read_photos(root, scans, at_least, reading):
         if isinstance(photo, DataError):
             raise DataError(
                 f"{name_of(scan)} can't be read any more ({photo}). Start over with: dvc repro"

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
@@ -28,6 +29,10 @@ Found = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subjec
 
 
 NO_OVERLAYS = "Pages are drawn here with their boxes; photos and glyphs that are cut have none.\n"
+_COLOURED = (
+    "a picture in colours, and writing is grey: set tile: {method: photo, channels: 3} in "
+    "params.yaml (and size:), or channels: 1 for photos in grey"
+)
 
 
 def segment(project: Project, params: Params, jobs: int | None = None) -> str:
@@ -38,9 +43,9 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     refused: list[Row] = []
     noted: dict[str, list[Row]] = defaultdict(list)
     with whole_folder(project.output("overlays"), synced=False) as overlay_folder:
-        search = partial(search_file, project.root, params)
         files = group_by_file(scans)
-        for searched_file in track(map_in_order(search, files, jobs), "segmenting", len(files)):
+        searched_files = _search_files(project.root, params, files, jobs)
+        for searched_file in track(searched_files, "segmenting", len(files)):
             for row, searched, overlay in searched_file:
                 if overlay:
                     (overlay_folder / overlay_name(row)).write_bytes(overlay)
@@ -78,6 +83,18 @@ def _tell(noted: dict[str, list[Row]]) -> None:
         )
 
 
+def _search_files(
+    root: Path, params: Params, files: list[list[Row]], jobs: int | None
+) -> Iterator[list[tuple[Row, Searched, bytes]]]:
+    """Yield what search_file finds in each file, several at a time.
+
+    But those of arrays here: to send their thousands of pictures takes longer than to read them.
+    """
+    search = partial(search_file, root, params)
+    for is_array, some in groupby(files, key=lambda rows: LAYOUTS[rows[0]["layout"]].is_array):
+        yield from map_in_order(search, some, 1 if is_array else jobs)
+
+
 def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, Searched, bytes]]:
     """Return each scan of a file with what is on it, and a JPEG of that (or nothing).
 
@@ -85,7 +102,9 @@ def search_file(root: Path, params: Params, rows: list[Row]) -> list[tuple[Row, 
     """
     if _is_whole(rows[0]) and params.tile.method == "photo":
         return [(row, Searched((_whole_subject(row),)), b"") for row in rows]
-    searched = [(row, _search_row(row, scan, params)) for row, scan in read_scans(root, rows)]
+    reading = params.source_of(rows[0]["source"]).reading
+    scans = read_scans(root, rows, reading)
+    searched = [(row, _search_row(row, scan, params)) for row, scan in scans]
     return [(row, replace(found, overlay=None), _encode_overlay(found)) for row, found in searched]
 
 
@@ -94,6 +113,8 @@ def _search_row(row: Row, scan: Scan | DataError, params: Params) -> Searched:
     if isinstance(scan, DataError):
         return Searched(reason=str(scan))
     source = params.source_of(row["source"])
+    if LAYOUTS[source.layout].is_array and scan.ndim > 2:
+        return Searched(reason=_COLOURED)
     if LAYOUTS[source.layout].is_array:
         return Searched((replace(_whole_subject(row), pixels=scan),))
     return search_scan(

@@ -6,7 +6,7 @@ The table of raw/README.md, for the program. Whoever asks something of a layout 
 from dataclasses import dataclass
 from typing import Literal
 
-LayoutName = Literal["form", "rows", "sequence", "free", "cells", "whole", "idx"]
+LayoutName = Literal["form", "rows", "sequence", "free", "cells", "whole", "array", "idx"]
 # Of labels: the code of a form, the place on a page, the name of a picture's folder or its own, a
 # table beside the pictures, the file of labels that goes with an array.
 Origin = Literal["code", "rows", "columns", "folder", "name", "table", "file"]
@@ -17,11 +17,9 @@ _NAMED: tuple[Origin, ...] = ("folder", "name", "table")
 class Layout:
     """What is true of every file of a layout."""
 
-    origins: tuple[
-        Origin, ...
-    ]  # of labels: those that a source may choose; if it doesn't, the first
+    origins: tuple[Origin, ...]  # of labels, that a source may choose from; else it is the first
     is_subject: bool = False  # a scan is its one subject, with nothing to search for
-    is_array: bool = False  # pictures come in MNIST's own file format: ink bright on 0
+    is_array: bool = False  # a file holds many pictures as numbers: ink bright on 0
     wants_class_folders: bool = False  # without them, or raw/labels.csv, there is no class
     has_cells: bool = False  # the source says how many rows and columns, and where labels stand
 
@@ -33,8 +31,9 @@ LAYOUTS: dict[str, Layout] = {
     "free": Layout(_NAMED),
     "cells": Layout(("rows", "columns", *_NAMED), has_cells=True),
     "whole": Layout(_NAMED, is_subject=True, wants_class_folders=True),
-    "idx": Layout(("file",), is_subject=True, is_array=True),
+    "array": Layout(("file",), is_subject=True, is_array=True),
 }
+LAYOUTS["idx"] = LAYOUTS["array"]  # what it was called when IDX was all that it read
 # Those that a picture from anywhere may have.
 PREDICTED = tuple(name for name, layout in LAYOUTS.items() if not layout.is_array)
 

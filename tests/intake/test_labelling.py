@@ -143,7 +143,7 @@ def test_folders_give_the_split_and_the_classes_lie_below_them(start, ingest, ab
         "bar train": 3, "bar val": 1, "bar test": 2,
         "square train": 3, "square val": 1, "square test": 2,
     }  # fmt: skip
-    assert "the names of folders or tables give the split: 6 train, 2 val, 4 test" in told
+    assert "the names of files, folders or tables give the split: 6 train, 2 val, 4 test" in told
     assert "write - {path: raw/photos, layout: whole, split: none}" in told
     assert ("is passed over" in told) is bool(above)
 

@@ -1,0 +1,108 @@
+"""Files are put together by what their names say, and parts are read off names too."""
+
+import pytest
+
+from pipeline.errors import DataError
+from pipeline.intake.arrays.rows import choose_files
+from pipeline.intake.arrays.sets import find_sets, name_of
+from pipeline.intake.arrays.words import read_part
+from pipeline.intake.files import PictureFile
+
+
+def sets_of(*names):
+    """The sets among files, each as its names; a > stands before a member."""
+    files = [PictureFile(*name.split(">")) for name in sorted(names)]
+    return [
+        tuple(name_of(file) if file else "" for file in (one.images, one.labels))
+        for one in find_sets(files)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "labels"),
+    [
+        ("raw/train-images-idx3-ubyte", "raw/train-labels-idx1-ubyte"),
+        ("raw/train-images-idx3-ubyte.gz", "raw/train-labels-idx1-ubyte"),
+        ("raw/train-images.idx3-ubyte", "raw/train-labels.idx1-ubyte"),
+        ("raw/images/a-images-idx3-ubyte", "raw/images/a-labels-idx1-ubyte"),
+        ("r/emnist-test-images-idx3-ubyte.gz", "r/emnist-test-labels-idx1-ubyte.gz"),
+        ("raw/m.npz>x_train.npy", "raw/m.npz>y_train.npy"),
+        ("raw/m.npz>val_images.npy", "raw/m.npz>val_labels.npy"),
+        ("raw/m.npz>images.npy", "raw/m.npz>labels.npy"),
+        ("raw/k-train-imgs.npz>arr_0.npy", "raw/k-train-labels.npz>arr_0.npy"),
+        ("raw/X.npy", "raw/y.npy"),
+        ("raw/Xtrain.npy", "raw/ytrain.npy"),
+        ("raw/trainX.npy", "raw/trainY.npy"),
+        ("raw/digits.npy", "raw/digits_labels.npy"),
+        ("raw/images/train.npy", "raw/labels/train.npy"),
+        ("raw/csvTrainImages.csv", "raw/csvTrainLabel.csv"),
+    ],
+)  # fmt: skip
+def test_pictures_and_labels_are_paired_by_their_names(pictures, labels):
+    assert sets_of(pictures, labels) == [(pictures.replace(">", "/"), labels.replace(">", "/"))]
+
+
+def test_each_part_and_each_folder_is_a_set_of_its_own():
+    assert sets_of("r/x_test.npy", "r/x_train.npy", "r/y_test.npy", "r/y_train.npy") == [
+        ("r/x_test.npy", "r/y_test.npy"),
+        ("r/x_train.npy", "r/y_train.npy"),
+    ]
+    assert sets_of("r/a/X.npy", "r/a/y.npy", "r/b/X.npy") == [
+        ("r/a/X.npy", "r/a/y.npy"),
+        ("r/b/X.npy", ""),
+    ]
+    assert sets_of("r/mnist_test.csv", "r/mnist_train.csv") == [
+        ("r/mnist_test.csv", ""),
+        ("r/mnist_train.csv", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["a/train-images-idx3-ubyte"],
+         r"a/train-images-idx3-ubyte has no file of labels beside it: a/train-labels\.\.\. exp"),
+        (["a/t10k-labels-idx1-ubyte.gz"], r"no file of images beside it: a/t10k-images\.\.\. exp"),
+        (["a/train-images", "b/train-labels"], "no file of labels"),
+        (["a/train-images", "a/train-images.gz", "a/train-labels"], "two files of the same images"),
+        (["a/y_train.npy"], "a/y_train.npy has no file of images beside it"),
+    ],
+)  # fmt: skip
+def test_a_file_without_its_partner_is_named(files, reason):
+    with pytest.raises(DataError, match=reason):
+        sets_of(*files)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("r/mnist_train.csv", "train"),
+        ("r/t10k-images-idx3-ubyte", "test"),
+        ("r/validation-00000-of-00001.parquet", "val"),
+        ("r/val_images.npy", "val"),
+        ("r/train/X.npy", "train"),
+        ("r/test.npz/x_train.npy", "train"),  # the nearer word
+        ("r/train_and_test.csv", ""),
+        ("r/contest.csv", ""),
+    ],
+)
+def test_a_name_says_its_part(name, part):
+    assert read_part(name) == part
+
+
+def test_tables_and_mappings_are_of_the_set_and_other_notes_are_not(capsys):
+    notes = ["r/README.md", "r/emnist-letters-mapping.txt", "r/emnist-letters-train.csv", "r/a.txt"]
+    (one,) = choose_files([], [PictureFile(name) for name in notes])
+    assert one.images == PictureFile("r/emnist-letters-train.csv")
+    assert one.names == PictureFile("r/emnist-letters-mapping.txt")
+    assert one.split == "train"
+
+
+def test_an_array_whose_name_says_nothing_is_left_out_and_told(capsys):
+    members = ["ids.npy", "x_train.npy", "y_train.npy", "writers_train.npy", "class_names.npy"]
+    (one,) = choose_files([PictureFile("r/m.npz", member) for member in members], [])
+    assert one.groups.member == "writers_train.npy"
+    assert one.names.member == "class_names.npy"
+    assert "1 array not used, for the name says nothing: r/m.npz/ids.npy" in " ".join(
+        capsys.readouterr().err.split()
+    )
