@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.atomic import whole_file
+from pipeline.console import out as terminal
 from pipeline.console import say, show, track, warn
 from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.tables import Row
@@ -35,7 +36,7 @@ from pipeline.training.readers import Reader, find_reader
 
 Pixels = npt.NDArray[np.uint8]
 
-COLUMNS = ("picture", "number", "box", "label", "probability", "second best")
+COLUMNS = ("picture", "no.", "box", "label", "chance", "second best")
 SMALLEST_DRAWING = 300  # pixels: labels on a picture with a shorter long side could not be read
 SHOWS: dict[str, str] = {
     "form": "a form",
@@ -45,6 +46,7 @@ SHOWS: dict[str, str] = {
     "cells": "a page of cells",
     "whole": "a close-up of one subject",
 }
+LONGEST_NAME = 24  # letters of a picture's in a table on a terminal, which its columns share
 MOST_NAMED = 5  # of the labels that are left empty
 
 
@@ -401,6 +403,8 @@ def _describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[st
         second = f"{classes[others[0]]} ({chances[others[0]]:.3f})" if others else ""
         place = ", ".join(map(str, subject.box))
         name = name_of(predicted.row)
+        if terminal.is_terminal and len(name) > LONGEST_NAME:
+            name = f"…{name[1 - LONGEST_NAME :]}"
         yield name, str(number), place, classes[best], f"{chances[best]:.3f}", second
 
 

@@ -101,6 +101,8 @@ def test_new_pictures_get_the_probabilities_that_evaluate_found_for_them(project
     assert any(abs(float(other[c[0]]["p0"]) - float(judged[c[0]]["p0"])) > 0.01 for c in shown)
     assert len(drawings(project)) == len(judged)
     assert "labelled by processed/runs/flip/fold-0/seed-1/model.keras and drawn" in printed
+    # Without a model it is that of the first experiment that is trained.
+    assert read_table_shown(prep("predict", *judged)[1]) == shown
 
 
 def test_a_page_is_read_from_left_to_right_and_row_by_row(reader, prep):
