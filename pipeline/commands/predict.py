@@ -90,7 +90,7 @@ def predict(
     _check_targets(project, targets, layout)
     folder = _choose_folder(project, out)
     reader = find_reader(project, params, wanted)
-    files = list(_find_pictures(pictures))
+    files = list(_find_pictures(pictures, folder))
     homes = {file.source: _find_home(project, params, file.source) for file in files}
     if targets.draft:
         _refuse_strangers(homes)
@@ -243,7 +243,7 @@ class _Ways:
         return _Way("whole" if first.layout == "whole" and self._has_words else looks)
 
 
-def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
+def _find_pictures(paths: Iterable[Path], drawings: Path) -> Iterator[PictureFile]:
     """Yield the files that are named, and those in folders and archives that are."""
     for path in paths:
         absent = "" if os.path.lexists(path) else "there is no such file"
@@ -251,8 +251,24 @@ def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
         if not os.access(path, os.R_OK):  # reading it says why
             yield named
             continue
-        inside = find_files(Path(), path.as_posix())
+        inside = _leave_out_drawings(path, find_files(Path(), path.as_posix()), drawings)
         yield from inside or [PictureFile(named.source, trouble="there is no picture in it")]
+
+
+def _leave_out_drawings(
+    path: Path, files: Sequence[PictureFile], drawings: Path
+) -> Sequence[PictureFile]:
+    """Return a folder's files without what was drawn in a folder below it, and tell of that."""
+    own, here = drawings.resolve(), path.resolve()
+    if own == here or not own.is_relative_to(here):
+        return files
+    kept = [
+        file for file in files if not Path(plain_name(file.source)).resolve().is_relative_to(own)
+    ]
+    if len(kept) < len(files):
+        count = count_things(len(files) - len(kept), "picture")
+        warn(f"{count} in {drawings} left out: drawings of earlier predictions")
+    return kept
 
 
 def _read_pages(

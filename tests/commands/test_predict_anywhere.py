@@ -292,3 +292,14 @@ def test_what_is_less_sure_is_left_empty_counted_and_named(digits, prep, monkeyp
     again = prep("predict", "raw/pages/p.png", "--as-labels", "d2.csv", "--sure", "0.95")[2]
     assert "7 labels less sure than 0.95" in again
     assert again.rstrip().endswith(f"{rows[4]['id']}, and 2 more")
+
+
+def test_earlier_drawings_are_no_pictures(anywhere, prep):
+    save(anywhere / "two.png", drawn_digits.draw(2, 9))
+    for note in ("", "Note: 1 picture in predictions left out: drawings of earlier predictions\n"):
+        code, printed, errors = prep("predict", ".")
+        assert (code, errors) == (0, note)
+        assert "1 subject labelled" in printed
+    (anywhere / "two.png").unlink()
+    code, _, errors = prep("predict", ".")
+    assert (code, errors.splitlines()[-1]) == (1, "Error: .: there is no picture in it")
