@@ -184,14 +184,20 @@ def _find_home(
     return None
 
 
-def _refuse_strangers(homes: Mapping[str, object]) -> None:
-    """Raise DataError for pictures that lie in no source: raw/labels.csv can't name them."""
+def _refuse_strangers(homes: Mapping[str, tuple[str, Source] | None]) -> None:
+    """Raise DataError for pictures that raw/labels.csv can't name, or need not."""
     strangers = [name for name, home in homes.items() if home is None]
     if strangers:
         more = f" and {len(strangers) - 1:,} more" if strangers[1:] else ""
         raise DataError(
             f"--as-labels: {strangers[0]}{more} lies in no source of params.yaml, so labels.csv "
             "can't name it. Put it into a source's folder under raw/, and predict it there"
+        )
+    forms = [name for name, home in homes.items() if home and home[1].layout == "form"]
+    if forms:
+        raise DataError(
+            f"--as-labels: {forms[0]} lies in a source of forms, which say their labels "
+            "themselves. Name other pictures"
         )
 
 
@@ -305,7 +311,8 @@ def _predict_scan(
     probabilities = reader.predict(np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
-    return Predicted(row, way.layout, searched.subjects, probabilities)
+    bare = tuple(replace(subject, pixels=None) for subject in searched.subjects)  # pages' worth
+    return Predicted(row, way.layout, bare, probabilities)
 
 
 def _find_subjects(scan: Pixels, way: _Way, reader: Reader) -> Searched:

@@ -236,11 +236,16 @@ def test_nothing_is_overwritten(anywhere, prep):
         (("raw/pages/p.png", "--csv", "raw/x.csv"), "a table under raw/ would be taken for"),
         (("raw/pages/p.png", "--csv", "a.csv", "--as-labels", "a.csv"), "give two names"),
         (("raw/pages/p.png", "--as-labels", "a.csv", "--layout", "free"), "leave out --layout"),
+        (("raw/forms/f.png", "--as-labels", "a.csv"), "which say their labels themselves"),
     ],
 )
 def test_what_cannot_be_written_is_told_before_anything_is_read(digits, prep, words, message):
+    pages = {"path": "raw/pages", "layout": "free"}
+    forms = {"path": "raw/forms", "layout": "form"}
+    write_params(digits, classes=DIGITS, sources=[pages, forms])
     save(digits / "two.png", drawn_digits.draw(2, 9))
-    save(digits / "raw/pages/p.png", draw_page("12"))
+    for name in ("pages/p", "forms/f"):
+        save(digits / f"raw/{name}.png", draw_page("12"))
     code, printed, errors = prep("predict", *words)
     assert (code, printed) == (1, "")
     assert message in errors
