@@ -267,11 +267,17 @@ def is_made_here(path: Path) -> bool:
 
 
 def find_project(start: Path) -> Project:
+    """Return the project that `start` lies in; raises DataError where it lies in none."""
+    project = look_for_project(start)
+    if project is None:
+        raise DataError(
+            f"There is no params.yaml in {start} or above it. Go to your project's folder, or make "
+            "one with: prep init my-project --preset digits"
+        )
+    return project
+
+
+def look_for_project(start: Path) -> Project | None:
     """Return the project that `start` lies in: the nearest folder upwards with a params.yaml."""
-    for folder in (start, *start.parents):
-        if (folder / "params.yaml").is_file():
-            return Project(folder)
-    raise DataError(
-        f"There is no params.yaml in {start} or above it. Go to your project's folder, or make "
-        "one with: prep init my-project --preset digits"
-    )
+    folders = (start, *start.parents)
+    return next((Project(one) for one in folders if (one / "params.yaml").is_file()), None)

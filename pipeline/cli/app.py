@@ -66,20 +66,25 @@ def run(
     name: str,
     quiet: bool,
     options: dict[str, Any] | None = None,
+    anywhere: bool = False,
 ) -> None:
-    """Run a function of a module on the project here; nothing is imported before it is needed."""
+    """Run a function of a module on the project here; nothing is imported before it is needed.
+
+    One that works anywhere is given None twice where there is no project.
+    """
     from importlib import import_module
 
     from pipeline import console
-    from pipeline.project import find_project
+    from pipeline.project import find_project, look_for_project
     from pipeline.settings.loading import load_params
 
     if quiet:
         console.be_quiet()
     start = time.perf_counter()
-    project = find_project(Path.cwd())
+    project = look_for_project(Path.cwd()) if anywhere else find_project(Path.cwd())
+    params = load_params(project.params_file) if project else None
     work: Callable[..., str] = getattr(import_module(f"pipeline.{module}"), function)
-    made = work(project, load_params(project.params_file), **(options or {}))
+    made = work(project, params, **(options or {}))
     if made:
         console.say(f"{name}: {made}, in {time.perf_counter() - start:.1f} s")
 

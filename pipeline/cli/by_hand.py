@@ -106,31 +106,60 @@ def predict(
         list[Path], typer.Argument(metavar="PICTURE", help="Files, or folders of them.")
     ],
     model: Annotated[
-        str, typer.Option(metavar="MODEL", help="An experiment's name, or a .keras file.")
-    ],
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="An experiment's name, or a .keras file (default: the first trained experiment; "
+            "without one, a model of digits that comes with prep).",
+        ),
+    ] = None,
     layout: Annotated[
         str | None,
         typer.Option(
             metavar="LAYOUT",
-            help="form, rows, sequence, free, cells or whole (default: the first source's).",
+            help="form, rows, sequence, free, cells or whole (default: found by itself).",
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="For the drawings (default: processed/predictions)."),
+        typer.Option(
+            metavar="DIR",
+            help="For the drawings (default: processed/predictions; where there is no project, "
+            "predictions).",
+        ),
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what was read as a table.")
+    ] = None,
+    as_labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a draft for raw/labels.csv.")
+    ] = None,
+    sure: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="With --as-labels: a less likely label is left empty."),
+    ] = 0.9,
     quiet: Quiet = False,
 ) -> None:
-    """Find the subjects on new pictures and label them.
+    """Find the subjects on new pictures and label them, in a project or anywhere.
 
-    Finds and normalises them as the road does, by `tile` in params.yaml; an experiment's model is
-    that of its first run. Prints a table (box in pixels, label, probability) and writes for each
-    picture a JPEG with boxes and labels drawn, green where the model is sure, red where not.
+    Finds and normalises them as the road does; without a project, or trained runs, digits are read.
+    A picture in one of the project's sources has that one's layout; any other is looked at: a form
+    (prep sheet), a close-up of one subject (whole), or a page of any writing (free). Says the
+    labels, then a table (box in pixels, label, probability), and writes for each picture a JPEG
+    with boxes and labels drawn, green where the model is sure, red where not.
 
-    Example: `prep predict photo.jpg --model flip`
+    Example: `prep predict photo.jpg`
     """
-    options = {"pictures": pictures, "wanted": model, "layout": layout, "out": out}
-    run("commands.predict", "predict", "predict", quiet, options)
+    from pipeline.commands.predict import Targets
+
+    options = {
+        "pictures": pictures,
+        "wanted": model,
+        "layout": layout,
+        "out": out,
+        "targets": Targets(csv, as_labels, sure),
+    }
+    run("commands.predict", "predict", "predict", quiet, options, anywhere=True)
 
 
 @app.command(rich_help_panel=BY_HAND)

@@ -1,166 +1,255 @@
-"""prep predict: new pictures and a model -> a table of labels, and drawings in predictions/."""
+"""prep predict: new pictures and a model -> labels, read out and as a table, and drawings."""
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.atomic import whole_file
-from pipeline.console import show, track, warn
-from pipeline.dataset.documents import read_object
+from pipeline.console import out as terminal
+from pipeline.console import say, show, track, warn
 from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, nearest
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name
+from pipeline.intake.drafts import Predicted, write_draft, write_predictions
 from pipeline.intake.files import PictureFile, find_files
 from pipeline.intake.kinds import recognise
 from pipeline.intake.names import plain_name, printable_name
-from pipeline.network import asking, probing, saving
-from pipeline.project import Project, is_made_here, require_made
+from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.settings.sections import Tile
+from pipeline.settings.sections import Limits, Source, Tile
 from pipeline.subjects import overlays
-from pipeline.subjects.boxes import Box
 from pipeline.subjects.layouts import LAYOUTS, PREDICTED, LayoutName
-from pipeline.subjects.search import Searched, Subject, search_scan
+from pipeline.subjects.search import Searched, Subject, search_scan, tell_layout
 from pipeline.tiles.cutting import ReducedPicture, cut_photo, cut_writing, side_needed
+from pipeline.training.readers import Reader, find_reader
 
 Pixels = npt.NDArray[np.uint8]
 
-COLUMNS = ("picture", "number", "box", "label", "probability", "second best")
+COLUMNS = ("picture", "no.", "box", "label", "chance", "second best")
 SMALLEST_DRAWING = 300  # pixels: labels on a picture with a shorter long side could not be read
+SHOWS: dict[str, str] = {
+    "form": "a form",
+    "rows": "a page of rows",
+    "sequence": "a page of rows",
+    "free": "a page of any writing",
+    "cells": "a page of cells",
+    "whole": "a close-up of one subject",
+}
+LONGEST_NAME = 24  # letters of a picture's in a table on a terminal, which its columns share
+MOST_NAMED = 5  # of the labels that are left empty
 
 
 @dataclass(frozen=True)
-class _Wanted:
-    """What a picture is: its layout, and of a page of cells how many there are."""
+class _Way:
+    """How to read a picture: its layout, and of a page of cells how many there are."""
 
     layout: LayoutName
-    rows: int
-    columns: int
+    rows: int = 1
+    columns: int = 1
+
+    @classmethod
+    def of(cls, source: Source) -> "_Way":
+        """Return the way in which a source of the project is read."""
+        return cls(source.layout, source.rows or 1, source.columns or 1)
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """A scan, named as in the catalogue, its subjects' boxes and the probability of each class."""
+class Targets:
+    """The files to write beside the drawings, and how likely a label is that a draft may hold."""
 
-    row: Row
-    boxes: list[Box]
-    probabilities: npt.NDArray[np.float32]  # (N, K)
+    table: Path | None = None
+    draft: Path | None = None
+    least: float = 0.9
+
+
+_NOTHING = Targets()
 
 
 def predict(
-    project: Project,
-    params: Params,
+    project: Project | None,
+    params: Params | None,
     pictures: Sequence[Path],
-    wanted: str,
+    wanted: str | None = None,
     layout: str | None = None,
     out: Path | None = None,
+    targets: Targets = _NOTHING,
 ) -> str:
-    """Label the subjects on pictures with a model; show the labels and draw them."""
-    reading = _choose_reading(params, layout)
-    model_file = _find_model(project, params, wanted)
+    """Label the subjects on pictures; show the labels, draw them, and write what is wanted."""
+    wanted_way = _choose_way(params, layout)
+    _check_targets(project, targets, layout)
     folder = _choose_folder(project, out)
-    files = list(_find_pictures(pictures))
-    model = _load_model(model_file, params)
+    reader = find_reader(project, params, wanted)
+    files = list(_find_pictures(pictures, folder))
+    homes = {file.source: _find_home(project, params, file.source) for file in files}
+    if targets.draft:
+        _refuse_strangers(homes)
     inputs = {Path(plain_name(file.source)).resolve() for file in files}
+    pixels = (params.limits if params else Limits()).pixels
+    ways = _Ways(params, reader, wanted_way, homes)
     found: list[Predicted] = []
     unused: list[str] = []
-    scans = _read_pages(track(files, "predicting", len(files)), params.limits.pixels)
-    for row, scan, data in scans:
+    for row, scan, data in _read_pages(track(files, "predicting", len(files)), pixels):
         try:
             if isinstance(scan, DataError):
                 raise scan
-            predicted = _predict_scan(row, scan, data, reading, params, model)
-            _write_drawing(folder, inputs, scan, predicted, params.classes)
+            predicted = _predict_scan(row, scan, data, ways, reader, pixels)
+            _write_drawing(folder, inputs, scan, predicted, reader.classes)
             found.append(predicted)
         except DataError as error:
             unused.append(f"{name_of(row)}: {error}")
-    _report(found, unused, params.classes)
-    count = sum(len(predicted.boxes) for predicted in found)
+    _report(found, unused, ways.looks, reader)
+    written = _write_targets(targets, found, homes, reader.classes)
+    count = sum(len(predicted.subjects) for predicted in found)
     return (
-        f"{count_things(count, 'subject')} labelled by {_shorten(project, model_file)} and "
-        f"drawn on {count_things(len(found), 'picture')} in {_shorten(project, folder)}"
+        f"{count_things(count, 'subject')} labelled by {reader.name} and drawn on "
+        f"{count_things(len(found), 'picture')} in {_shorten(project, folder)}{written}"
     )
 
 
-def _choose_reading(params: Params, wanted: str | None) -> _Wanted:
-    """Return how to read the wanted layout, by default that of the project's first source."""
-    name = wanted or params.sources[0].layout
-    if name not in PREDICTED:
+def _choose_way(params: Params | None, wanted: str | None) -> _Way | None:
+    """Return how to read the wanted layout; None where none is wanted."""
+    if wanted is None:
+        return None
+    if wanted not in PREDICTED:
         raise DataError(
-            f"--layout: '{name}' is no layout that can be predicted.{nearest(name, PREDICTED)} "
+            f"--layout: '{wanted}' is no layout that can be predicted.{nearest(wanted, PREDICTED)} "
             f"Known: {', '.join(PREDICTED)}"
         )
-    source = next((source for source in params.sources if source.layout == name), None)
-    if source is None and LAYOUTS[name].has_cells:
+    sources = params.sources if params else ()
+    source = next((source for source in sources if source.layout == wanted), None)
+    if source is None and LAYOUTS[wanted].has_cells:
         raise DataError(
-            "--layout cells: params.yaml has no source of that layout, which would say how many "
-            "rows and columns a page has"
+            "--layout cells: there is no params.yaml with a source of that layout, which would say "
+            "how many rows and columns a page has"
         )
-    return _Wanted(
-        cast(LayoutName, name), (source and source.rows) or 1, (source and source.columns) or 1
-    )
+    return _Way.of(source) if source else _Way(cast(LayoutName, wanted))
 
 
-def _find_model(project: Project, params: Params, wanted: str) -> Path:
-    """Return the model's file: a .keras file itself, or of an experiment that of its first run."""
-    if wanted.endswith(".keras") or (wanted not in params.experiments and Path(wanted).exists()):
-        return require_made(Path(wanted))
-    if wanted not in params.experiments:
-        known = list(params.experiments)
+def _check_targets(project: Project | None, targets: Targets, layout: str | None) -> None:
+    """Raise DataError for a file that is there, that would be data, or that can't be made."""
+    for option, path in (("--csv", targets.table), ("--as-labels", targets.draft)):
+        if path and os.path.lexists(path):
+            raise DataError(f"{option} {path} is there already: delete it, or give another name")
+    if targets.table and targets.table == targets.draft:
+        raise DataError(f"--csv and --as-labels are both {targets.table}: give two names")
+    if project and targets.table and project.is_raw(targets.table):
+        raise DataError(f"--csv {targets.table}: a table under raw/ would be taken for your data")
+    if targets.draft and project is None:
         raise DataError(
-            f"--model: '{wanted}' is no .keras file, and there is no such experiment in "
-            f"params.yaml.{nearest(wanted, known)} Known: {', '.join(known)}"
+            "--as-labels: there is no params.yaml here or above, and labels.csv belongs to a "
+            "project. Make one with: prep init my-project --preset digits"
         )
-    return project.require(
-        project.run_folder(wanted, 0, params.seeds_of(wanted)[0]) / "model.keras"
-    )
-
-
-def _load_model(path: Path, params: Params) -> Any:
-    """Read a model; raises DataError when it is made for other tiles or classes."""
-    _refuse_other_classes(path, params.classes)
-    model = saving.load(path)
-    side, channels = params.tile.size, params.tile.channels
-    saving.check_fit(model, (side, side, channels), len(params.classes), str(path))
-    probing.check_file(model, path)
-    return model
-
-
-def _refuse_other_classes(path: Path, classes: Sequence[str]) -> None:
-    """Raise DataError when the run.json beside a model names other classes, or another order."""
-    beside = path.with_name("run.json")
-    if not beside.exists():
-        return
-    again = "Train again with: prep train"
-    come = "Bring the model's whole folder once more from where it came"
-    run = read_object(require_made(beside), again if is_made_here(beside) else come)
-    trained = run.get("classes", list(classes))  # an older prep did not write them
-    if trained != list(classes):
+    if targets.draft and layout:
         raise DataError(
-            f"{path} was trained on the classes {', '.join(map(str, trained))}; params.yaml has "
-            f"{', '.join(classes)}. Train again with: dvc repro"
+            "--as-labels finds boxes as `prep segment` does, by the layout of their source in "
+            "params.yaml: leave out --layout"
         )
 
 
-def _choose_folder(project: Project, out: Path | None) -> Path:
+def _choose_folder(project: Project | None, out: Path | None) -> Path:
     """Return the folder for the drawings, which must not be taken for data."""
-    folder = project.output("predictions") if out is None else out
-    if project.is_raw(folder):
+    made = project.output("predictions") if project else Path("predictions")
+    folder = made if out is None else out
+    if project and project.is_raw(folder):
         raise DataError(f"--out {folder}: drawings under raw/ would be taken for your pictures")
     if folder.exists() and not folder.is_dir():
         raise DataError(f"--out {folder} is a file; give the name of a folder")
     return folder
 
 
-def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
+def _find_home(
+    project: Project | None, params: Params | None, name: str
+) -> tuple[str, Source] | None:
+    """Return a picture's path from the project's root and the source that it lies in, if in one."""
+    if project is None or params is None:
+        return None
+    path = Path(posixpath.normpath(Path.cwd() / plain_name(name)))
+    for inside in (path, path.resolve()):
+        for root in (project.root, project.root.resolve()):
+            if inside.is_relative_to(root):
+                place = printable_name(inside.relative_to(root).as_posix())
+                source = params.find_source(place)
+                return (place, source) if source else None
+    return None
+
+
+def _refuse_strangers(homes: Mapping[str, tuple[str, Source] | None]) -> None:
+    """Raise DataError for pictures that raw/labels.csv can't name, or need not."""
+    strangers = [name for name, home in homes.items() if home is None]
+    if strangers:
+        more = f" and {len(strangers) - 1:,} more" if strangers[1:] else ""
+        raise DataError(
+            f"--as-labels: {strangers[0]}{more} lies in no source of params.yaml, so labels.csv "
+            "can't name it. Put it into a source's folder under raw/, and predict it there"
+        )
+    forms = [name for name, home in homes.items() if home and home[1].layout == "form"]
+    if forms:
+        raise DataError(
+            f"--as-labels: {forms[0]} lies in a source of forms, which say their labels "
+            "themselves. Name other pictures"
+        )
+
+
+class _Ways:
+    """How each picture is read: as is wanted, as its source says, or else by its look."""
+
+    def __init__(
+        self,
+        params: Params | None,
+        reader: Reader,
+        wanted: _Way | None,
+        homes: Mapping[str, tuple[str, Source] | None],
+    ) -> None:
+        self._first = params.sources[0] if params else None
+        self._is_photo = reader.tile.method == "photo"
+        self._has_words = any(len(name) > 1 for name in reader.classes)
+        self._wanted, self._homes = wanted, homes
+        self.looks: dict[str, list[str]] = defaultdict(list)  # pictures told by it, by layout
+
+    def choose(self, row: Row, scan: Pixels) -> _Way:
+        """Return how to read a picture.
+
+        Photos are read as the project's first source: what looks like writing need not be any.
+        """
+        home = self._homes[row["source"]]
+        if self._wanted:
+            return self._wanted
+        if home and home[1].layout in PREDICTED:
+            return _Way.of(home[1])
+        if self._is_photo:
+            first = self._first
+            return _Way.of(first) if first and first.layout in PREDICTED else _Way("whole")
+        way = self._look_at(scan)
+        self.looks[way.layout].append(name_of(row))
+        return way
+
+    def _look_at(self, scan: Pixels) -> _Way:
+        """Return how to read a picture of writing: a form, one glyph, or a page of many.
+
+        How pages are laid out, and whether a class may be of several glyphs, a project says.
+        """
+        looks = tell_layout(scan)
+        first = self._first
+        if first is None or looks == "form":
+            return _Way(looks)
+        is_page = looks == "free" and first.layout in ("rows", "sequence")
+        if is_page or LAYOUTS[first.layout].has_cells:
+            return _Way.of(first)
+        return _Way("whole" if first.layout == "whole" and self._has_words else looks)
+
+
+def _find_pictures(paths: Iterable[Path], drawings: Path) -> Iterator[PictureFile]:
     """Yield the files that are named, and those in folders and archives that are."""
     for path in paths:
         absent = "" if os.path.lexists(path) else "there is no such file"
@@ -168,8 +257,24 @@ def _find_pictures(paths: Iterable[Path]) -> Iterator[PictureFile]:
         if not os.access(path, os.R_OK):  # reading it says why
             yield named
             continue
-        inside = find_files(Path(), path.as_posix())
+        inside = _leave_out_drawings(path, find_files(Path(), path.as_posix()), drawings)
         yield from inside or [PictureFile(named.source, trouble="there is no picture in it")]
+
+
+def _leave_out_drawings(
+    path: Path, files: Sequence[PictureFile], drawings: Path
+) -> Sequence[PictureFile]:
+    """Return a folder's files without what was drawn in a folder below it, and tell of that."""
+    own, here = drawings.resolve(), path.resolve()
+    if own == here or not own.is_relative_to(here):
+        return files
+    kept = [
+        file for file in files if not Path(plain_name(file.source)).resolve().is_relative_to(own)
+    ]
+    if len(kept) < len(files):
+        count = count_things(len(files) - len(kept), "picture")
+        warn(f"{count} in {drawings} left out: drawings of earlier predictions")
+    return kept
 
 
 def _read_pages(
@@ -193,47 +298,53 @@ def _read_pages(
 
 
 def _predict_scan(
-    row: Row, scan: Pixels, data: bytes, reading: _Wanted, params: Params, model: Any
+    row: Row, scan: Pixels, data: bytes, ways: _Ways, reader: Reader, most_pixels: int
 ) -> Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
-    searched = _find_subjects(scan, reading, params.tile)
+    way = ways.choose(row, scan)
+    searched = _find_subjects(scan, way, reader)
     if searched.reason:
         raise DataError(searched.reason)
     if searched.note:
         warn(f"{name_of(row)}: {searched.note}")
-    made = _cut_tiles(scan, data, int(row["page"]), searched.subjects, params)
-    probabilities = asking.predict(model, np.stack(made))
+    page = int(row["page"])
+    made = _cut_tiles(scan, data, page, searched.subjects, reader.tile, most_pixels)
+    probabilities = reader.predict(np.stack(made))
     if not np.isfinite(probabilities).all():
         raise DataError("the model gives no numbers as probabilities: its training diverged")
-    return Predicted(row, [subject.box for subject in searched.subjects], probabilities)
+    bare = tuple(replace(subject, pixels=None) for subject in searched.subjects)  # pages' worth
+    return Predicted(row, way.layout, bare, probabilities)
 
 
-def _find_subjects(scan: Pixels, reading: _Wanted, tile: Tile) -> Searched:
+def _find_subjects(scan: Pixels, way: _Way, reader: Reader) -> Searched:
     """Find the subjects of a scan without their labels; a photo is its one subject."""
-    if LAYOUTS[reading.layout].is_subject and tile.method == "photo":
+    if LAYOUTS[way.layout].is_subject and reader.tile.method == "photo":
         if scan.min() == scan.max():
             return Searched(reason="it is blank, of one colour all over")
         return Searched((Subject((0, 0, scan.shape[1], scan.shape[0]), ""),))
-    return search_scan(scan, reading.layout, None, rows=reading.rows, columns=reading.columns)
+    return search_scan(scan, way.layout, None, rows=way.rows, columns=way.columns)
 
 
 def _cut_tiles(
-    scan: Pixels, data: bytes, page: int, subjects: Sequence[Subject], params: Params
+    scan: Pixels,
+    data: bytes,
+    page: int,
+    subjects: Sequence[Subject],
+    tile: Tile,
+    most_pixels: int,
 ) -> list[Pixels]:
     """Return the subjects' tiles, made as `prep normalise` makes them.
 
     A JPEG, also one in a PDF, is decoded once more, as small as the tiles allow: averaged from the
     full picture they would differ by some grey levels from those that the model was trained on.
     """
-    tile = params.tile
     if tile.method != "photo":
         return [cut_writing(found.pixels, tile) for found in subjects if found.pixels is not None]
     boxes = [found.box for found in subjects]
     photo = ReducedPicture(scan, factor=1)
     if recognise(data) in {"JPEG", "PDF"}:
         at_least = side_needed(scan.shape[1], scan.shape[0], boxes, tile)
-        most = params.limits.pixels
-        photo = images.decode_one_reduced(data, at_least, page, max_pixels=most)
+        photo = images.decode_one_reduced(data, at_least, page, max_pixels=most_pixels)
     return [cut_photo(photo, box, tile) for box in boxes]
 
 
@@ -257,7 +368,7 @@ def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
         scan.repeat(factor, axis=0).repeat(factor, axis=1),
         [
             (x0 * factor, y0 * factor, x1 * factor, y1 * factor)
-            for x0, y0, x1, y1 in predicted.boxes
+            for x0, y0, x1, y1 in (subject.box for subject in predicted.subjects)
         ],
         [classes[number] for number in best],
         list(chances),
@@ -265,28 +376,97 @@ def draw(scan: Pixels, predicted: Predicted, classes: Sequence[str]) -> Pixels:
     )
 
 
-def _report(found: Sequence[Predicted], unused: Sequence[str], classes: Sequence[str]) -> None:
+def _report(
+    found: Sequence[Predicted],
+    unused: Sequence[str],
+    looks: Mapping[str, Sequence[str]],
+    reader: Reader,
+) -> None:
     """Show every label, and warn of pictures that can't be used; raises DataError if none can."""
     if not found:
         heading = ["none of the pictures can be used:"] if len(unused) > 1 else []
-        raise DataError("\n".join([*heading, *unused]))
-    show("Predictions", COLUMNS, (row for scan in found for row in _describe(scan, classes)))
+        raise DataError("\n".join([*heading, *unused, *_tell_looks(looks)]))
+    for scan in found:
+        own = "" if len(found) + len(unused) == 1 else f"{name_of(scan.row)}: "
+        say("\n".join(_read_out(scan, reader.classes, own)))
+    for line in _tell_looks(looks):
+        say(line)
+    say("")
+    show("Predictions", COLUMNS, (row for scan in found for row in _describe(scan, reader.classes)))
+    if reader.note:
+        warn(reader.note)
     for line in unused:
         warn(f"not used: {line}")
 
 
+def _read_out(scan: Predicted, classes: Sequence[str], name: str) -> Iterator[str]:
+    """Yield what a scan says: the label of a single subject, or those of each row in a line."""
+    labels = [classes[number] for number in choose_classes(scan.probabilities)]
+    if len(labels) == 1:
+        yield f"{name}{labels[0]} ({100 * scan.probabilities.max():.0f} %)"
+        return
+    for row, pairs in groupby(zip(scan.subjects, labels, strict=True), lambda pair: pair[0].row):
+        yield f"{name if row == scan.subjects[0].row else ''}{' '.join(pair[1] for pair in pairs)}"
+
+
+def _tell_looks(looks: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield a sentence on the layouts that were taken by how the pictures look."""
+    if not looks:
+        return
+    parts = [
+        f"{_count_names(names)} as {SHOWS[layout]} ({layout})" for layout, names in looks.items()
+    ]
+    yield f"Read by its look: {', '.join(parts)}. --layout NAME says otherwise."
+
+
+def _count_names(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else count_things(len(names), "picture")
+
+
 def _describe(predicted: Predicted, classes: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """Yield the cells of each subject of a scan."""
-    for number, (box, chances) in enumerate(
-        zip(predicted.boxes, predicted.probabilities, strict=True), start=1
+    for number, (subject, chances) in enumerate(
+        zip(predicted.subjects, predicted.probabilities, strict=True), start=1
     ):
         best, *others = np.argsort(-chances, kind="stable")
         second = f"{classes[others[0]]} ({chances[others[0]]:.3f})" if others else ""
-        place = ", ".join(map(str, box))
+        place = ", ".join(map(str, subject.box))
         name = name_of(predicted.row)
+        if terminal.is_terminal and len(name) > LONGEST_NAME:
+            name = f"…{name[1 - LONGEST_NAME :]}"
         yield name, str(number), place, classes[best], f"{chances[best]:.3f}", second
 
 
-def _shorten(project: Project, path: Path) -> str:
+def _write_targets(
+    targets: Targets,
+    found: Sequence[Predicted],
+    homes: Mapping[str, tuple[str, Source] | None],
+    classes: Sequence[str],
+) -> str:
+    """Write the table and the draft that are wanted; return what there is to say of them."""
+    written = ""
+    if targets.table:
+        write_predictions(targets.table, found, classes)
+        written += f", written to {targets.table}"
+    if targets.draft:
+        named = [
+            replace(scan, row=scan.row | {"source": home[0]})
+            for scan in found
+            if (home := homes[scan.row["source"]])
+        ]
+        unsure = write_draft(targets.draft, named, classes, targets.least)
+        written += f", {targets.draft} drafted"
+        if unsure:
+            more = f", and {len(unsure) - MOST_NAMED:,} more" if unsure[MOST_NAMED:] else ""
+            warn(
+                f"{targets.draft}: {count_things(len(unsure), 'label')} less sure than "
+                f"{targets.least:g} left empty, for you to fill in (or - to leave one out): "
+                f"{', '.join(unsure[:MOST_NAMED])}{more}"
+            )
+    return written
+
+
+def _shorten(project: Project | None, path: Path) -> str:
     """Return a path from the project's root if it lies there, as the other commands show it."""
-    return project.relative(path) if path.is_relative_to(project.root) else str(path)
+    is_inside = project is not None and path.is_relative_to(project.root)
+    return project.relative(path) if project and is_inside else str(path)

@@ -10,7 +10,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages import borders, flattening, furniture, ink, joining, parting, plausibility, rows
+from pipeline.pages import (
+    closeups,
+    flattening,
+    furniture,
+    ink,
+    joining,
+    parting,
+    plausibility,
+    rows,
+)
 from pipeline.pages.pieces import (
     Boxes,
     Coverage,
@@ -184,16 +193,9 @@ def cut_whole(picture: Picture) -> Glyph | None:
     Paper is what the picture's rim shows, so the light must not change much across it. Lines
     along its edges are left out (see pages/borders.py).
     """
-    gray = ink.to_gray(picture)
-    border = borders.find_border(gray)
-    if border is not None and border.outside.any():
-        coverage = ink.cover_dark(border.picture)
-        coverage[border.outside] = 0
-    else:
-        coverage = ink.cover_dark(255 - gray if ink.shows_light(gray) else gray)
+    coverage, border = closeups.cover(picture)
     pieces = find_pieces(coverage)
-    # What is smaller than a twentieth of the picture is a speck.
-    big = np.flatnonzero(pieces.sizes.max(axis=1) > 0.05 * max(picture.shape[:2]))
+    big = closeups.find_big(pieces)
     if len(big) == 0:
         return None
     box = enclose(pieces.boxes[big])

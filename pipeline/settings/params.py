@@ -122,14 +122,19 @@ class Params(Section):
 
     def source_of(self, picture: str) -> Source:
         """Return the source that a picture's path (as in the catalogue) lies in."""
-        path = f"{compose_name(picture)}/"
-        inside = [s for s in self.sources if path.startswith(f"{compose_name(s.path)}/")]
-        if not inside:
+        source = self.find_source(picture)
+        if source is None:
             raise DataError(
                 f"processed/catalogue.csv names {picture}, which lies in no source of params.yaml. "
                 "Make it again with: prep ingest"
             )
-        return max(inside, key=lambda source: len(source.path))
+        return source
+
+    def find_source(self, picture: str) -> Source | None:
+        """Return the source that a path from the project's root lies in, None where in none."""
+        path = f"{compose_name(picture)}/"
+        inside = [s for s in self.sources if path.startswith(f"{compose_name(s.path)}/")]
+        return max(inside, key=lambda source: len(source.path), default=None)
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
         """Return the seeds that an experiment is trained with; in rounds: at most."""

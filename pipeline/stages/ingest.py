@@ -270,11 +270,16 @@ def _settle_parts(source: Source, rows: Sequence[Row], everything: Sequence[Row]
     counts = Counter(row["split"] for row in rows if row["status"] == "ok" and row["split"])
     if source.split is not None or not counts:
         return
+    is_tested = any(_is_tested(row) for row in everything)
+    if set(counts) == {"train"} and not is_tested:  # as if nothing had been said
+        for row in rows:
+            row["split"] = ""
+        return
     parts = ", ".join(
         f"{counts[part]:,} {part}" for part in ("train", "val", "test") if counts[part]
     )
     said = f"{source.path}: the names of files, folders or tables give the split: {parts}"
-    if not any(_is_tested(row) for row in everything):
+    if not is_tested:
         why = "no picture of test has a label" if counts["test"] else "there is no test set"
         said += f"; {why}, so prep split draws it" + (" from train" if counts["train"] else "")
         for row in rows:

@@ -7,6 +7,7 @@ Where labels are not wanted (`classes` is None), nothing is promised but the way
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from pipeline.errors import DataError
 from pipeline.forms import finding
 from pipeline.forms.reading import read_form
+from pipeline.pages.closeups import shows_one
 from pipeline.pages.reading import Flow, Glyph, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box, label_places
@@ -71,6 +73,13 @@ def search_scan(
         case "rows" | "sequence" | "free" as flow:
             return search_flowing_page(scan, flow, classes, label, group)
     raise ValueError(f"layout {layout!r} has nothing to search for")
+
+
+def tell_layout(scan: Scan) -> Literal["form", "whole", "free"]:
+    """Tell the layout of a scan by what it shows: a form, one glyph close up, or any writing."""
+    if finding.shows_form(scan):
+        return "form"
+    return "whole" if shows_one(scan) else "free"
 
 
 def search_flowing_page(

@@ -45,7 +45,7 @@ def save_model(path, shape=(28, 28, 1), classes=2):
 
 def read_table_shown(printed):
     """Return the cells of the printed table."""
-    lines = printed.split("\n\n")[1].splitlines()[2:]
+    lines = printed.split("Predictions\n\n")[1].split("\n\n")[0].splitlines()[2:]
     return [re.split(r"\s{2,}", line.strip()) for line in lines]
 
 
@@ -101,6 +101,8 @@ def test_new_pictures_get_the_probabilities_that_evaluate_found_for_them(project
     assert any(abs(float(other[c[0]]["p0"]) - float(judged[c[0]]["p0"])) > 0.01 for c in shown)
     assert len(drawings(project)) == len(judged)
     assert "labelled by processed/runs/flip/fold-0/seed-1/model.keras and drawn" in printed
+    # Without a model it is that of the first experiment that is trained.
+    assert read_table_shown(prep("predict", *judged)[1]) == shown
 
 
 def test_a_page_is_read_from_left_to_right_and_row_by_row(reader, prep):
@@ -255,8 +257,11 @@ def test_pictures_that_cannot_be_used_are_noted_and_the_others_still_get_done(re
 def test_no_picture_that_can_be_used_is_an_error(reader, prep):
     code, printed, errors = prep("predict", *spoil(reader), "--model", "reader.keras")
     assert (code, printed) == (1, "")
-    first, *lines = errors.splitlines()
+    first, *lines, look = errors.splitlines()
     assert first == "Error: none of the pictures can be used:"
+    assert look == (
+        "Read by its look: empty.png as a page of rows (rows). --layout NAME says otherwise."
+    )
     for line, reason in zip(lines, REASONS, strict=True):
         assert line.startswith(reason)
     assert not (reader / "processed").exists()
@@ -316,8 +321,10 @@ def test_a_wrong_model_layout_or_folder_is_one_clear_error(project, prep, words,
     assert not (project / "processed").exists()
 
 
-def test_without_a_model_the_usage_is_shown(project, prep):
-    assert prep("predict", "raw/pictures/bar/000.png")[0] == 2
+def test_without_a_trained_model_other_classes_than_digits_are_told_what_to_make(project, prep):
+    code, printed, errors = prep("predict", "raw/pictures/bar/000.png")
+    assert (code, printed) == (1, "")
+    assert "none/fold-0/seed-0/model.keras is not there yet. Make it with: prep train" in errors
 
 
 def test_a_picture_is_read_by_its_content_whatever_its_name(project, prep):
