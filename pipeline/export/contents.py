@@ -9,12 +9,12 @@ Of a tile there is kept in memory what takes a few bytes: its label, id and grou
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from tempfile import gettempdir
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,8 @@ class Window:
 class _Tiles:
     """What is known of every tile of tiles.h5, by its row."""
 
-    images: ImageSource
+    images: Callable[[], ImageSource]  # unpacked when they are first asked for
+    tile_shape: tuple[int, int, int]
     labels: npt.NDArray[np.int64]
     ids: Packed
     groups: Packed  # '' of a tile that is in no part
@@ -75,15 +76,16 @@ class _Piece:
     tiles: _Tiles
     rows: Numbers  # of tiles.h5: the tiles themselves, or the variants' parents
     op: str = ""
+    label: int = -1  # of all variants
     file: Path | None = None  # of variants
     places: Numbers = field(default_factory=lambda: np.empty(0, np.int64))  # in that file
 
     def take(self, start: int, end: int) -> Window:
         tiles, rows = self.tiles, self.rows[start:end]
-        own = _unpack(tiles.ids[rows])
+        own = unpack(tiles.ids[rows])
         none = np.full(len(rows), "", object)
         if self.file is None:
-            images, ids, parents = tiles.images[rows], own, none
+            images, ids, parents = tiles.images()[rows], own, none
         else:
             with open_dataset(self.file) as variants:
                 found = variants.read(self.places[start:end])
@@ -92,7 +94,7 @@ class _Piece:
             images=images,
             labels=tiles.labels[rows],
             ids=ids,
-            groups=_unpack(tiles.groups[rows]),
+            groups=unpack(tiles.groups[rows]),
             parents=parents,
             ops=np.full(len(rows), self.op, object),
             sources=np.array([tiles.sources.get(scan_of(name), "") for name in own], object)
@@ -114,30 +116,60 @@ class Content:
     @property
     def labels(self) -> npt.NDArray[np.int64]:
         """(N,) indices into the classes."""
-        return np.concatenate([piece.tiles.labels[piece.rows] for piece in self.pieces])
+        own = [piece.tiles.labels[piece.rows] for piece in self.pieces]
+        return np.concatenate([np.empty(0, np.int64), *own])
+
+    @property
+    def ids(self) -> Texts:
+        """(N,) ids of a part without variants."""
+        [piece] = self.pieces
+        return unpack(piece.tiles.ids[piece.rows])
+
+    def variants_of(self, labels: Sequence[int]) -> "Content":
+        """Return those of its tiles that are variants of these classes."""
+        own = [piece for piece in self.pieces if piece.op and piece.label in labels]
+        return Content(self.name, tuple(own))
 
     @property
     def group_count(self) -> int:
         """How many groups its tiles are of."""
         return len(set(chain(*(piece.tiles.groups[piece.rows].tolist() for piece in self.pieces))))
 
+    def read_images(self, places: Numbers) -> Pixels:
+        """Return the images at these places of a part without variants, in the order asked for."""
+        [piece] = self.pieces
+        return piece.tiles.images()[piece.rows[places]]
+
     def windows(self, size: int | None = None) -> Iterator[Window]:
         """Yield its tiles, up to `size` at a time (default: a few megabytes of them)."""
         for piece in self.pieces:
-            step = size or max(1, WINDOW_BYTES // int(np.prod(piece.tiles.images.shape[1:])))
+            step = size or max(1, WINDOW_BYTES // int(np.prod(piece.tiles.tile_shape)))
             for start in range(0, len(piece.rows), step):
                 yield piece.take(start, min(start + step, len(piece.rows)))
 
 
 @dataclass(frozen=True)
 class Contents:
-    """The parts of a dataset that hold tiles, while its files are open."""
+    """The parts of a dataset, while its files are open."""
 
     classes: tuple[str, ...]
     tile_shape: tuple[int, int, int]
-    parts: tuple[Content, ...]
+    every_part: tuple[Content, ...]  # also those that hold no tile
     ops: tuple[str, ...]  # whose variants stand in the training part
     left_out: int  # labelled tiles that are in no part
+    has_sources: bool  # whether windows tell the pictures' files
+
+    def __len__(self) -> int:
+        return sum(map(len, self.every_part))
+
+    @property
+    def parts(self) -> tuple[Content, ...]:
+        """The parts that hold tiles."""
+        return tuple(part for part in self.every_part if len(part))
+
+    def find(self, name: str) -> Content:
+        """Return the part of this name."""
+        return next(part for part in self.every_part if part.name == name)
 
 
 @contextmanager
@@ -156,7 +188,8 @@ def open_contents(
     Of several folds these are the test sets of all, in which every tile stands once, unless one
     `fold` is asked for. with_ops: whose variants the training part holds as well. Groups become
     numbers with `pseudonyms`; pictures are named with `names`. What does not fit into memory is
-    unpacked in the folder `scratch`. Raises DataError where something is missing or does not fit.
+    unpacked in the folder `scratch` (None: processed/). Raises DataError where something is missing
+    or does not belong together.
     """
     wanted = dict.fromkeys(with_ops)
     ops = [op for name in wanted for op in choose(name, params.augment, "op", "augment")]
@@ -166,22 +199,29 @@ def open_contents(
         labels, path, shape = file.labels.astype(np.int64), file.path, file.tile_shape
     parts = _choose_parts(members, fold, bool(ops))
     left_out = int(((members.groups == b"") & (labels >= 0)).sum())
-    tiles = _Tiles(
-        images=np.empty((0, *shape), np.uint8),  # for now
-        labels=labels,
-        ids=members.ids,
-        groups=_hide(members.groups, project) if pseudonyms else members.groups,
-        sources=_name_scans(project) if names else {},
-    )
     whole = FileRows(path, np.arange(len(labels)), shape)
-    fits = count_bytes([whole]) <= MEMORY_BYTES
-    with open_images([whole], in_memory=fits, scratch=scratch or Path(gettempdir())) as images:
-        tiles = replace(tiles, images=images)
-        pieces = {name: [_Piece(tiles, rows)] for name, rows in parts.items() if len(rows)}
+    with ExitStack() as stack:
+        tiles = _Tiles(
+            images=cache(lambda: stack.enter_context(_open_whole(whole, scratch))),
+            tile_shape=shape,
+            labels=labels,
+            ids=members.ids,
+            groups=_hide(members.groups, project) if pseudonyms else members.groups,
+            sources=_name_scans(project) if names else {},
+        )
+        pieces = {name: [_Piece(tiles, rows)] for name, rows in parts.items()}
         for op in ops:
             pieces["train"] += _find_variants(project, params, op, pieces["train"][0])
         contents = tuple(Content(name, tuple(some)) for name, some in pieces.items())
-        yield Contents(params.classes, shape, contents, tuple(op.name for op in ops), left_out)
+        yield Contents(
+            params.classes, shape, contents, tuple(op.name for op in ops), left_out, names
+        )
+
+
+def _open_whole(tiles: FileRows, scratch: Path | None) -> AbstractContextManager[ImageSource]:
+    """Return the context in which all tiles are at hand."""
+    fits = count_bytes([tiles]) <= MEMORY_BYTES
+    return open_images([tiles], in_memory=fits, scratch=scratch or tiles.path.parent)
 
 
 @dataclass(frozen=True)
@@ -198,18 +238,18 @@ def _match_split(tiles: DatasetFile, split: Path) -> _Members:
 
     Raises DataError where split.csv names a tile that is not there, or has no label.
     """
-    ids, labels = _pack(tiles.scan("ids")), tiles.labels
+    ids, labels = pack(tiles.scan("ids")), tiles.labels
     find, groups = _index(ids), np.zeros(len(ids), "S1")
     parts: dict[int, npt.NDArray[np.int8]] = {}
     for rows in in_windows(scan_split(split), TEXTS):
-        places = find(_pack(row.id for row in rows))
+        places = find(pack(row.id for row in rows))
         strange = np.flatnonzero((places < 0) | (labels[places] < 0))
         if len(strange):
             raise DataError(
                 f"processed/split.csv names {rows[strange[0]].id}, which is not in tiles.h5, or "
                 "has no label there. Bring all up to date with: dvc repro split"
             )
-        found = _pack(row.group for row in rows)
+        found = pack(row.group for row in rows)
         groups = groups.astype(np.promote_types(groups.dtype, found.dtype), copy=False)
         groups[places] = found
         for place, row in zip(places.tolist(), rows, strict=True):
@@ -252,13 +292,13 @@ def _find_variants(project: Project, params: Params, op: Op, originals: _Piece) 
             if variants.made_by.get("parameters") != json.loads(json.dumps(op.describe())):
                 file = project.relative(path)
                 raise DataError(f"augment.{op.name} has changed since {file} was made. {again}")
-            parents = _pack(variants.scan("parents"))
-            fits = variants.tile_shape == tiles.images.shape[1:]
+            parents = pack(variants.scan("parents"))
+            fits = variants.tile_shape == tiles.tile_shape
         made_of = _index(tiles.ids[rows])(parents)
         places = np.flatnonzero(made_of >= 0)
         if not fits or len(places) != op.copies * len(rows):
             raise DataError(f"{project.relative(path)} was made of other training tiles. {again}")
-        yield _Piece(tiles, rows[made_of[places]], op.name, path, places)
+        yield _Piece(tiles, rows[made_of[places]], op.name, label, path, places)
 
 
 def _index(ids: Packed) -> Callable[[Packed], Numbers]:
@@ -292,12 +332,13 @@ def _name_scans(project: Project) -> dict[str, str]:
     return {scan_id_of(row): name_of(row) for row in read_catalogue(project)}
 
 
-def _pack(texts: Iterable[str]) -> Packed:
+def pack(texts: Iterable[str]) -> Packed:
     """Return texts (N,) in UTF-8."""
     return np.concatenate(
         [np.zeros(0, "S1"), *(encode_texts(some) for some in in_windows(texts, TEXTS))]
     )
 
 
-def _unpack(texts: Packed) -> Texts:
+def unpack(texts: Packed) -> Texts:
+    """Return packed texts (N,) as they are read."""
     return np.array([text.decode() for text in texts.tolist()], object)
