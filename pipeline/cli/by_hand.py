@@ -126,7 +126,7 @@ def export(
         typer.Option(
             "--as",
             metavar="FORMAT",
-            help="npz, idx, folder, csv, huggingface, tfrecord or webdataset.",
+            help="npz, idx, folder or csv.",
         ),
     ],
     with_: Annotated[
