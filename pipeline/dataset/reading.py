@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import DatasetFile, open_dataset
-from pipeline.dataset.tables import COLUMNS, scan_table
+from pipeline.dataset.tables import COLUMNS, scan_cells
 from pipeline.errors import DataError
 from pipeline.project import Project
 
@@ -63,16 +63,16 @@ def open_tiles(project: Project, classes: Sequence[str]) -> Iterator[DatasetFile
 def scan_split(path: Path) -> Iterator[Member]:
     """Yield the rows of a split.csv; raises DataError for one that is none."""
     part_of = {name: name for name in PARTS}
-    for row in scan_table(path, COLUMNS["split"]):
-        part = part_of.get(row["split"])  # type: ignore[call-overload]  # any text may stand there
-        if part is None or not row["fold"].isdecimal():
+    for tile_id, name, fold, group in scan_cells(path, COLUMNS["split"]):
+        part = part_of.get(name)  # type: ignore[call-overload]  # any text may stand there
+        if part is None:
             raise DataError(
-                f"{path}: '{row['id']}' is in part '{row['split']}' of fold '{row['fold']}', which "
+                f"{path}: '{tile_id}' is in part '{name}' of fold '{fold}', which "
                 f"is none of {', '.join(PARTS)} of a number. Make it again in its project with: "
                 "prep split"
             )
         # One text for all folds and all columns: there may be millions of rows.
-        yield Member(sys.intern(row["id"]), part, int(row["fold"]), sys.intern(row["group"]))
+        yield Member(sys.intern(tile_id), part, int(fold), sys.intern(group))
 
 
 def read_folds(path: Path) -> list[Fold]:

@@ -117,6 +117,12 @@ class DatasetFile:
                 texts = self._file[name].asstr()[start : start + TEXTS]
             yield from texts
 
+    def read_packed(self, name: str) -> npt.NDArray[np.bytes_]:
+        """Return the texts (N,) of a column as they are stored: UTF-8, a fifth of their room."""
+        with telling_damage(self.path):
+            texts: npt.NDArray[np.bytes_] = self._file[name][:]
+            return texts
+
     @property
     def _columns(self) -> list[str]:
         return [field.name for field in fields(Rows) if field.name in self._file]

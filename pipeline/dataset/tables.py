@@ -1,11 +1,13 @@
 """The road's tables as CSV: text in, text out, UTF-8, `\\n`, written whole."""
 
 import csv
-import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -65,12 +67,33 @@ def read_numbers(path: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[np
 
 def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield what `read_table` returns, a row at a time."""
+    checked = [name for name in columns if name in _NUMBERS | _OR_NOTHING | {"score"}]
+    with _open_table(path) as file:
+        for line, row in parse_rows(file, columns, str(path)):
+            _check_numbers(path, line, row, checked)
+            yield row
+
+
+def scan_cells(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of these two columns or more, a row at a time, in half of the time."""
+    checked = [(columns.index(name), name) for name in columns if name in _NUMBERS]
+    with _open_table(path) as file:
+        found: Callable[[list[str]], tuple[str, ...]] | None = None
+        for line, names, cells in _parse_cells(file, columns, str(path)):
+            found = found or itemgetter(*(names.index(name) for name in columns))
+            row = found(cells)
+            for place, name in checked:
+                if not _is_number(row[place]):
+                    _check_numbers(path, line, {name: row[place]}, [name])
+            yield row
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[TextIO]:
     try:
         # utf-8-sig: a spreadsheet may have put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, row in parse_rows(file, columns, str(path)):
-                _check_numbers(path, line, row, columns)
-                yield row
+            yield file
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
 
@@ -79,13 +102,17 @@ def _check_numbers(path: Path, line: int, row: Row, columns: Sequence[str]) -> N
     for column in columns:
         text = row[column]
         if column in _NUMBERS or (column in _OR_NOTHING and text):
-            good = text.isascii() and text.isdecimal() and len(text) < 10
+            good = _is_number(text)
         elif column == "score":
             good = re.fullmatch(r"[01]\.\d+", text) is not None
         else:
             continue
         if not good:
             raise DataError(f"{path}: line {line}: {column} '{shorten(text)}' is no number")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def parse_rows(
@@ -95,6 +122,14 @@ def parse_rows(
 
     Raises DataError as `read_table` does, calling the table by the given name.
     """
+    for line, names, cells in _parse_cells(lines, columns, name):
+        yield line, dict(zip(names, cells, strict=True))
+
+
+def _parse_cells(
+    lines: Iterable[str], columns: Sequence[str], name: str
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield of each row its first line's number, the columns' names and their fields."""
     reader = csv.reader(lines, strict=True)
     start = 1
     try:
@@ -107,7 +142,8 @@ def parse_rows(
                 raise DataError(f"{name}: line {start} lacks fields or has too many")
             if cells:
                 # A spreadsheet may leave out what is empty at a line's end.
-                yield start, dict(itertools.zip_longest(names, cells, fillvalue=""))
+                cells += [""] * (len(names) - len(cells))
+                yield start, names, cells
             start = reader.line_num + 1
     except csv.Error as error:
         raise DataError(

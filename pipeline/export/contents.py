@@ -8,7 +8,7 @@ Of a tile there is kept in memory what takes a few bytes: its label, id and grou
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from pipeline.augmentation.recipes import Op
 from pipeline.dataset.reading import PARTS, Part, open_tiles, scan_split
-from pipeline.dataset.schema import encode_texts
 from pipeline.dataset.store import DatasetFile, in_windows, open_dataset
 from pipeline.dataset.streams import WINDOW_BYTES, FileRows, ImageSource, count_bytes, open_images
 from pipeline.errors import DataError
@@ -238,23 +237,25 @@ def _match_split(tiles: DatasetFile, split: Path) -> _Members:
 
     Raises DataError where split.csv names a tile that is not there, or has no label.
     """
-    ids, labels = pack(tiles.scan("ids")), tiles.labels
+    ids, labels = tiles.read_packed("ids"), tiles.labels
     find, groups = _index(ids), np.zeros(len(ids), "S1")
     parts: dict[int, npt.NDArray[np.int8]] = {}
     for rows in in_windows(scan_split(split), TEXTS):
-        places = find(pack(row.id for row in rows))
+        places = find(pack([row.id for row in rows]))
         strange = np.flatnonzero((places < 0) | (labels[places] < 0))
         if len(strange):
             raise DataError(
                 f"processed/split.csv names {rows[strange[0]].id}, which is not in tiles.h5, or "
                 "has no label there. Bring all up to date with: dvc repro split"
             )
-        found = pack(row.group for row in rows)
+        found = pack([row.group for row in rows])
         groups = groups.astype(np.promote_types(groups.dtype, found.dtype), copy=False)
         groups[places] = found
-        for place, row in zip(places.tolist(), rows, strict=True):
-            fold = parts.setdefault(row.fold, np.full(len(ids), -1, np.int8))
-            fold[place] = PARTS.index(row.part)
+        codes = np.array([PARTS.index(row.part) for row in rows], np.int8)
+        folds = np.array([row.fold for row in rows])
+        for fold in np.unique(folds).tolist():
+            part_of = parts.setdefault(fold, np.full(len(ids), -1, np.int8))
+            part_of[places[folds == fold]] = codes[folds == fold]
     if not parts:
         raise DataError(f"{split} names no tile. Make it again with: prep split")
     return _Members(ids, groups, parts)
@@ -292,7 +293,7 @@ def _find_variants(project: Project, params: Params, op: Op, originals: _Piece) 
             if variants.made_by.get("parameters") != json.loads(json.dumps(op.describe())):
                 file = project.relative(path)
                 raise DataError(f"augment.{op.name} has changed since {file} was made. {again}")
-            parents = pack(variants.scan("parents"))
+            parents = variants.read_packed("parents")
             fits = variants.tile_shape == tiles.tile_shape
         made_of = _index(tiles.ids[rows])(parents)
         places = np.flatnonzero(made_of >= 0)
@@ -332,11 +333,10 @@ def _name_scans(project: Project) -> dict[str, str]:
     return {scan_id_of(row): name_of(row) for row in read_catalogue(project)}
 
 
-def pack(texts: Iterable[str]) -> Packed:
-    """Return texts (N,) in UTF-8."""
-    return np.concatenate(
-        [np.zeros(0, "S1"), *(encode_texts(some) for some in in_windows(texts, TEXTS))]
-    )
+def pack(texts: Sequence[str]) -> Packed:
+    """Return texts (N,) in UTF-8; none of them holds a zero byte."""
+    whole = "\0".join(texts).encode()
+    return np.array(whole.split(b"\0") if len(texts) else [], np.bytes_)
 
 
 def unpack(texts: Packed) -> Texts:
