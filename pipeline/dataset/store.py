@@ -136,6 +136,9 @@ class DatasetFile:
     def _read_column(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
         stored = self._file[name]
         column = stored.asstr() if name in TEXT_COLUMNS else stored
+        if len(rows) and (np.diff(rows) == 1).all():  # the usual case, without a copy
+            whole: npt.NDArray[Any] = column[rows[0] : rows[-1] + 1]
+            return whole
         found = np.empty(
             (len(rows), *stored.shape[1:]), object if column is not stored else stored.dtype
         )
