@@ -4,16 +4,18 @@ A project of MNIST's size (28x28x1, a sixth of each tile ink, stored compressed 
 is written with prep's own writers. Then, in turn, five times, everything is written to the disk:
 
 prep     `prep export OUT --as FORMAT`, without starting Python
-copy     the least that anybody could do: every tile read from tiles.h5 with h5py, divided, and
-         written with numpy: as one .npz (np.savez), or a file of bytes each (tofile)
-bare     numpy's write alone, of arrays that are in memory already
+by hand  the same arrays with h5py, csv and numpy, all in memory: tiles.h5 and split.csv read,
+         divided by id, and written: as one .npz (np.savez), or a file of bytes each (tofile) and
+         a table of ids, labels and groups
+bare     numpy's write alone, of pixels and labels that are in memory already
 
-What prep does besides: it verifies the digests of its inputs, matches split.csv with tiles.h5 by
-id, and writes ids and groups. Each writes into a fresh folder, and is done when that is synced.
-For the memory the command runs as a person runs it; the peak is that of the process (ru_maxrss).
+prep verifies its inputs' digests besides. Each writes into a fresh folder, and is done when that is
+synced. For the memory the command runs as a person runs it; the peak is that of the process
+(ru_maxrss).
 """
 
 import argparse
+import csv
 import os
 import shutil
 import subprocess
@@ -75,14 +77,21 @@ def write_project(root: Path, tiles: int) -> None:
     )
 
 
-def read_parts(root: Path, count: int) -> dict[str, np.ndarray]:
-    part = np.array(PARTS)[np.arange(count) // 50 % 7]
+def read_parts(root: Path, texts: bool = True) -> dict[str, np.ndarray]:
+    """Return x and y of each part, with ids and groups, as a dozen lines in a notebook would."""
+    with (root / "processed/split.csv").open(newline="") as file:
+        split = {tile_id: (part, group) for tile_id, part, _, group in csv.reader(file)}
     with h5py.File(root / "processed/tiles.h5") as file:
-        images, labels = file["images"][:], file["labels"][:].astype(np.uint8)
+        ids, labels = file["ids"].asstr()[:].tolist(), file["labels"][:].astype(np.uint8)
+        columns = {"x": file["images"][:], "y": labels}
+    members = [split[tile_id] for tile_id in ids]
+    part = np.array([part for part, _ in members])
+    if texts:
+        columns |= {"ids": np.array(ids), "groups": np.array([group for _, group in members])}
     return {
-        f"{letter}_{name}": column[part == name]
+        f"{column}_{name}": values[part == name]
         for name in dict.fromkeys(PARTS)
-        for letter, column in (("x", images), ("y", labels))
+        for column, values in columns.items()
     }
 
 
@@ -92,10 +101,21 @@ def write_arrays(arrays: dict[str, np.ndarray], folder: Path, form: str) -> None
         np.savez(folder / "dataset.npz", **arrays)
     else:
         for name, array in arrays.items():
-            array.tofile(folder / name)
+            if name[0] in "xy":
+                array.tofile(folder / name)
+        if "ids_train" in arrays:
+            write_listing(arrays, folder)
     for path in folder.iterdir():
         with path.open("rb+") as file:
             os.fsync(file)
+
+
+def write_listing(arrays: dict[str, np.ndarray], folder: Path) -> None:
+    with (folder / "tiles.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        for part in dict.fromkeys(PARTS):
+            columns = (arrays[f"{name}_{part}"].tolist() for name in ("ids", "y", "groups"))
+            writer.writerows((part, *row) for row in zip(*columns, strict=True))
 
 
 def measure(work: Callable[[], object], made: Path) -> float:
@@ -108,11 +128,11 @@ def measure(work: Callable[[], object], made: Path) -> float:
 
 def compare(root: Path, count: int, form: str) -> None:
     params = load_params(root / "params.yaml")
-    out, arrays = root / "out", read_parts(root, count)
+    out, arrays = root / "out", read_parts(root, texts=False)
     ways = {
         # A new project each time: what was verified is verified again.
         "prep": lambda: export(Project(root), params, out, form),
-        "copy": lambda: write_arrays(read_parts(root, count), out, form),
+        "by hand": lambda: write_arrays(read_parts(root), out, form),
         "bare": lambda: write_arrays(arrays, out, form),
     }
     found: dict[str, list[float]] = {name: [] for name in ways}
@@ -121,10 +141,11 @@ def compare(root: Path, count: int, form: str) -> None:
             found[name].append(measure(work, out))
     middle = {name: float(np.median(seconds)) for name, seconds in found.items()}
     ratios = {
-        name: float(np.median(np.divide(found["prep"], found[name]))) for name in ("copy", "bare")
+        name: float(np.median(np.divide(found["prep"], found[name])))
+        for name in ("by hand", "bare")
     }
     told = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in middle.items())
-    print(f"{count:,} as {form}: {told}; prep takes {ratios['copy']:.2f} x copy", end="")
+    print(f"{count:,} as {form}: {told}; prep takes {ratios['by hand']:.2f} x by hand", end="")
     print(f", {ratios['bare']:.2f} x bare", flush=True)
 
 
@@ -152,8 +173,9 @@ def main() -> None:
             root = Path(folder, str(count))
             write_project(root, count)
             for form in chosen.formats:
+                weigh(root, count, form)  # first: of a large parent the system counts pages too
+            for form in chosen.formats:
                 compare(root, count, form)
-                weigh(root, count, form)
             shutil.rmtree(root)
 
 

@@ -1,11 +1,11 @@
 """The road's tables as CSV: text in, text out, UTF-8, `\\n`, written whole."""
 
 import csv
+import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
 from pathlib import Path
 from typing import TextIO
 
@@ -33,6 +33,8 @@ COLUMNS = {
 # Columns of whole numbers; of those in `_OR_NOTHING` a field may be empty.
 _NUMBERS = {"page", "x0", "y0", "x1", "y1", "fold"}
 _OR_NOTHING = {"width", "height"}
+
+_BLOCK = 1 << 14  # rows that are read at once
 
 Row = dict[str, str]
 
@@ -74,18 +76,19 @@ def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
             yield row
 
 
-def scan_cells(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Yield the fields of these two columns or more, a row at a time, in half of the time."""
-    checked = [(columns.index(name), name) for name in columns if name in _NUMBERS]
+def scan_columns(path: Path, columns: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Yield what `read_table` returns as columns, some thousand rows at a time: much faster."""
     with _open_table(path) as file:
-        found: Callable[[list[str]], tuple[str, ...]] | None = None
-        for line, names, cells in _parse_cells(file, columns, str(path)):
-            found = found or itemgetter(*(names.index(name) for name in columns))
-            row = found(cells)
-            for place, name in checked:
-                if not _is_number(row[place]):
-                    _check_numbers(path, line, {name: row[place]}, [name])
-            yield row
+        parsed = _parse_cells(file, columns, str(path))
+        while block := list(itertools.islice(parsed, _BLOCK)):
+            names = block[0][1]
+            fields = list(zip(*(cells for _, _, cells in block), strict=True))
+            found = {name: fields[names.index(name)] for name in columns}
+            for name in _NUMBERS.intersection(columns):
+                if not all(map(_is_number, set(found[name]))):
+                    for (line, _, _), text in zip(block, found[name], strict=True):
+                        _check_numbers(path, line, {name: text}, [name])
+            yield found
 
 
 @contextmanager

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.augmentation.recipes import Op
-from pipeline.dataset.reading import PARTS, Part, open_tiles, scan_split
-from pipeline.dataset.store import DatasetFile, in_windows, open_dataset
+from pipeline.dataset.reading import PARTS, Part, open_tiles, scan_blocks
+from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.streams import WINDOW_BYTES, FileRows, ImageSource, count_bytes, open_images
 from pipeline.errors import DataError
 from pipeline.intake.catalogue import name_of, scan_id_of
@@ -32,7 +32,6 @@ from pipeline.subjects.boxes import scan_of
 
 MEMORY_BYTES = 1 << 26  # of tiles that are unpacked in memory; more are unpacked on the disk
 NAMES: dict[Part, str] = {"train": "train", "val": "validation", "test": "test"}
-TEXTS = 1 << 14  # that are packed at once
 
 Pixels = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.integer]
@@ -240,19 +239,19 @@ def _match_split(tiles: DatasetFile, split: Path) -> _Members:
     ids, labels = tiles.read_packed("ids"), tiles.labels
     find, groups = _index(ids), np.zeros(len(ids), "S1")
     parts: dict[int, npt.NDArray[np.int8]] = {}
-    for rows in in_windows(scan_split(split), TEXTS):
-        places = find(pack([row.id for row in rows]))
+    for rows in scan_blocks(split):
+        places = find(pack(rows.ids))
         strange = np.flatnonzero((places < 0) | (labels[places] < 0))
         if len(strange):
             raise DataError(
-                f"processed/split.csv names {rows[strange[0]].id}, which is not in tiles.h5, or "
+                f"processed/split.csv names {rows.ids[strange[0]]}, which is not in tiles.h5, or "
                 "has no label there. Bring all up to date with: dvc repro split"
             )
-        found = pack([row.group for row in rows])
+        found = pack(rows.groups)
         groups = groups.astype(np.promote_types(groups.dtype, found.dtype), copy=False)
         groups[places] = found
-        codes = np.array([PARTS.index(row.part) for row in rows], np.int8)
-        folds = np.array([row.fold for row in rows])
+        codes = np.array([PARTS.index(part) for part in rows.parts], np.int8)
+        folds = np.array(rows.folds)
         for fold in np.unique(folds).tolist():
             part_of = parts.setdefault(fold, np.full(len(ids), -1, np.int8))
             part_of[places[folds == fold]] = codes[folds == fold]
