@@ -1,6 +1,7 @@
 """prep export: tiles.h5, split.csv -> OUT/, the dataset as other programs read it."""
 
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 
 from pipeline.atomic import whole_folder
@@ -70,8 +71,9 @@ def _refuse_place(project: Project, out: Path) -> None:
     """Raise DataError where nothing is to be written: over something, or among the road's files."""
     _refuse_existing(out)
     place = out.resolve()
-    for name in ("raw", "processed", "models"):
-        if place.is_relative_to((project.root / name).resolve()):
+    around = [folder for folder in place.parents if (folder / "params.yaml").is_file()]
+    for root, name in product([project.root, *around], ("raw", "processed", "models")):
+        if place.is_relative_to((root / name).resolve()):
             raise DataError(
                 f"{out} would lie in {name}/, which belongs to the road: name a folder elsewhere"
             )
@@ -86,7 +88,7 @@ def _refuse_existing(out: Path) -> None:
 
 
 def _tell_missing(contents: Contents) -> None:
-    """Say what is not in it: whole classes of a part, and tiles that are in no part."""
+    """Say which classes have no tile in a part."""
     for part in contents.parts:
         present = set(part.labels.tolist())
         empty = [name for label, name in enumerate(contents.classes) if label not in present]
@@ -94,9 +96,6 @@ def _tell_missing(contents: Contents) -> None:
             named = ", ".join(f"'{name}'" for name in empty)
             where = SETS.get(part.name, f"test set of {part.name}")
             warn(f"the {where} has no tile of {named}: nothing can be said of it there")
-    missing = [SETS[name] for name in SETS if name not in {part.name for part in contents.parts}]
-    if contents.parts[0].name in SETS and missing:
-        warn(f"there is no {' and no '.join(missing)}: split.csv puts no tile there")
 
 
 def _tell_left_out(count: int) -> None:

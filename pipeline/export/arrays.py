@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack, cast, overload
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dataset.streams import WINDOW_BYTES
 from pipeline.export.contents import Content, Contents, Texts, open_contents
 from pipeline.export.npz import choose_type
 from pipeline.project import Project, find_project
@@ -168,10 +169,10 @@ def _load_part(content: Content, form: _Form, lazy: bool, with_ids: bool) -> tup
 def _read_images(content: Content, form: _Form) -> Array:
     empty = form.shape_images(np.empty((0, *form.tile_shape), np.uint8))
     images = np.empty((len(content), *empty.shape[1:]), empty.dtype)
-    filled = 0
-    for window in content.windows():
-        images[filled : filled + len(window)] = form.shape_images(window.images)
-        filled += len(window)
+    step = max(1, WINDOW_BYTES // int(np.prod(form.tile_shape)))
+    for start in range(0, len(content), step):
+        places = np.arange(start, min(start + step, len(content)))
+        images[places] = form.shape_images(content.read_images(places))
     return images
 
 

@@ -8,6 +8,7 @@ Of a tile there is kept in memory what takes a few bytes: its label, id and grou
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from functools import cache
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 import numpy.typing as npt
@@ -179,15 +181,13 @@ def open_contents(
     fold: int | None = None,
     pseudonyms: bool = False,
     names: bool = False,
-    scratch: Path | None = None,
 ) -> Iterator[Contents]:
-    """Yield what the road made: training, validation and test set, those that hold tiles.
+    """Yield what the road made: training, validation and test set.
 
     Of several folds these are the test sets of all, in which every tile stands once, unless one
     `fold` is asked for. with_ops: whose variants the training part holds as well. Groups become
     numbers with `pseudonyms`; pictures are named with `names`. What does not fit into memory is
-    unpacked in the folder `scratch` (None: processed/). Raises DataError where something is missing
-    or does not belong together.
+    unpacked beside tiles.h5. Raises DataError where something is missing or does not fit.
     """
     wanted = dict.fromkeys(with_ops)
     ops = [op for name in wanted for op in choose(name, params.augment, "op", "augment")]
@@ -200,7 +200,7 @@ def open_contents(
     whole = FileRows(path, np.arange(len(labels)), shape)
     with ExitStack() as stack:
         tiles = _Tiles(
-            images=cache(lambda: stack.enter_context(_open_whole(whole, scratch))),
+            images=cache(lambda: stack.enter_context(_open_whole(whole))),
             tile_shape=shape,
             labels=labels,
             ids=members.ids,
@@ -216,10 +216,12 @@ def open_contents(
         )
 
 
-def _open_whole(tiles: FileRows, scratch: Path | None) -> AbstractContextManager[ImageSource]:
-    """Return the context in which all tiles are at hand."""
+def _open_whole(tiles: FileRows) -> AbstractContextManager[ImageSource]:
+    """Return the context in which all tiles are at hand; of others a project may be read only."""
+    made = tiles.path.parent
+    place = made if os.access(made, os.W_OK) else Path(gettempdir())
     fits = count_bytes([tiles]) <= MEMORY_BYTES
-    return open_images([tiles], in_memory=fits, scratch=scratch or tiles.path.parent)
+    return open_images([tiles], in_memory=fits, scratch=place)
 
 
 @dataclass(frozen=True)

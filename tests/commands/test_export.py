@@ -259,6 +259,7 @@ def test_any_size_colour_and_class_comes_back_from_tables_and_pictures(
         (["processed/out", "--as", "npz"], "would lie in processed/"),
         (["raw/out", "--as", "npz"], "would lie in raw/"),
         (["full/../raw/out", "--as", "npz"], "would lie in raw/"),
+        (["other/raw/cat/out", "--as", "npz"], "would lie in raw/"),
         (["out", "--as", "npz", "--with", "flop"], "no op 'flop' in params.yaml. Did you mean"),
         (["out", "--as", "npz", "--with", ""], "there is no op ''"),
         (["out", "--as", "npz", "--with", "flip"], "Make it with: prep augment --only flip"),
@@ -270,6 +271,8 @@ def test_what_can_not_be_is_refused_with_the_way_out(here, prep, words, told):
     write_set(here)
     Path("full").mkdir()
     Path("full/kept.txt").write_text("mine")
+    Path("other").mkdir()
+    Path("other/params.yaml").write_text("of another project")
     before = digests(here)
     code, printed, errors = prep("export", *words)
     assert (code, printed) == (1, "")
@@ -301,7 +304,6 @@ def test_what_balance_left_out_and_what_a_part_lacks_is_told(here, prep):
     told = " ".join(errors.split())
     assert code == 0
     assert "the test set has no tile of 'a', 'b', 'e', 'f': nothing can be said of it" in told
-    assert "there is no validation set" in told
     assert "6 labelled tiles that balance or split left out are not in it" in told
 
 
