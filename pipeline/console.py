@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -122,17 +122,24 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
     yield from track_progress(items, what, total=total, console=out, transient=True)
 
 
+class Advance(Protocol):
+    """Moves a progress bar by some steps."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """Move it."""
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Yield a function to call after each of `total` steps; it moves a progress bar."""
+def progress(what: str, total: int) -> Iterator[Advance]:
+    """Yield a function to call after each of `total` steps, or some; it moves a progress bar."""
     if out.quiet or not out.is_terminal:
-        yield lambda: None
+        yield lambda steps=1: None
         return
     from rich.progress import Progress
 
     with Progress(console=out, transient=True) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda steps=1: bar.advance(task, steps)
 
 
 @contextmanager

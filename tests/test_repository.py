@@ -124,7 +124,8 @@ def test_the_params_reference_names_every_key():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/pages.md", "docs/params.md", "docs/ablation.md"]
+    "page",
+    ["README.md", "docs/pages.md", "docs/params.md", "docs/ablation.md", "docs/datasets.md"],
 )
 def test_every_link_leads_to_a_file(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -163,6 +163,60 @@ def predict(
 
 
 @app.command(rich_help_panel=BY_HAND)
+def export(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to make.")],
+    form: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            metavar="FORMAT",
+            help="npz, idx, folder or csv.",
+        ),
+    ],
+    with_: Annotated[
+        str | None,
+        typer.Option(
+            "--with", metavar="OPS", help="Add these ops' variants to the training set, as in a,b."
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="The sets of this fold (default: every test set)."),
+    ] = None,
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Numbers in the place of groups (writers).")
+    ] = False,
+    names: Annotated[
+        bool, typer.Option("--names", help="Say which picture's file each tile is of.")
+    ] = False,
+    only_balanced: Annotated[
+        bool,
+        typer.Option("--only-balanced", help="As it is anyway; no note of what balance left out."),
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Hand the dataset over, as other programs read it.
+
+    Makes the folder OUT with the training, validation and test set that split.csv names: pixels,
+    labels, ids and groups as in tiles.h5. No path, no file name unless --names asks for it, and no
+    variant of a tile that is not trained on. OUT appears whole or not at all, and nothing is
+    overwritten.
+
+    Example: `prep export ~/my-digits --as npz`
+    """
+    options = {
+        "out": out,
+        "form": form,
+        "with_": with_,
+        "fold": fold,
+        "pseudonyms": pseudonyms,
+        "names": names,
+        "only_balanced": only_balanced,
+    }
+    run("commands.export", "export", "export", quiet, options)
+
+
+@app.command(rich_help_panel=BY_HAND)
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Any HDF5 file of the project.")],
     quiet: Quiet = False,

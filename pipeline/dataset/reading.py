@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.store import DatasetFile, open_dataset
-from pipeline.dataset.tables import COLUMNS, scan_table
+from pipeline.dataset.tables import COLUMNS, scan_columns
 from pipeline.errors import DataError
 from pipeline.project import Project
 
@@ -31,6 +31,15 @@ class Member(NamedTuple):
     part: Part
     fold: int
     group: str
+
+
+class Block(NamedTuple):
+    """Some rows of split.csv, as columns."""
+
+    ids: Sequence[str]
+    parts: Sequence[Part]
+    folds: Sequence[int]
+    groups: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -62,17 +71,25 @@ def open_tiles(project: Project, classes: Sequence[str]) -> Iterator[DatasetFile
 
 def scan_split(path: Path) -> Iterator[Member]:
     """Yield the rows of a split.csv; raises DataError for one that is none."""
+    for block in scan_blocks(path):
+        # One text for all folds and all columns: there may be millions of rows.
+        ids, groups = map(sys.intern, block.ids), map(sys.intern, block.groups)
+        yield from map(Member._make, zip(ids, block.parts, block.folds, groups, strict=True))
+
+
+def scan_blocks(path: Path) -> Iterator[Block]:
+    """Yield what `scan_split` yields as columns, some thousand rows at a time."""
     part_of = {name: name for name in PARTS}
-    for row in scan_table(path, COLUMNS["split"]):
-        part = part_of.get(row["split"])  # type: ignore[call-overload]  # any text may stand there
-        if part is None or not row["fold"].isdecimal():
+    for rows in scan_columns(path, COLUMNS["split"]):
+        ids, names, folds, groups = (rows[name] for name in COLUMNS["split"])
+        if strange := set(names).difference(part_of):
+            row = next(row for row, name in enumerate(names) if name in strange)
             raise DataError(
-                f"{path}: '{row['id']}' is in part '{row['split']}' of fold '{row['fold']}', which "
+                f"{path}: '{ids[row]}' is in part '{names[row]}' of fold '{folds[row]}', which "
                 f"is none of {', '.join(PARTS)} of a number. Make it again in its project with: "
                 "prep split"
             )
-        # One text for all folds and all columns: there may be millions of rows.
-        yield Member(sys.intern(row["id"]), part, int(row["fold"]), sys.intern(row["group"]))
+        yield Block(ids, [part_of[name] for name in names], list(map(int, folds)), groups)  # type: ignore[index]  # they are PARTS
 
 
 def read_folds(path: Path) -> list[Fold]:

@@ -117,6 +117,12 @@ class DatasetFile:
                 texts = self._file[name].asstr()[start : start + TEXTS]
             yield from texts
 
+    def read_packed(self, name: str) -> npt.NDArray[np.bytes_]:
+        """Return the texts (N,) of a column as they are stored: UTF-8, a fifth of their room."""
+        with telling_damage(self.path):
+            texts: npt.NDArray[np.bytes_] = self._file[name][:]
+            return texts
+
     @property
     def _columns(self) -> list[str]:
         return [field.name for field in fields(Rows) if field.name in self._file]
@@ -130,6 +136,9 @@ class DatasetFile:
     def _read_column(self, name: str, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
         stored = self._file[name]
         column = stored.asstr() if name in TEXT_COLUMNS else stored
+        if len(rows) and (np.diff(rows) == 1).all():  # the usual case, without a copy
+            whole: npt.NDArray[Any] = column[rows[0] : rows[-1] + 1]
+            return whole
         found = np.empty(
             (len(rows), *stored.shape[1:]), object if column is not stored else stored.dtype
         )

@@ -5,7 +5,9 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +33,8 @@ COLUMNS = {
 # Columns of whole numbers; of those in `_OR_NOTHING` a field may be empty.
 _NUMBERS = {"page", "x0", "y0", "x1", "y1", "fold"}
 _OR_NOTHING = {"width", "height"}
+
+_BLOCK = 1 << 14  # rows that are read at once
 
 Row = dict[str, str]
 
@@ -65,12 +69,34 @@ def read_numbers(path: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[np
 
 def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield what `read_table` returns, a row at a time."""
+    checked = [name for name in columns if name in _NUMBERS | _OR_NOTHING | {"score"}]
+    with _open_table(path) as file:
+        for line, row in parse_rows(file, columns, str(path)):
+            _check_numbers(path, line, row, checked)
+            yield row
+
+
+def scan_columns(path: Path, columns: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Yield what `read_table` returns as columns, some thousand rows at a time: much faster."""
+    with _open_table(path) as file:
+        parsed = _parse_cells(file, columns, str(path))
+        while block := list(itertools.islice(parsed, _BLOCK)):
+            names = block[0][1]
+            fields = list(zip(*(cells for _, _, cells in block), strict=True))
+            found = {name: fields[names.index(name)] for name in columns}
+            for name in _NUMBERS.intersection(columns):
+                if not all(map(_is_number, set(found[name]))):
+                    for (line, _, _), text in zip(block, found[name], strict=True):
+                        _check_numbers(path, line, {name: text}, [name])
+            yield found
+
+
+@contextmanager
+def _open_table(path: Path) -> Iterator[TextIO]:
     try:
         # utf-8-sig: a spreadsheet may have put a byte order mark before the first column's name.
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for line, row in parse_rows(file, columns, str(path)):
-                _check_numbers(path, line, row, columns)
-                yield row
+            yield file
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no CSV table in UTF-8: {error}") from error
 
@@ -79,13 +105,17 @@ def _check_numbers(path: Path, line: int, row: Row, columns: Sequence[str]) -> N
     for column in columns:
         text = row[column]
         if column in _NUMBERS or (column in _OR_NOTHING and text):
-            good = text.isascii() and text.isdecimal() and len(text) < 10
+            good = _is_number(text)
         elif column == "score":
             good = re.fullmatch(r"[01]\.\d+", text) is not None
         else:
             continue
         if not good:
             raise DataError(f"{path}: line {line}: {column} '{shorten(text)}' is no number")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def parse_rows(
@@ -95,6 +125,14 @@ def parse_rows(
 
     Raises DataError as `read_table` does, calling the table by the given name.
     """
+    for line, names, cells in _parse_cells(lines, columns, name):
+        yield line, dict(zip(names, cells, strict=True))
+
+
+def _parse_cells(
+    lines: Iterable[str], columns: Sequence[str], name: str
+) -> Iterator[tuple[int, list[str], list[str]]]:
+    """Yield of each row its first line's number, the columns' names and their fields."""
     reader = csv.reader(lines, strict=True)
     start = 1
     try:
@@ -107,7 +145,8 @@ def parse_rows(
                 raise DataError(f"{name}: line {start} lacks fields or has too many")
             if cells:
                 # A spreadsheet may leave out what is empty at a line's end.
-                yield start, dict(itertools.zip_longest(names, cells, fillvalue=""))
+                cells += [""] * (len(names) - len(cells))
+                yield start, names, cells
             start = reader.line_num + 1
     except csv.Error as error:
         raise DataError(
