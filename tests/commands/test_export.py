@@ -14,7 +14,7 @@ from PIL import Image
 from ready_sets import write_set
 
 from pipeline.export.contents import open_contents
-from pipeline.intake.idx import read_idx
+from pipeline.intake.arrays.idx import read_idx
 from pipeline.intake.outside import read_outside
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
