@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import h5py
 import pytest
 import yaml
 from conftest import BLOBS, write_params, write_pictures
@@ -96,6 +97,17 @@ def test_a_change_of_one_op_redoes_its_variants_and_its_experiments_alone(finish
     }  # fmt: skip
     again = {file.parts[-4] for file, time in runs.items() if file.stat().st_mtime_ns != time}
     assert again == {"rotate"}
+
+
+def test_another_size_of_tiles_is_made_and_not_taken_from_a_cache(finished):
+    """DVC's cache of runs does not see a setting that is called `size`."""
+    params = yaml.safe_load((finished / "params.yaml").read_text())
+    for side in (24, 28):
+        params["tile"]["size"] = side
+        (finished / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        assert "normalise" in stages_run(dvc(finished, "repro", "balance"))
+        with h5py.File(finished / "processed/tiles.h5") as tiles:
+            assert tiles["images"].shape[1:] == (side, side, 1)
 
 
 def test_a_change_of_an_own_model_trains_again(finished):

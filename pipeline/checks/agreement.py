@@ -4,14 +4,15 @@ Everything is attributed to the later of two files, which is made of the earlier
 faulty by itself is not compared. Only ids and labels are kept in memory, never pictures.
 """
 
+import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache, partial
 
 import numpy as np
 
 from pipeline.checks.experiments import examine_plans, examine_runs, examine_scores
-from pipeline.checks.faults import Fault
+from pipeline.checks.faults import Fault, stage_of
 from pipeline.checks.leaks import find_leaks
 from pipeline.checks.readers import (
     SHOWN,
@@ -54,6 +55,8 @@ def examine(project: Project, params: Params) -> list[Fault]:
     )
     read("quarantine.csv", read_quarantine)
     faults += _compare_data(data, params.classes)
+    if data.tiles:
+        faults += _compare_settings("processed/tiles.h5", data.tiles, params.tile.model_dump())
     trained = _find_trained(data, len(params.classes))
     whole = [
         _examine_variants(project, params, op, name, trained[label] if trained else None, faults)
@@ -225,9 +228,26 @@ def _examine_variants(
     for row in np.flatnonzero(variants.labels != params.classes.index(class_name))[:SHOWN]:
         what = f"label {variants.labels[row]}, not that of '{class_name}'"
         faults.append(Fault(file, f"row {row} ({variants.ids[row]}): {what}"))
+    faults += _compare_settings(file, variants, params.augment[op].describe())
     if trained is not None:
         faults += _compare_parents(file, op, variants, trained)
     return True
+
+
+def _compare_settings(file: str, made: Columns, wanted: Mapping[str, object]) -> Iterator[Fault]:
+    """Yield the settings that a file was made with and that params.yaml has otherwise by now.
+
+    DVC's cache of runs takes `size: 28` for `size: 24` where dvc.yaml is an older one.
+    """
+    now = json.loads(json.dumps(wanted))
+    for name, value in made.parameters.items():
+        if name in now and now[name] != value:
+            yield Fault(
+                file,
+                f"was made with {name}: {json.dumps(value)}, and params.yaml has "
+                f"{json.dumps(now[name])}",
+                f"Make it again with: dvc repro --force --single-item {stage_of(file)}",
+            )
 
 
 def _compare_parents(file: str, op: str, variants: Columns, trained: set[str]) -> Iterator[Fault]:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from pipeline.augmentation import recipes
 from pipeline.augmentation.recipes import Op
-from pipeline.console import track
+from pipeline.console import track, warn
 from pipeline.dataset.reading import open_tiles, read_part
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.writing import DatasetWriter, Room, create_dataset
@@ -68,6 +68,8 @@ def augment(
     with open_tiles(project, params.classes) as tiles:
         parents = _find_parents(tiles, groups, classes)
         for op in chosen_ops:
+            if class_name is None:
+                _remove_others(project, op.name, params.classes)
             # Classes may lie in any order in tiles.h5: as many as go into a window are read as one.
             together = max(1, WINDOW // op.copies)
             for first in range(0, len(parents), together):
@@ -173,6 +175,17 @@ def _make_images(op: Op, tiles_path: Path, parts: Sequence[_Work]) -> list[list[
         part.room.fill(part.start, recipes.apply(op, images, part.draws))
         for part, images in zip(parts, np.split(originals, ends[:-1]), strict=True)
     ]
+
+
+def _remove_others(project: Project, op: str, classes: Sequence[str]) -> None:
+    """Remove an op's files of what is no class any more, and say so: DVC leaves them there."""
+    wanted = {project.variants_file(op, name, classes) for name in classes}
+    found = sorted(set(next(iter(wanted)).parent.glob("*.h5")) - wanted)
+    for path in found:
+        path.unlink()
+    if found:
+        names = ", ".join(path.stem for path in found)
+        warn(f"augment: {op}: variants of {names}, of which there is no class, are removed")
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -473,6 +473,18 @@ def test_a_wrong_row_of_hdf5_is_named(bare, name, column, value, message):
     assert message.format(id=tile) in said
 
 
+def test_what_was_made_with_other_settings_is_named_with_a_way_past_dvcs_cache(bare):
+    params = yaml.safe_load((bare / "params.yaml").read_text())
+    params["tile"] = {"size": 24}
+    params["augment"]["flip"] = {"direction": "vertical"}
+    (bare / "params.yaml").write_text(yaml.safe_dump(params))
+    said = faults_of(bare)
+    assert "tiles.h5: was made with size: 28, and params.yaml has 24. Make it again with: " in said
+    assert "dvc repro --force --single-item normalise" in said
+    assert 'flip/bar.h5: was made with direction: "horizontal", and params.yaml has "vertical"' in said
+    assert "--single-item augment@flip" in said
+
+
 def test_too_few_variants_are_counted(bare):
     path = bare / "processed/augmented/flip/square.h5"
     with h5py.File(path, "r+") as file:
