@@ -481,7 +481,7 @@ def test_what_was_made_with_other_settings_is_named_with_a_way_past_dvcs_cache(b
     said = faults_of(bare)
     assert "tiles.h5: was made with size: 28, and params.yaml has 24. Make it again with: " in said
     assert "dvc repro --force --single-item normalise" in said
-    assert 'flip/bar.h5: was made with direction: "horizontal", and params.yaml has "vertical"' in said
+    assert 'flip/bar.h5: was made with steps: [{"flip": {"direction": "horizontal"' in said
     assert "--single-item augment@flip" in said
 
 
