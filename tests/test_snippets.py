@@ -101,6 +101,18 @@ def test_the_snippets_that_load_an_export_do(here, prep, monkeypatch, form):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("datasets_offline")
+def test_the_snippet_that_loads_from_huggingface_does(here, prep, monkeypatch):
+    export(prep, monkeypatch, "huggingface")
+    [snippet] = find_snippets("docs/datasets.md", "### huggingface")
+    train = run(snippet)["train"]
+    (x_train, y_train), _ = load_data("my-digits")
+    assert train.features["label"].names == DIGITS
+    np.testing.assert_array_equal(train[:]["image"], x_train)
+    np.testing.assert_array_equal(train[:]["label"], y_train)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_snippets_that_load_the_folder_do(here, prep, monkeypatch, number):
     snippet = find_snippets("docs/datasets.md", "### folder")[number]

@@ -126,7 +126,7 @@ def export(
         typer.Option(
             "--as",
             metavar="FORMAT",
-            help="npz, idx, folder or csv.",
+            help="npz, idx, folder, csv or huggingface.",
         ),
     ],
     with_: Annotated[

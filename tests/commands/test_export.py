@@ -11,9 +11,8 @@ from conftest import digests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from ready_sets import write_set
+from ready_sets import read_contents, write_set
 
-from pipeline.export.contents import open_contents
 from pipeline.intake.idx import read_idx
 from pipeline.intake.outside import read_outside
 from pipeline.project import Project
@@ -22,19 +21,6 @@ from pipeline.stages.augment import augment
 
 OWN_FORMATS = ["npz", "idx", "folder", "csv"]
 SHAPES = [(9, 9, 1), (11, 11, 3)]
-
-
-def read_contents(folder, **options):
-    """Return the columns of each part, as test_contents.py holds them against tiles.h5."""
-    params = load_params(Path(folder, "params.yaml"))
-    with open_contents(Project(Path(folder)), params, **options) as contents:
-        return {
-            part.name: {
-                name: np.concatenate([getattr(window, name) for window in part.windows(4)])
-                for name in ("images", "labels", "ids", "groups", "parents", "ops")
-            }
-            for part in contents.parts
-        }
 
 
 @pytest.fixture
