@@ -112,6 +112,17 @@ def test_the_snippet_that_loads_from_huggingface_does(here, prep, monkeypatch):
     np.testing.assert_array_equal(train[:]["label"], y_train)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file .*[.]tar:ResourceWarning")
+def test_the_snippet_that_streams_archives_does(here, prep, monkeypatch, capsys):
+    export(prep, monkeypatch, "webdataset")
+    [snippet] = find_snippets("docs/datasets.md", "### webdataset")
+    found = run(snippet)
+    (x_train, y_train), _ = load_data("my-digits")
+    assert len(capsys.readouterr().out.splitlines()) == len(x_train)
+    np.testing.assert_array_equal(found["image"], x_train[-1])
+    assert (found["label"], found["told"]["class"]) == (y_train[-1], DIGITS[y_train[-1]])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_snippets_that_load_the_folder_do(here, prep, monkeypatch, number):

@@ -126,7 +126,7 @@ def export(
         typer.Option(
             "--as",
             metavar="FORMAT",
-            help="npz, idx, folder, csv or huggingface.",
+            help="npz, idx, folder, csv, huggingface or webdataset.",
         ),
     ],
     with_: Annotated[

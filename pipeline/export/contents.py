@@ -187,6 +187,12 @@ class Contents:
         found |= {"parent": "parents", "op": "ops"} if self.ops else {}
         return found | ({"source": "sources"} if self.has_sources else {})
 
+    def tell(self, window: Window) -> Iterator[dict[str, str]]:
+        """Yield the columns of each tile of a window."""
+        texts = (getattr(window, attribute) for attribute in self.columns.values())
+        for told in zip(*texts, strict=True):
+            yield dict(zip(self.columns, told, strict=True))
+
     def find(self, name: str) -> Content:
         """Return the part of this name."""
         return next(part for part in self.every_part if part.name == name)

@@ -17,6 +17,7 @@ from pipeline.intake.idx import read_idx
 from pipeline.intake.outside import read_outside
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
+from pipeline.settings.names import RESERVED_ON_WINDOWS
 from pipeline.stages.augment import augment
 
 OWN_FORMATS = ["npz", "idx", "folder", "csv"]
@@ -210,8 +211,8 @@ names = st.text(string.ascii_letters + "äß字 %:,\"'=+~$&", min_size=1, max_si
 def test_any_size_colour_and_class_comes_back_from_tables_and_pictures(
     tmp_path_factory, monkeypatch, prep, side, channels, classes
 ):
-    if {"all", "-"} & set(classes):
-        return
+    if {"all", "-"} & set(classes) or any(map(RESERVED_ON_WINDOWS.fullmatch, classes)):
+        return  # params.yaml refuses these
     here = tmp_path_factory.mktemp("odd")
     monkeypatch.chdir(here)
     write_set(here, shape=(side, side, channels), classes=classes, count=20)

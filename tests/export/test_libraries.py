@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import tarfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ready_sets import read_contents, write_set
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
+
+# webdataset 1.0.2 leaves it to the garbage collector to close what it has read.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*[.]tar:ResourceWarning")
 
 CLASSES = ["a", "Ä", '3:"4"']
 TEXTS = {"id": "ids", "group": "groups", "parent": "parents", "op": "ops", "source": "sources"}
@@ -74,7 +78,23 @@ def read_datasets(folder):
     return parts
 
 
-READERS = {"huggingface": read_parquet}
+def read_webdataset(folder):
+    """Read with the library itself, which takes a tile's files by the part before the first dot."""
+    from webdataset import WebDataset
+
+    names = Path(folder, "classes.txt").read_text(encoding="utf-8").splitlines()
+    parts = defaultdict(list)
+    for path in sorted(Path(folder).glob("*.tar")):
+        for sample in WebDataset(str(path), shardshuffle=False):
+            assert {name for name in sample if not name.startswith("__")} == {"png", "cls", "json"}
+            told, label = json.loads(sample["json"]), int(sample["cls"])
+            assert told["id"] == sample["__key__"]
+            assert (told["label"], told["class"]) == (label, names[label])
+            parts[path.name.rpartition("-")[0]].append(told | {"image": decode(sample["png"])})
+    return parts
+
+
+READERS = {"huggingface": read_parquet, "webdataset": read_webdataset}
 FORMATS = list(READERS)
 ALL = [
     *READERS.items(),
@@ -154,6 +174,16 @@ def test_the_same_command_gives_the_same_bytes(here, prep, monkeypatch, form):
     assert prep("export", "two", "--as", form)[0] == 0
     found = digests(Path("one"))
     assert found and found == digests(Path("two"))
+
+
+def test_archives_say_nothing_of_when_and_by_whom_they_were_made(here, prep):
+    write_set(here)
+    assert prep("export", "out", "--as", "webdataset")[0] == 0
+    for path in Path("out").glob("*.tar"):
+        with tarfile.open(path) as archive:
+            for file in archive:
+                assert (file.mtime, file.uid, file.gid, file.uname, file.gname) == (0, 0, 0, "", "")
+                assert file.isreg() and file.mode == 0o644
 
 
 @pytest.mark.parametrize("form", FORMATS)
