@@ -124,6 +124,16 @@ def test_the_snippet_that_streams_archives_does(here, prep, monkeypatch, capsys)
 
 
 @pytest.mark.slow
+def test_the_snippet_that_reads_records_does(here, prep, monkeypatch):
+    export(prep, monkeypatch, "tfrecord")
+    [snippet] = find_snippets("docs/datasets.md", "### tfrecord")
+    images, labels = zip(*run(snippet)["train"].as_numpy_iterator(), strict=True)
+    (x_train, y_train), _ = load_data("my-digits")
+    np.testing.assert_array_equal(np.array(images)[..., 0], x_train)
+    np.testing.assert_array_equal(labels, y_train)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_snippets_that_load_the_folder_do(here, prep, monkeypatch, number):
     snippet = find_snippets("docs/datasets.md", "### folder")[number]

@@ -126,7 +126,7 @@ def export(
         typer.Option(
             "--as",
             metavar="FORMAT",
-            help="npz, idx, folder, csv, huggingface or webdataset.",
+            help="npz, idx, folder, csv, huggingface, webdataset or tfrecord.",
         ),
     ],
     with_: Annotated[

@@ -12,7 +12,7 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 
 # Each is a module of export/.
-FORMATS = ("npz", "idx", "folder", "csv", "huggingface", "webdataset")
+FORMATS = ("npz", "idx", "folder", "csv", "huggingface", "webdataset", "tfrecord")
 LOOSE = ("folder",)  # files that are so many and small that each would wait for the disk
 SETS = {"train": "training set", "validation": "validation set", "test": "test set"}
 

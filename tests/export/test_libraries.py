@@ -94,10 +94,41 @@ def read_webdataset(folder):
     return parts
 
 
-READERS = {"huggingface": read_parquet, "webdataset": read_webdataset}
-FORMATS = list(READERS)
+def read_records(folder):
+    """Read with tf.data, and each record as it says itself what it holds."""
+    import tensorflow as tf
+
+    names = Path(folder, "classes.txt").read_text(encoding="utf-8").splitlines()
+    parts = defaultdict(list)
+    for path in sorted(Path(folder).glob("*.tfrecord")):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            found = dict(read_features(tf.train.Example.FromString(record)))
+            image, label = tf.io.decode_png(found.pop("image/encoded")).numpy(), found["label"]
+            assert image.shape == tuple(
+                found.pop(f"image/{side}") for side in ("height", "width", "channels")
+            )
+            assert (found.pop("image/format"), found["class"]) == ("png", names[label])
+            parts[path.name.rsplit("-", 3)[0]].append(found | {"image": image})
+    return parts
+
+
+def read_features(example):
+    for name, feature in example.features.feature.items():
+        [value] = getattr(feature, feature.WhichOneof("kind")).value
+        is_text = isinstance(value, bytes) and name != "image/encoded"
+        short = {"image/class/label": "label", "image/class/text": "class"}.get(name, name)
+        yield short, value.decode() if is_text else value
+
+
+READERS = {
+    "huggingface": read_parquet,
+    "webdataset": read_webdataset,
+    "tfrecord": read_records,
+}
+SLOW = {"tfrecord": [pytest.mark.slow]}
+FORMATS = [pytest.param(form, marks=SLOW.get(form, ())) for form in READERS]
 ALL = [
-    *READERS.items(),
+    *(pytest.param(form, read, marks=SLOW.get(form, ())) for form, read in READERS.items()),
     pytest.param("huggingface", read_datasets, marks=pytest.mark.slow),
 ]
 
