@@ -6,8 +6,11 @@ is written with prep's own writers. Then, in turn, five times, everything is wri
 prep     `prep export OUT --as FORMAT`, without starting Python
 by hand  the same arrays with h5py, csv and numpy, all in memory: tiles.h5 and split.csv read,
          divided by id, and written: as one .npz (np.savez), or a file of bytes each (tofile) and
-         a table of ids, labels and groups
-bare     numpy's write alone, of pixels and labels that are in memory already
+         a table of ids, labels and groups; for huggingface, Pillow's PNGs of them in tables
+         that pyarrow writes
+bare     numpy's write alone, of pixels and labels that are in memory already; for huggingface,
+         Pillow's PNGs and pyarrow's write of such
+ready    for huggingface: pyarrow's write alone, of tables with PNGs that are in memory already
 
 prep verifies its inputs' digests besides. Each writes into a fresh folder, and is done when that is
 synced. For the memory the command runs as a person runs it; the peak is that of the process
@@ -16,6 +19,7 @@ synced. For the memory the command runs as a person runs it; the peak is that of
 
 import argparse
 import csv
+import io
 import os
 import shutil
 import subprocess
@@ -27,7 +31,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow
 import yaml
+from PIL import Image
+from pyarrow import parquet
 
 from pipeline.commands.export import export
 from pipeline.dataset.schema import Rows
@@ -99,15 +106,53 @@ def write_arrays(arrays: dict[str, np.ndarray], folder: Path, form: str) -> None
     folder.mkdir()
     if form == "npz":
         np.savez(folder / "dataset.npz", **arrays)
+    elif form == "huggingface":
+        write_tables(make_tables(arrays), folder)
     else:
         for name, array in arrays.items():
             if name[0] in "xy":
                 array.tofile(folder / name)
         if "ids_train" in arrays:
             write_listing(arrays, folder)
+    sync(folder)
+
+
+def sync(folder: Path) -> None:
     for path in folder.iterdir():
         with path.open("rb+") as file:
             os.fsync(file)
+
+
+def make_png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[..., 0]).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def make_tables(arrays: dict[str, np.ndarray]) -> dict[str, pyarrow.Table]:
+    """Return a table with PNGs, labels, and ids and groups if they are there, of each part."""
+    tables = {}
+    for part in dict.fromkeys(PARTS):
+        images = [{"bytes": make_png(pixels), "path": None} for pixels in arrays[f"x_{part}"]]
+        columns = {"image": images, "label": arrays[f"y_{part}"]}
+        columns |= {
+            name: arrays[f"{name}_{part}"].tolist()
+            for name in ("ids", "groups")
+            if f"{name}_{part}" in arrays
+        }
+        tables[part] = pyarrow.table(columns)
+    return tables
+
+
+def write_tables(tables: dict[str, pyarrow.Table], folder: Path) -> None:
+    for part, table in tables.items():
+        parquet.write_table(table, folder / f"{part}.parquet")
+
+
+def write_ready(tables: dict[str, pyarrow.Table], folder: Path) -> None:
+    folder.mkdir()
+    write_tables(tables, folder)
+    sync(folder)
 
 
 def write_listing(arrays: dict[str, np.ndarray], folder: Path) -> None:
@@ -135,18 +180,20 @@ def compare(root: Path, count: int, form: str) -> None:
         "by hand": lambda: write_arrays(read_parts(root), out, form),
         "bare": lambda: write_arrays(arrays, out, form),
     }
+    if form == "huggingface":
+        tables = make_tables(read_parts(root))
+        ways["ready"] = lambda: write_ready(tables, out)
     found: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(TIMES):
         for name, work in ways.items():
             found[name].append(measure(work, out))
     middle = {name: float(np.median(seconds)) for name, seconds in found.items()}
     ratios = {
-        name: float(np.median(np.divide(found["prep"], found[name])))
-        for name in ("by hand", "bare")
+        name: float(np.median(np.divide(found["prep"], found[name]))) for name in list(ways)[1:]
     }
     told = ", ".join(f"{name} {1000 * seconds:,.0f} ms" for name, seconds in middle.items())
-    print(f"{count:,} as {form}: {told}; prep takes {ratios['by hand']:.2f} x by hand", end="")
-    print(f", {ratios['bare']:.2f} x bare", flush=True)
+    compared = ", ".join(f"{ratio:.2f} x {name}" for name, ratio in ratios.items())
+    print(f"{count:,} as {form}: {told}; prep takes {compared}", flush=True)
 
 
 def weigh(root: Path, count: int, form: str) -> None:
@@ -166,7 +213,7 @@ def weigh(root: Path, count: int, form: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tiles", type=int, nargs="+", default=[60_000, 600_000])
-    parser.add_argument("--formats", nargs="+", default=["idx", "npz"])
+    parser.add_argument("--formats", nargs="+", default=["idx", "npz", "huggingface"])
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=".") as folder:
         for count in chosen.tiles:

@@ -90,6 +90,17 @@ def write_pictures(folder: Path, count: int = 20) -> None:
             (target / f"{number:03}.png").write_bytes(picture)
 
 
+@pytest.fixture(scope="session")
+def datasets_offline(tmp_path_factory):
+    """Let `datasets` reach no network and no cache of the person's; it asks when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        for setting in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+            patch.setenv(setting, "1")
+        patch.setenv("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+        yield
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A tiny project of bars and squares, current folder and all; nothing is made yet."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from conftest import write_params
 from pipeline.dataset.schema import Rows
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.dataset.writing import create_dataset
+from pipeline.export.contents import Window, open_contents
+from pipeline.project import Project
+from pipeline.settings.loading import load_params
 
 PARTS = ("train", "val", "test", "train", "")  # of one tile after the other; '' = left out
 
@@ -66,3 +70,16 @@ def write_set(
         ),
     )
     return rows
+
+
+def read_contents(folder, **options):
+    """Return the columns of each part, as test_contents.py holds them against tiles.h5."""
+    params = load_params(Path(folder, "params.yaml"))
+    with open_contents(Project(Path(folder)), params, **options) as contents:
+        return {
+            part.name: {
+                column.name: np.concatenate([getattr(one, column.name) for one in part.windows(4)])
+                for column in fields(Window)
+            }
+            for part in contents.parts
+        }

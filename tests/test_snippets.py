@@ -101,6 +101,39 @@ def test_the_snippets_that_load_an_export_do(here, prep, monkeypatch, form):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("datasets_offline")
+def test_the_snippet_that_loads_from_huggingface_does(here, prep, monkeypatch):
+    export(prep, monkeypatch, "huggingface")
+    [snippet] = find_snippets("docs/datasets.md", "### huggingface")
+    train = run(snippet)["train"]
+    (x_train, y_train), _ = load_data("my-digits")
+    assert train.features["label"].names == DIGITS
+    np.testing.assert_array_equal(train[:]["image"], x_train)
+    np.testing.assert_array_equal(train[:]["label"], y_train)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file .*[.]tar:ResourceWarning")
+def test_the_snippet_that_streams_archives_does(here, prep, monkeypatch, capsys):
+    export(prep, monkeypatch, "webdataset")
+    [snippet] = find_snippets("docs/datasets.md", "### webdataset")
+    found = run(snippet)
+    (x_train, y_train), _ = load_data("my-digits")
+    assert len(capsys.readouterr().out.splitlines()) == len(x_train)
+    np.testing.assert_array_equal(found["image"], x_train[-1])
+    assert (found["label"], found["told"]["class"]) == (y_train[-1], DIGITS[y_train[-1]])
+
+
+@pytest.mark.slow
+def test_the_snippet_that_reads_records_does(here, prep, monkeypatch):
+    export(prep, monkeypatch, "tfrecord")
+    [snippet] = find_snippets("docs/datasets.md", "### tfrecord")
+    images, labels = zip(*run(snippet)["train"].as_numpy_iterator(), strict=True)
+    (x_train, y_train), _ = load_data("my-digits")
+    np.testing.assert_array_equal(np.array(images)[..., 0], x_train)
+    np.testing.assert_array_equal(labels, y_train)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_snippets_that_load_the_folder_do(here, prep, monkeypatch, number):
     snippet = find_snippets("docs/datasets.md", "### folder")[number]

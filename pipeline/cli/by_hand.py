@@ -170,7 +170,7 @@ def export(
         typer.Option(
             "--as",
             metavar="FORMAT",
-            help="npz, idx, folder or csv.",
+            help="npz, idx, folder, csv, huggingface, webdataset or tfrecord.",
         ),
     ],
     with_: Annotated[

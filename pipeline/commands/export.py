@@ -11,7 +11,8 @@ from pipeline.export.contents import Contents, open_contents
 from pipeline.project import Project
 from pipeline.settings.params import Params
 
-FORMATS = ("npz", "idx", "folder", "csv")  # each is a module of export/
+# Each is a module of export/.
+FORMATS = ("npz", "idx", "folder", "csv", "huggingface", "webdataset", "tfrecord")
 LOOSE = ("folder",)  # files that are so many and small that each would wait for the disk
 SETS = {"train": "training set", "validation": "validation set", "test": "test set"}
 

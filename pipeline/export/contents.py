@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from itertools import chain
@@ -135,6 +135,16 @@ class Content:
         """How many groups its tiles are of."""
         return len(set(chain(*(piece.tiles.groups[piece.rows].tolist() for piece in self.pieces))))
 
+    def cut(self, size: int) -> Iterator["Content"]:
+        """Yield it in contents of `size` tiles, the last of fewer."""
+        for start in range(0, len(self), size):
+            pieces, before, end = [], 0, start + size
+            for piece in self.pieces:
+                own = slice(max(0, start - before), max(0, end - before))
+                pieces.append(replace(piece, rows=piece.rows[own], places=piece.places[own]))
+                before += len(piece.rows)
+            yield Content(self.name, tuple(pieces))
+
     def read_images(self, places: Numbers) -> Pixels:
         """Return the images at these places of a part without variants, in the order asked for."""
         [piece] = self.pieces
@@ -166,6 +176,22 @@ class Contents:
     def parts(self) -> tuple[Content, ...]:
         """The parts that hold tiles."""
         return tuple(part for part in self.every_part if len(part))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What is told of each tile besides its label, and the attribute of Window that holds it.
+
+        Parents and ops where there are variants, sources where they are told.
+        """
+        found = {"id": "ids", "group": "groups"}
+        found |= {"parent": "parents", "op": "ops"} if self.ops else {}
+        return found | ({"source": "sources"} if self.has_sources else {})
+
+    def tell(self, window: Window) -> Iterator[dict[str, str]]:
+        """Yield the columns of each tile of a window."""
+        texts = (getattr(window, attribute) for attribute in self.columns.values())
+        for told in zip(*texts, strict=True):
+            yield dict(zip(self.columns, told, strict=True))
 
     def find(self, name: str) -> Content:
         """Return the part of this name."""

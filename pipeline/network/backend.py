@@ -95,12 +95,7 @@ def import_keras() -> ModuleType:
     trainings run beside each other; several of those use the cores better than one with several
     threads. TensorFlow takes seconds to import, and every process that trains pays for it.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read at import; 3: errors only
-    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[threads] = "1"  # read at import, or when the first operation runs
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if "tensorflow" not in sys.modules:
-        _check_limits()
+    _prepare()
     with _import_lightly():
         import keras
 
@@ -112,6 +107,26 @@ def import_keras() -> ModuleType:
             gc.freeze()  # what lives to the end is not gone over at every collection and at exit
     result: ModuleType = keras
     return result
+
+
+@functools.cache
+def import_tensorflow() -> ModuleType:
+    """Import TensorFlow on its first use, as quietly: its files, whatever Keras computes with."""
+    _prepare()
+    with _import_lightly():
+        import tensorflow
+    result: ModuleType = tensorflow
+    return result
+
+
+def _prepare() -> None:
+    """Set what TensorFlow reads when it is imported."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: errors only
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[threads] = "1"  # read at import, or when the first operation runs
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    if "tensorflow" not in sys.modules:
+        _check_limits()
 
 
 def _check_limits() -> None:

@@ -11,30 +11,17 @@ from conftest import digests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from ready_sets import write_set
+from ready_sets import read_contents, write_set
 
-from pipeline.export.contents import open_contents
 from pipeline.intake.arrays.idx import read_idx
 from pipeline.intake.outside import read_outside
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
+from pipeline.settings.names import RESERVED_ON_WINDOWS
 from pipeline.stages.augment import augment
 
 OWN_FORMATS = ["npz", "idx", "folder", "csv"]
 SHAPES = [(9, 9, 1), (11, 11, 3)]
-
-
-def read_contents(folder, **options):
-    """Return the columns of each part, as test_contents.py holds them against tiles.h5."""
-    params = load_params(Path(folder, "params.yaml"))
-    with open_contents(Project(Path(folder)), params, **options) as contents:
-        return {
-            part.name: {
-                name: np.concatenate([getattr(window, name) for window in part.windows(4)])
-                for name in ("images", "labels", "ids", "groups", "parents", "ops")
-            }
-            for part in contents.parts
-        }
 
 
 @pytest.fixture
@@ -224,8 +211,8 @@ names = st.text(string.ascii_letters + "äß字 %:,\"'=+~$&", min_size=1, max_si
 def test_any_size_colour_and_class_comes_back_from_tables_and_pictures(
     tmp_path_factory, monkeypatch, prep, side, channels, classes
 ):
-    if {"all", "-"} & set(classes):
-        return
+    if {"all", "-"} & set(classes) or any(map(RESERVED_ON_WINDOWS.fullmatch, classes)):
+        return  # params.yaml refuses these
     here = tmp_path_factory.mktemp("odd")
     monkeypatch.chdir(here)
     write_set(here, shape=(side, side, channels), classes=classes, count=20)
