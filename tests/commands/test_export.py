@@ -89,9 +89,10 @@ def test_idx_files_hold_mnists_own_header_and_the_pixels(here, prep, shape):
     check_listing(Path("out"), parts, ["bar", "square"])
 
 
-def test_prep_reads_its_own_idx_files_again(here, prep):
+@pytest.mark.parametrize("form", ["idx", "npz", "csv"])
+def test_prep_reads_its_own_arrays_again(here, prep, form):
     write_set(here)
-    assert prep("export", "out", "--as", "idx")[0] == 0
+    assert prep("export", "out", "--as", form)[0] == 0
     parts = read_contents(here)
     test = read_outside(Path("out"), "test")
     np.testing.assert_array_equal(test.images, parts["test"]["images"])

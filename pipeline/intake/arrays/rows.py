@@ -16,6 +16,8 @@ from pipeline.intake.arrays.words import read_name
 from pipeline.intake.files import PictureFile
 from pipeline.isolation import Death, held_to, map_isolated
 
+_BESIDE = ("tiles.csv", "tiles.png")  # the arrays of `prep export`, as classes.txt does
+
 
 @dataclass(frozen=True)
 class FoundPart:
@@ -66,7 +68,12 @@ def list_rows(
 def choose_files(files: Sequence[PictureFile], notes: Sequence[PictureFile]) -> list[ArraySet]:
     """Return the sets among a source's files and what looks like notes, as every CSV file does."""
     tables = [note for note in notes if _is_of_set(note)]
-    chosen = sorted([*files, *tables])
+    exported = {_path(note).parent for note in notes if _path(note).name == "classes.txt"}
+    chosen = sorted(
+        file
+        for file in (*files, *tables)
+        if _path(file).name not in _BESIDE or _path(file).parent not in exported
+    )
     holders = {file.source for file in chosen if file.member and read_name(name_of(file))[0]}
     unknown = [
         file for file in chosen if file.source in holders and read_name(name_of(file))[0] == ""
@@ -76,6 +83,10 @@ def choose_files(files: Sequence[PictureFile], notes: Sequence[PictureFile]) -> 
         told = ", ".join(name_of(file) for file in unknown[:3])
         warn(f"{count_things(len(unknown), 'array')} not used, for the name says nothing: {told}")
     return find_sets(file for file in chosen if file not in unknown)
+
+
+def _path(file: PictureFile) -> PurePosixPath:
+    return PurePosixPath(file.source, file.member)
 
 
 def _is_of_set(note: PictureFile) -> bool:

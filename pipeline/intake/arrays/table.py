@@ -66,22 +66,38 @@ def read_column(data: bytes) -> Values:
 
 
 def read_names(data: bytes) -> dict[int, tuple[str, ...]]:
-    """Return the names of labels in a mapping as EMNIST's: a label and its characters' codes."""
-    names: dict[int, tuple[str, ...]] = {}
-    for number, line in enumerate(data.decode("utf-8-sig", errors="replace").split("\n"), 1):
-        words = re.split(r"[\s,;]+", line.strip())
-        if words == [""]:
-            continue
-        if not all(word.isascii() and word.isdigit() for word in words) or len(words) < 2:
-            raise DataError(
-                f"line {number}: '{quote(line, 40)}' is no label with the code of its character, "
-                "as in: 10 65"
-            )
-        codes = [int(word) for word in words[1:]]
-        if max(codes) > 0x10FFFF:
-            raise DataError(f"line {number}: {max(codes)} is the code of no character")
-        names[int(words[0])] = tuple(dict.fromkeys(compose_name(chr(code)) for code in codes))
-    return names
+    """Return the names of labels: of a list, a name a line and the first of label 0, or a mapping.
+
+    A mapping has the label first in each line, then its name, or as EMNIST's the codes of its
+    characters.
+    """
+    lines = data.decode("utf-8-sig", errors="replace").splitlines()
+    written = {number: line.strip() for number, line in enumerate(lines, 1) if line.strip()}
+    words = {number: re.split(r"[\s,;]+", line, maxsplit=1) for number, line in written.items()}
+    numbered = [_is_digits(found[0]) and len(found) == 2 for found in words.values()]
+    if not numbered or not numbered[0]:
+        return {label: (compose_name(line),) for label, line in enumerate(written.values())}
+    if not all(numbered):
+        number = list(written)[numbered.index(False)]
+        raise DataError(
+            f"line {number}: '{quote(written[number], 40)}' is no label with its name or with the "
+            "code of its character, as in: 10 65"
+        )
+    return {int(label): _read_codes(number, name) for number, (label, name) in words.items()}
+
+
+def _read_codes(number: int, text: str) -> tuple[str, ...]:
+    """Return the characters of a line's codes, or its text if these are no codes."""
+    codes = re.split(r"[\s,;]+", text)
+    if not all(map(_is_digits, codes)):
+        return (compose_name(text),)
+    if any(len(code) > 7 or int(code) > 0x10FFFF for code in codes):
+        raise DataError(f"line {number}: {max(codes, key=len)} is the code of no character")
+    return tuple(dict.fromkeys(compose_name(chr(int(code))) for code in codes))
+
+
+def _is_digits(word: str) -> bool:
+    return word.isascii() and word.isdigit()
 
 
 def _first_line(data: bytes) -> bytes:
