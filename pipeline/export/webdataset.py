@@ -5,7 +5,6 @@ archives are read from their beginning to their end, so the files of one tile fo
 classes.txt says what labels mean.
 """
 
-import io
 import json
 import tarfile
 from collections.abc import Iterator
@@ -24,11 +23,12 @@ def write(contents: Contents, folder: Path, advance: Advance) -> None:
     for content in contents.parts:
         for number, shard in enumerate(cut_shards(contents, content)):
             path = folder / f"{content.name}-{number:06}.tar"
-            with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+            with path.open("wb") as archive:
                 for window in shard.windows():
                     for name, data in _make_files(contents, window):
-                        _add(archive, name, data)
+                        archive.write(_pack(name, data))
                     advance(len(window))
+                archive.write(bytes(2 * tarfile.BLOCKSIZE))  # its end
 
 
 def _make_files(contents: Contents, window: Window) -> Iterator[tuple[str, bytes]]:
@@ -42,7 +42,12 @@ def _make_files(contents: Contents, window: Window) -> Iterator[tuple[str, bytes
         yield f"{told['id']}.json", json.dumps(words, ensure_ascii=False).encode()
 
 
-def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
-    header = tarfile.TarInfo(name)  # no time, no owner: the same bytes each time
+def _pack(name: str, data: bytes) -> bytes:
+    """Return a file as it lies in an archive, with no time and no owner: the same each time.
+
+    A tarfile.TarFile would keep each header in memory.
+    """
+    header = tarfile.TarInfo(name)
     header.size = len(data)
-    archive.addfile(header, io.BytesIO(data))
+    padding = bytes(-len(data) % tarfile.BLOCKSIZE)
+    return header.tobuf(tarfile.GNU_FORMAT) + data + padding
