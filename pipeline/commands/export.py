@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.atomic import whole_folder
 from pipeline.console import progress, warn
 from pipeline.errors import DataError, count_things, find_nearest
+from pipeline.export.card import write_card
 from pipeline.export.contents import Contents, open_contents
 from pipeline.project import Project
 from pipeline.settings.params import Params
@@ -47,6 +48,7 @@ def export(
         with whole_folder(out, synced=form not in LOOSE) as folder:
             with progress(f"exporting {form}", len(contents)) as advance:
                 import_module(f"pipeline.export.{form}").write(contents, folder, advance)
+            write_card(contents, folder, form, project, params)
             _refuse_existing(out)  # it may have come meanwhile
         _tell_missing(contents)
         if contents.left_out and not only_balanced:

@@ -13,6 +13,7 @@ from pipeline.errors import DataError, nearest
 from pipeline.settings.misread import refuse_misread
 from pipeline.settings.params import Params
 from pipeline.settings.sections import (
+    About,
     Balance,
     Compare,
     Experiment,
@@ -203,6 +204,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "train": Train,
         "compare": Compare,
         "report": Report,
+        "dataset": About,
     }
     if location:
         model = sections[str(location[0])]

@@ -15,6 +15,7 @@ from pipeline.errors import DataError, nearest
 from pipeline.intake.names import compose_name
 from pipeline.settings.names import Thing, check_apart, check_name
 from pipeline.settings.sections import (
+    About,
     Balance,
     ClassNames,
     Compare,
@@ -45,6 +46,7 @@ class Params(Section):
     train: Train = Train()
     compare: Compare = Compare()
     report: Report = Report()
+    dataset: About = About()
 
     @field_validator("sources", "classes", mode="before")
     @classmethod

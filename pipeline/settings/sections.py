@@ -311,3 +311,19 @@ class Report(Section):
     points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
     reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
     reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
+
+
+class About(Section):
+    """What a person says of the dataset; it goes along with `prep export`, and nowhere else."""
+
+    name: str = ""
+    description: str = ""
+    licence: str = ""  # an SPDX name, as in CC-BY-4.0, or in words
+    authors: tuple[str, ...] = ()
+    consent: str = ""  # of those whose writing or pictures these are
+    url: str = ""
+
+    @field_validator("authors", mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value

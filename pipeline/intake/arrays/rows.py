@@ -16,7 +16,8 @@ from pipeline.intake.arrays.words import read_name
 from pipeline.intake.files import PictureFile
 from pipeline.isolation import Death, held_to, map_isolated
 
-_BESIDE = ("tiles.csv", "tiles.png")  # the arrays of `prep export`, as classes.txt does
+# What stands beside the arrays of `prep export`, where one of its other files does.
+_BESIDE, _MARKS = ("tiles.csv", "tiles.png"), ("classes.txt", "README.md")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def list_rows(
 def choose_files(files: Sequence[PictureFile], notes: Sequence[PictureFile]) -> list[ArraySet]:
     """Return the sets among a source's files and what looks like notes, as every CSV file does."""
     tables = [note for note in notes if _is_of_set(note)]
-    exported = {_path(note).parent for note in notes if _path(note).name == "classes.txt"}
+    exported = {_path(note).parent for note in notes if _path(note).name in _MARKS}
     chosen = sorted(
         file
         for file in (*files, *tables)

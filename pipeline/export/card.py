@@ -1,0 +1,257 @@
+"""README.md and tiles.png of an export: what the dataset is, how it was made, how it is loaded.
+
+The head is that of Hugging Face's dataset cards (YAML). Nothing of the machine, the person or the
+day is in it, so that the same project gives the same bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline import __version__
+from pipeline.errors import DataError, count_things
+from pipeline.export.contents import Content, Contents
+from pipeline.intake.images import encode_png
+from pipeline.project import Project
+from pipeline.settings.params import Params
+from pipeline.tiles import contact
+from pipeline.training.plans import read_lineage
+
+TILES = 120  # on tiles.png
+NOT_STATED = "not stated"
+# Number of tiles below which a set is of a size, as the Hub names sizes.
+SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
+# Files of a part, where `datasets` has to be told of them.
+FILES = {"folder": "{}/**", "huggingface": "data/{}-*.parquet"}
+
+# The lines that load a part, from the export's own folder.
+LINES = {
+    "npz": """
+        import numpy as np
+
+        with np.load("dataset.npz") as data:
+            images, labels, classes = data["x_{array}"], data["y_{array}"], data["classes"].tolist()
+        """,
+    "idx": """
+        import numpy as np
+
+        images = np.fromfile("{idx}-images-idx{axes}-ubyte", np.uint8)[{header}:].reshape({shape})
+        labels = np.fromfile("{idx}-labels-idx1-{type}", "{dtype}")[{label_header}:]
+        """,
+    "folder": """
+        from datasets import load_dataset
+
+        dataset = load_dataset("imagefolder", data_dir=".")  # or by the path of this folder alone
+        """,
+    "csv": """
+        import pandas as pd
+
+        table = pd.read_csv("{part}.csv")
+        labels = table.pop("label").to_numpy()
+        images = table.to_numpy("uint8").reshape({shape})
+        """,
+    "huggingface": """
+        from datasets import load_dataset
+
+        dataset = load_dataset("parquet", data_dir="data")  # or by the path of this folder alone
+        """,
+    "webdataset": """
+        from webdataset import WebDataset
+
+        tiles = WebDataset("{part}-000000.tar", shardshuffle=False).decode("{decode}")
+        for image, label, told in tiles.to_tuple("png", "cls", "json"):
+            print(image.shape, label, told["class"])
+        """,
+    "tfrecord": """
+        import tensorflow as tf
+
+        features = {{
+            "image/encoded": tf.io.FixedLenFeature([], tf.string),
+            "image/class/label": tf.io.FixedLenFeature([], tf.int64),
+        }}
+        files = sorted(tf.io.gfile.glob("{part}-*.tfrecord"))
+        for record in tf.data.TFRecordDataset(files):
+            found = tf.io.parse_single_example(record, features)
+            image = tf.io.decode_png(found["image/encoded"])
+            label = int(found["image/class/label"])
+        """,
+}
+
+
+def write_card(
+    contents: Contents, folder: Path, form: str, project: Project, params: Params
+) -> None:
+    """Write README.md and tiles.png into the folder of an export."""
+    (folder / "tiles.png").write_bytes(encode_png(_draw_tiles(contents)))
+    text = "\n\n".join(_write(contents, form, project, params))
+    (folder / "README.md").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def write_lines(contents: Contents, form: str) -> str:
+    """Return the lines of Python that load the first part of an export, from its own folder."""
+    part, shape = contents.parts[0].name, contents.tile_shape
+    is_grey, is_wide = shape[2] == 1, len(contents.classes) > 256
+    axes = shape[:2] if is_grey else shape
+    return dedent(LINES[form]).strip().format(
+        part=part,
+        array={"validation": "val"}.get(part, part.replace("-", "_")),
+        idx={"test": "t10k"}.get(part, part),
+        axes=len(axes) + 1,
+        header=4 * (len(axes) + 2),
+        label_header=8,
+        type="short" if is_wide else "ubyte",
+        dtype=">i2" if is_wide else "u1",
+        shape=", ".join(map(str, (-1, *axes))),
+        decode="l8" if is_grey else "rgb8",
+    )  # fmt: skip
+
+
+def _write(contents: Contents, form: str, project: Project, params: Params) -> Iterator[str]:
+    """Yield the card's paragraphs."""
+    about = params.dataset
+    height, width, channels = contents.tile_shape
+    kind = "in colour" if channels == 3 else "grey"
+    yield f"---\n{_write_head(contents, form, params)}---"
+    yield f"# {_plain(about.name) or f'A dataset of {len(contents.classes)} classes'}"
+    if about.description:
+        yield about.description.strip()
+    yield "![some tiles of each class](tiles.png)"
+    yield (
+        f"{count_things(len(contents), 'tile')} of {height} x {width} pixels, {kind}, of "
+        f"{len(contents.classes)} classes."
+    )
+    yield "\n".join(_write_counts(contents))
+    yield f"## Load it\n\nIn this folder:\n\n```python\n{write_lines(contents, form)}\n```"
+    yield f"## How it was made\n\n{_write_making(contents, params)}"
+    yield f"## The split\n\n{' '.join(_tell_split(contents, project, params))}"
+    yield "## Licence and consent\n\n" + "\n".join(_tell_rights(params))
+
+
+def _write_head(contents: Contents, form: str, params: Params) -> str:
+    """Return the head in YAML."""
+    about = params.dataset
+    size = next((name for most, name in SIZES.items() if len(contents) < most), "1M<n<10M")
+    head: dict[str, Any] = {"license": _find_licence(about.licence)}
+    if head["license"] == "other":
+        head["license_name"] = about.licence or NOT_STATED
+    if about.name:
+        head["pretty_name"] = about.name
+    head |= {
+        "task_categories": ["image-classification"],
+        "size_categories": [size],
+        "tags": ["prep"],
+    }
+    if form in FILES:
+        names = {part.name: part.name.replace("-", "_") for part in contents.parts}
+        where = names if form == "huggingface" else {name: name for name in names}
+        files = [{"split": names[name], "path": FILES[form].format(where[name])} for name in names]
+        head["configs"] = [{"config_name": "default", "data_files": files}]
+    return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+
+
+def _find_licence(licence: str) -> str:
+    """Return a licence as the Hub spells it: an SPDX name in small letters, else `other`."""
+    short = licence.strip().lower()
+    looks_spdx = bool(short) and all(mark.isalnum() or mark in "-." for mark in short)
+    return short if looks_spdx and short.isascii() else "other"
+
+
+def _write_counts(contents: Contents) -> Iterator[str]:
+    """Yield the rows of a table: how many tiles of each class, and groups, are in each part."""
+    parts = contents.parts
+    counts = [np.bincount(part.labels, minlength=len(contents.classes)) for part in parts]
+    yield _row("class", (part.name for part in parts))
+    yield _row("---", ("---:" for _ in parts))
+    for label, name in enumerate(contents.classes):
+        yield _row(name, (f"{own[label]:,}" for own in counts))
+    yield _row("*all*", (f"{len(part):,}" for part in parts))
+    yield _row("*groups*", (f"{part.group_count:,}" for part in parts))
+    if contents.ops:
+        yield ""
+        made = sum(
+            int(part.variants_of(range(len(contents.classes))).labels.size) for part in parts
+        )
+        ops = ", ".join(contents.ops)
+        yield f"Of the training set {made:,} are variants by {ops} (`op`, `parent`)."
+
+
+def _row(first: str, cells: Any) -> str:
+    return (
+        "| "
+        + " | ".join(_plain(cell) if cell != "---" else cell for cell in (first, *cells))
+        + " |"
+    )
+
+
+def _plain(text: str) -> str:
+    """Return text in which no mark of Markdown or HTML has a meaning."""
+    if text in ("---", "---:", "*all*", "*groups*"):
+        return text
+    return "".join(f"&#{ord(mark)};" if mark in "|<>&[]*_`\\#\n\r" else mark for mark in text)
+
+
+def _write_making(contents: Contents, params: Params) -> str:
+    """Return by what the tiles were made, with the settings that decide what they are."""
+    settings: dict[str, Any] = {
+        "tile": params.tile.model_dump(),
+        "balance": params.balance.model_dump(),
+        "split": params.split.model_dump(),
+    }
+    ops = {name: params.augment[name].describe() for name in contents.ops}
+    if ops:
+        settings["augment"] = ops
+    layouts = ", ".join(sorted({source.layout for source in params.sources}))
+    written = yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=90)
+    return (
+        f"By prep {__version__} from pictures of layout {layouts}, with these settings:\n\n"
+        f"```yaml\n{written}```"
+    )
+
+
+def _tell_split(contents: Contents, project: Project, params: Params) -> Iterator[str]:
+    """Yield the rule of the split in words, and what was proved of it."""
+    if any(part.name.startswith("fold-") for part in contents.parts):
+        yield "Each part is the test set of a fold; to test on one, train on the others."
+    yield (
+        f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
+        "together (the column `group`: a writer, a page, an animal) is whole on one side."
+    )
+    try:
+        read_lineage(project)
+    except DataError:
+        yield "That nothing crosses it was not proved for these files (`prep plan` does it)."
+    else:
+        yield (
+            "`prep plan` proved for these very files that no tile, group, picture or parent of a "
+            "variant is on both sides. SHA-256 of split.csv: "
+            f"`{project.digest(project.input('split.csv'))}`, of tiles.h5: "
+            f"`{project.digest(project.input('tiles.h5'))}`."
+        )
+
+
+def _tell_rights(params: Params) -> Iterator[str]:
+    about = params.dataset
+    yield f"- Licence: {_plain(about.licence) or NOT_STATED}"
+    yield f"- Authors: {', '.join(map(_plain, about.authors)) or NOT_STATED}"
+    consent = _plain(about.consent) or NOT_STATED
+    yield f"- Consent of those whose writing or pictures these are: {consent}"
+    if about.url:
+        yield f"- More: <{about.url}>"
+
+
+def _draw_tiles(contents: Contents) -> Any:
+    """Return a contact sheet of the first part: of each class as many tiles, a row or more each."""
+    part = contents.parts[0]
+    originals = Content(part.name, part.pieces[:1])
+    labels = originals.labels
+    each = max(1, TILES // len(contents.classes))
+    rows = [
+        contact.pick_evenly(np.flatnonzero(labels == label), each)
+        for label in range(len(contents.classes))
+    ]
+    shown: Sequence[int] = np.concatenate(rows)[: 8 * TILES].tolist()
+    return contact.lay_out(originals.read_images(np.array(shown, int)), columns=max(map(len, rows)))

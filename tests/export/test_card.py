@@ -1,0 +1,139 @@
+"""The card of an export: counts by hand, a head that the Hub reads, lines that load it."""
+
+import os
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import digests
+from PIL import Image
+from ready_sets import read_contents, write_set
+
+from pipeline.commands.export import FORMATS
+
+# webdataset 1.0.2 leaves it to the garbage collector to close what it has read.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*[.]tar:ResourceWarning")
+
+ABOUT = {
+    "name": "My | *digits*",
+    "description": "Of one hand.",
+    "licence": "CC-BY-4.0",
+    "authors": ["Ada <b>", "Grace"],
+    "consent": "asked in writing",
+    "url": "https://example.org/digits",
+}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def card_of(folder="out"):
+    text = Path(folder, "README.md").read_text(encoding="utf-8")
+    _, head, body = text.split("---\n", 2)
+    return yaml.safe_load(head), body
+
+
+def test_classes_are_counted_in_each_part(here, prep):
+    rows = write_set(here, classes=["bar", "a|b"])
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    _, body = card_of()
+    parts = read_contents(here)
+    for label, name in enumerate(["bar", "a&#124;b"]):
+        counts = " | ".join(str(Counter(parts[part]["labels"])[label]) for part in parts)
+        assert f"| {name} | {counts} |" in body
+    groups = " | ".join(str(len(set(parts[part]["groups"]))) for part in parts)
+    assert f"| *groups* | {groups} |" in body
+    assert "9 x 9 pixels, grey, of 2 classes" in body and "with these settings" in body
+    assert len(rows.images) == 30
+
+
+def test_nothing_is_stated_that_was_not_given(here, prep):
+    write_set(here)
+    assert prep("export", "out", "--as", "csv", "-q")[0] == 0
+    head, body = card_of()
+    assert head["license"] == "other" and "pretty_name" not in head
+    assert body.count("not stated") == 3
+    assert "was not proved for these files" in body  # no stage has run here
+
+
+def test_what_the_person_says_goes_along_without_its_markup(here, prep):
+    write_set(here, dataset=ABOUT)
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    head, body = card_of()
+    assert (head["license"], head["pretty_name"]) == ("cc-by-4.0", "My | *digits*")
+    assert "# My &#124; &#42;digits&#42;" in body and "Ada &#60;b&#62;, Grace" in body
+    assert "asked in writing" in body and "<https://example.org/digits>" in body
+
+
+def test_the_picture_shows_training_tiles_of_each_class_in_a_row(here, prep):
+    write_set(here, shape=(9, 9, 3))
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    train = read_contents(here)["train"]
+    sheet = np.asarray(Image.open("out/tiles.png"))
+    first = train["images"][train["labels"] == 0][0]
+    np.testing.assert_array_equal(sheet[2:11, 2:11], first)
+
+
+def test_no_path_of_the_machine_and_no_name_of_a_group_is_in_it(here, prep):
+    write_set(here)
+    for folder in ("out", "again"):
+        assert prep("export", folder, "--as", "folder", "-q")[0] == 0
+    text = Path("out/README.md").read_text(encoding="utf-8")
+    assert str(here) not in text and "Zoë" not in text and "Ada" not in text
+    assert digests(here / "out") == digests(here / "again")
+
+
+def test_the_hubs_own_reader_takes_the_head(here, prep, datasets_offline):
+    from huggingface_hub import DatasetCard
+
+    write_set(here, dataset=ABOUT)
+    assert prep("export", "out", "--as", "huggingface", "-q")[0] == 0
+    data = DatasetCard.load("out/README.md").data
+    assert (data.license, data.task_categories) == ("cc-by-4.0", ["image-classification"])
+    assert data.size_categories == ["n<1K"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_lines_load_what_was_exported(
+    here, prep, monkeypatch, datasets_offline, form, channels
+):
+    write_set(here, shape=(9, 9, channels))
+    assert prep("export", "out", "--as", form, "-q")[0] == 0
+    [lines] = re.findall(r"```python\n(.*?)```", card_of()[1], re.DOTALL)
+    monkeypatch.chdir("out")
+    found = {}
+    exec(lines, found)
+    train = read_contents(os.pardir)["train"]
+    pixels = train["images"] if channels == 3 else train["images"][..., 0]
+    if form in ("npz", "idx", "csv"):
+        np.testing.assert_array_equal(found["images"], pixels)
+        np.testing.assert_array_equal(found["labels"], train["labels"])
+    elif form in ("folder", "huggingface"):
+        dataset = found["dataset"]
+        assert {name: len(part) for name, part in dataset.items()} == {
+            name: len(part["ids"]) for name, part in read_contents(os.pardir).items()
+        }
+        shown = sorted(np.asarray(row["image"]).tobytes() for row in dataset["train"])
+        assert shown == sorted(picture.tobytes() for picture in pixels)
+    else:
+        assert int(found["label"]) == train["labels"][-1]
+        np.testing.assert_array_equal(np.asarray(found["image"]).squeeze(), pixels[-1])
+
+
+@pytest.mark.slow
+def test_a_folder_of_pictures_is_loaded_by_its_path_alone(here, prep, datasets_offline):
+    from datasets import load_dataset
+
+    write_set(here)
+    assert prep("export", "out", "--as", "folder", "-q")[0] == 0
+    dataset = load_dataset("out")
+    assert list(dataset) == ["train", "validation", "test"]
+    assert dataset["train"].features["label"].names == ["bar", "square"]
