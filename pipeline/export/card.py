@@ -16,6 +16,7 @@ from pipeline import __version__
 from pipeline.errors import DataError, count_things
 from pipeline.export.contents import Content, Contents
 from pipeline.intake.images import encode_png
+from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
@@ -137,7 +138,7 @@ def _write_head(contents: Contents, form: str, params: Params) -> str:
     size = next((name for most, name in SIZES.items() if len(contents) < most), "1M<n<10M")
     head: dict[str, Any] = {"license": _find_licence(about.licence)}
     if head["license"] == "other":
-        head["license_name"] = about.licence or NOT_STATED
+        head["license_name"] = about.licence
     if about.name:
         head["pretty_name"] = about.name
     head |= {
@@ -154,10 +155,12 @@ def _write_head(contents: Contents, form: str, params: Params) -> str:
 
 
 def _find_licence(licence: str) -> str:
-    """Return a licence as the Hub spells it: an SPDX name in small letters, else `other`."""
+    """Return a licence as the Hub spells it: an SPDX name in small letters, `other`, `unknown`."""
     short = licence.strip().lower()
-    looks_spdx = bool(short) and all(mark.isalnum() or mark in "-." for mark in short)
-    return short if looks_spdx and short.isascii() else "other"
+    if not short:
+        return "unknown"
+    looks_spdx = short.isascii() and all(mark.isalnum() or mark in "-." for mark in short)
+    return short if looks_spdx else "other"
 
 
 def _write_counts(contents: Contents) -> Iterator[str]:
@@ -216,6 +219,12 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
     """Yield the rule of the split in words, and what was proved of it."""
     if any(part.name.startswith("fold-") for part in contents.parts):
         yield "Each part is the test set of a fold; to test on one, train on the others."
+    given = {row["split"] for row in read_catalogue(project)} - {""}
+    if given:
+        yield (
+            f"Pictures came with a part of their own ({', '.join(sorted(given))}), which they keep; "
+            "the rest is drawn:"
+        )
     yield (
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
         "together (the column `group`: a writer, a page, an animal) is whole on one side."

@@ -57,7 +57,7 @@ def test_nothing_is_stated_that_was_not_given(here, prep):
     write_set(here)
     assert prep("export", "out", "--as", "csv", "-q")[0] == 0
     head, body = card_of()
-    assert head["license"] == "other" and "pretty_name" not in head
+    assert head["license"] == "unknown" and "pretty_name" not in head
     assert body.count("not stated") == 3
     assert "was not proved for these files" in body  # no stage has run here
 
