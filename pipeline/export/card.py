@@ -222,8 +222,8 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
     given = {row["split"] for row in read_catalogue(project)} - {""}
     if given:
         yield (
-            f"Pictures came with a part of their own ({', '.join(sorted(given))}), which they keep; "
-            "the rest is drawn:"
+            f"Pictures that came with a part of their own ({', '.join(sorted(given))}) keep it; the "
+            "rest is drawn:"
         )
     yield (
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
