@@ -221,10 +221,8 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
         yield "Each part is the test set of a fold; to test on one, train on the others."
     given = {row["split"] for row in read_catalogue(project)} - {""}
     if given:
-        yield (
-            f"Pictures that came with a part of their own ({', '.join(sorted(given))}) keep it; the "
-            "rest is drawn:"
-        )
+        parts = ", ".join(sorted(given))
+        yield f"Pictures that came with a part of their own ({parts}) keep it; the rest is drawn:"
     yield (
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
         "together (the column `group`: a writer, a page, an animal) is whole on one side."
