@@ -1,12 +1,12 @@
-"""Names that say a part: folders and tables called train, test, val, as others split their sets."""
+"""Names that say a part (train, test, val): of folders, tables and arrays of others."""
 
 import re
 from functools import lru_cache
 
-_WORDS = {
-    "train": "train", "training": "train",
+PART_OF = {
+    "train": "train", "training": "train", "trn": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val",
-    "test": "test", "testing": "test",
+    "test": "test", "testing": "test", "t10k": "test",
 }  # fmt: skip
 # What may stand beside such a word: training_set, test-images, seg_train, trainset.
 _COMPANY = {"set", "data", "dataset", "image", "images", "imgs", "photos", "pictures", "seg"}
@@ -20,4 +20,4 @@ def read_part(name: str) -> str:
     """
     words = [word for word in re.split(r"[\W_]+", name.casefold()) if word]
     words = [re.sub("set$", "", word) or word for word in words if word not in _COMPANY]
-    return _WORDS.get(words[0], "") if len(words) == 1 else ""
+    return PART_OF.get(words[0], "") if len(words) == 1 else ""

@@ -4,35 +4,16 @@ import re
 from typing import Literal
 
 from pipeline.intake.names import compose_name
+from pipeline.intake.parts import PART_OF
 
 Kind = Literal["images", "labels", "names", "groups", ""]
-_KINDS: dict[str, Kind] = {
-    **dict.fromkeys(
-        (
-            "images",
-            "image",
-            "img",
-            "imgs",
-            "pictures",
-            "x",
-            "features",
-            "data",
-            "inputs",
-            "pixels",
-            "patterns",
-            "fea",
-        ),
-        "images",
-    ),
-    **dict.fromkeys(("labels", "label", "y", "targets", "target", "lbl", "lbls", "gnd"), "labels"),
-    **dict.fromkeys(("classes", "names", "mapping", "classmap"), "names"),
-    **dict.fromkeys(("groups", "group", "writers", "writer"), "groups"),
+_WORDS: dict[Kind, str] = {
+    "images": "images image img imgs pictures x features data inputs pixels patterns fea",
+    "labels": "labels label y targets target lbl lbls gnd",
+    "names": "classes names mapping classmap",
+    "groups": "groups group writers writer",
 }
-_PARTS = {
-    **dict.fromkeys(("train", "training", "trn"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing", "t10k"), "test"),
-}
+_KINDS = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 _ABOUT = {"label", "labels", "class", "target", "targets"}  # before `names`
 _FORMATS = ("npy", "npz", "csv", "tsv", "txt", "gz", "mat", "zip", "ubyte", "idx1", "idx3", "idx4")
 
@@ -56,7 +37,7 @@ def read_part(name: str) -> str:
     """Return the part that a name says, `train`, `val` or `test`; "" if it says none."""
     last = name.rpartition("/")[2]
     for words in (_split_words(last), _split_words(name)):
-        said = {_PARTS[word] for word in words if word in _PARTS}
+        said = {PART_OF[word] for word in words if word in PART_OF}
         if len(said) == 1:
             return said.pop()
     return ""
