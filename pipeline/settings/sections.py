@@ -115,6 +115,7 @@ class Source(Section):
             )
         return self
 
+    @model_validator(mode="after")
     def _only_arrays_are_turned(self) -> "Source":
         for key in ("transpose", "invert"):
             if getattr(self, key) is not None and not LAYOUTS[self.layout].is_array:

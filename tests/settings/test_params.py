@@ -8,6 +8,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline.dataset.splits import split_shares, undersample
 from pipeline.errors import DataError
@@ -15,7 +16,7 @@ from pipeline.settings import sections
 from pipeline.settings.controls import explain_missing_control
 from pipeline.settings.loading import list_source_places, load_params
 from pipeline.settings.params import Params
-from pipeline.settings.sections import Balance, Limits, Split, Train
+from pipeline.settings.sections import Balance, Limits, Source, Split, Train
 from pipeline.verdicts import estimates
 
 INF, NAN = float("inf"), float("nan")
@@ -502,3 +503,10 @@ def test_where_there_are_no_sources_no_line_is_known(tmp_path, text):
     (tmp_path / "params.yaml").write_text(text)
     assert list_source_places(tmp_path / "params.yaml") == []
     assert list_source_places(tmp_path / "absent.yaml") == []
+
+
+@pytest.mark.parametrize("key", ["transpose", "invert"])
+def test_only_arrays_are_turned(key):
+    with pytest.raises(ValidationError, match=f"{key}: is for layout array, not 'whole'"):
+        Source.model_validate({"path": "raw/in", "layout": "whole", key: True})
+    assert getattr(Source(path="raw/in", layout="idx", **{key: True}).reading, key)
