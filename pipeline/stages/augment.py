@@ -180,9 +180,10 @@ def _make_images(op: Op, tiles_path: Path, parts: Sequence[_Work]) -> list[list[
 def _remove_others(project: Project, op: str, classes: Sequence[str]) -> None:
     """Remove an op's files of what is no class any more, and say so: DVC leaves them there."""
     wanted = {project.variants_file(op, name, classes) for name in classes}
-    found = sorted(set(next(iter(wanted)).parent.glob("*.h5")) - wanted)
+    there = next(iter(wanted)).parent.glob("[!.]*.h5")  # a hidden one is being written
+    found = sorted(set(there) - wanted)
     for path in found:
-        path.unlink()
+        path.unlink(missing_ok=True)
     if found:
         names = ", ".join(path.stem for path in found)
         warn(f"augment: {op}: variants of {names}, of which there is no class, are removed")

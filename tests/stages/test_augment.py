@@ -133,3 +133,15 @@ def test_an_op_that_fails_leaves_nothing_behind(project, prep):
     assert code == 1
     assert "an op has to keep the size" in errors
     assert list((project / "processed/augmented").rglob("*")) == []
+
+
+def test_variants_of_a_class_that_is_gone_are_removed_and_told(project, prep):
+    run_to(prep, "augment")
+    folder = project / "processed/augmented/flip"
+    (folder / "ring.h5").write_bytes((folder / "bar.h5").read_bytes())
+    (folder / ".part-1-bar.h5").write_bytes(b"being written by another process")
+    code, _, said = prep("augment", "--only", "flip", "--class", "bar")
+    assert code == 0 and "ring" not in said and (folder / "ring.h5").exists()
+    code, _, said = prep("augment", "--only", "flip")
+    assert code == 0 and "variants of ring, of which there is no class, are removed" in said
+    assert {path.name for path in folder.iterdir()} == {".part-1-bar.h5", "bar.h5", "square.h5"}
