@@ -1,6 +1,7 @@
 """Work on arrays spread over processes by joblib, its results in order whatever their number."""
 
 import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -54,10 +55,12 @@ def map_in_order(
 def _settle_in(parent: int) -> None:
     """Make a process one of several: they share the processors, and end when their parent does.
 
-    When that is killed, joblib's own would wait five minutes for more to do.
+    When that is killed, joblib's own would wait five minutes for more to do. Ctrl-C reaches all
+    processes of a terminal: the parent answers it, and ends the others before they say anything.
     """
     import cv2
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)
     Thread(target=_end_with, args=(parent,), daemon=True).start()
 
