@@ -15,6 +15,7 @@ from pipeline.settings.params import Params
 # Each is a module of export/.
 FORMATS = ("npz", "idx", "folder", "csv", "huggingface", "webdataset", "tfrecord")
 LOOSE = ("folder",)  # files that are so many and small that each would wait for the disk
+NAMED = 10  # classes without tiles; of others their number is said
 SETS = {"train": "training set", "validation": "validation set", "test": "test set"}
 
 
@@ -96,7 +97,8 @@ def _tell_missing(contents: Contents) -> None:
         present = set(part.labels.tolist())
         empty = [name for label, name in enumerate(contents.classes) if label not in present]
         if empty:
-            named = ", ".join(f"'{name}'" for name in empty)
+            more = f" and {len(empty) - NAMED:,} more" if len(empty) > NAMED else ""
+            named = ", ".join(f"'{name}'" for name in empty[:NAMED]) + more
             where = SETS.get(part.name, f"test set of {part.name}")
             warn(f"the {where} has no tile of {named}: nothing can be said of it there")
 

@@ -245,6 +245,14 @@ def test_without_pyarrow_what_to_install_is_told(here, prep, monkeypatch):
     assert not list(here.glob("*out*"))
 
 
+def test_of_very_many_classes_without_tiles_not_all_are_named(here, prep):
+    write_set(here, classes=[f"c{number}" for number in range(300)])
+    _, _, errors = prep("export", "out", "--as", "webdataset")
+    told = " ".join(errors.split())
+    assert "the training set has no tile of 'c2', 'c3', " in told and "'c15' and 278 more:" in told
+    assert len(told) < 1000
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_full_disk_leaves_nothing(here, prep, monkeypatch, form):
     write_set(here)
