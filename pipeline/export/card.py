@@ -4,7 +4,10 @@ The head is that of Hugging Face's dataset cards (YAML). Nothing of the machine,
 day is in it, so that the same project gives the same bytes.
 """
 
+import os
+import re
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -15,8 +18,10 @@ import yaml
 from pipeline import __version__
 from pipeline.errors import DataError, count_things
 from pipeline.export.contents import Content, Contents
+from pipeline.export.shards import cut_shards
 from pipeline.intake.images import encode_png
 from pipeline.intake.scans import read_catalogue
+from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.tiles import contact
@@ -26,8 +31,25 @@ TILES = 120  # on tiles.png
 NOT_STATED = "not stated"
 # Number of tiles below which a set is of a size, as the Hub names sizes.
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
-# Files of a part, where `datasets` has to be told of them.
-FILES = {"folder": "{}/**", "huggingface": "data/{}-*.parquet"}
+# Files of a part, of which `datasets` has to be told: it would guess by words like `test`, which
+# may be a class, and knows of no folds.
+FILES = {
+    "folder": "{part}/**",
+    "csv": "{part}.csv",
+    "huggingface": "data/{split}-*.parquet",
+    "webdataset": "{part}-*.tar",
+}
+# The licences that the Hub knows, as it spells them; and those without the version they have.
+LICENCES = (
+    "afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear "
+    "bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 "
+    "cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 "
+    "cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 "
+    "cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 gfdl gpl gpl-2.0 gpl-3.0 isc "
+    "lgpl lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa odbl odc-by ofl-1.1 osl-3.0 pddl "
+    "postgresql unknown unlicense wtfpl zlib"
+)
+UNNUMBERED = ("gfdl", "odbl", "odc-by", "pddl")
 
 # The lines that load a part, from the export's own folder.
 LINES = {
@@ -46,7 +68,8 @@ LINES = {
     "folder": """
         from datasets import load_dataset
 
-        dataset = load_dataset("imagefolder", data_dir=".")  # or by the path of this folder alone
+        files = {files}
+        dataset = load_dataset("imagefolder", data_files=files)  # or by this folder's path alone
         """,
     "csv": """
         import pandas as pd
@@ -58,12 +81,13 @@ LINES = {
     "huggingface": """
         from datasets import load_dataset
 
-        dataset = load_dataset("parquet", data_dir="data")  # or by the path of this folder alone
+        files = {files}
+        dataset = load_dataset("parquet", data_files=files)  # or by this folder's path alone
         """,
     "webdataset": """
         from webdataset import WebDataset
 
-        tiles = WebDataset("{part}-000000.tar", shardshuffle=False).decode("{decode}")
+        tiles = WebDataset("{part}-{shards}.tar", shardshuffle=False).decode("{decode}")
         for image, label, told in tiles.to_tuple("png", "cls", "json"):
             print(image.shape, label, told["class"])
         """,
@@ -87,8 +111,9 @@ def write_card(
     contents: Contents, folder: Path, form: str, project: Project, params: Params
 ) -> None:
     """Write README.md and tiles.png into the folder of an export."""
+    digest = _digest(folder) if form in FILES else ""
     (folder / "tiles.png").write_bytes(encode_png(_draw_tiles(contents)))
-    text = "\n\n".join(_write(contents, form, project, params))
+    text = "\n\n".join(_write(contents, form, digest, project, params))
     (folder / "README.md").write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
@@ -97,6 +122,8 @@ def write_lines(contents: Contents, form: str) -> str:
     part, shape = contents.parts[0].name, contents.tile_shape
     is_grey, is_wide = shape[2] == 1, len(contents.classes) > 256
     axes = shape[:2] if is_grey else shape
+    files = [f'    "{name}": "{one}",\n' for name, one in _find_files(contents, form).items()]
+    last = len(cut_shards(contents, contents.parts[0])) - 1
     return dedent(LINES[form]).strip().format(
         part=part,
         array={"validation": "val"}.get(part, part.replace("-", "_")),
@@ -108,15 +135,19 @@ def write_lines(contents: Contents, form: str) -> str:
         dtype=">i2" if is_wide else "u1",
         shape=", ".join(map(str, (-1, *axes))),
         decode="l8" if is_grey else "rgb8",
+        shards=f"{{000000..{last:06}}}" if last else "000000",
+        files=f"{{\n{''.join(files)}}}",
     )  # fmt: skip
 
 
-def _write(contents: Contents, form: str, project: Project, params: Params) -> Iterator[str]:
+def _write(
+    contents: Contents, form: str, digest: str, project: Project, params: Params
+) -> Iterator[str]:
     """Yield the card's paragraphs."""
     about = params.dataset
     height, width, channels = contents.tile_shape
     kind = "in colour" if channels == 3 else "grey"
-    yield f"---\n{_write_head(contents, form, params)}---"
+    yield f"---\n{_write_head(contents, form, digest, params)}---"
     yield f"# {_plain(about.name) or f'A dataset of {len(contents.classes)} classes'}"
     if about.description:
         yield about.description.strip()
@@ -132,13 +163,15 @@ def _write(contents: Contents, form: str, project: Project, params: Params) -> I
     yield "## Licence and consent\n\n" + "\n".join(_tell_rights(params))
 
 
-def _write_head(contents: Contents, form: str, params: Params) -> str:
-    """Return the head in YAML."""
+def _write_head(contents: Contents, form: str, digest: str, params: Params) -> str:
+    """Return the head in YAML.
+
+    `datasets` keeps what it has loaded under the folder's name and this head: without the digest
+    another export of that name would be taken for the first.
+    """
     about = params.dataset
     size = next((name for most, name in SIZES.items() if len(contents) < most), "1M<n<10M")
-    head: dict[str, Any] = {"license": _find_licence(about.licence)}
-    if head["license"] == "other":
-        head["license_name"] = about.licence
+    head: dict[str, Any] = _find_licence(about.licence)
     if about.name:
         head["pretty_name"] = about.name
     head |= {
@@ -147,20 +180,39 @@ def _write_head(contents: Contents, form: str, params: Params) -> str:
         "tags": ["prep"],
     }
     if form in FILES:
-        names = {part.name: part.name.replace("-", "_") for part in contents.parts}
-        where = names if form == "huggingface" else {name: name for name in names}
-        files = [{"split": names[name], "path": FILES[form].format(where[name])} for name in names]
-        head["configs"] = [{"config_name": "default", "data_files": files}]
+        files = [
+            {"split": split, "path": path} for split, path in _find_files(contents, form).items()
+        ]
+        told = f"SHA-256 {digest}"
+        head["configs"] = [{"config_name": "default", "description": told, "data_files": files}]
     return yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
 
 
-def _find_licence(licence: str) -> str:
-    """Return a licence as the Hub spells it: an SPDX name in small letters, `other`, `unknown`."""
-    short = licence.strip().lower()
-    if not short:
-        return "unknown"
-    looks_spdx = short.isascii() and all(mark.isalnum() or mark in "-." for mark in short)
-    return short if looks_spdx else "other"
+def _find_files(contents: Contents, form: str) -> dict[str, str]:
+    """Return the pattern of each part's files, by the part's name as `datasets` takes it."""
+    splits = {part.name: part.name.replace("-", "_") for part in contents.parts}
+    pattern = FILES.get(form, "")
+    return {split: pattern.format(part=part, split=split) for part, split in splits.items()}
+
+
+def _digest(folder: Path) -> str:
+    """Return the SHA-256 of the names and bytes of all that a folder holds."""
+    found = sha256()
+    for place, folders, names in os.walk(folder):
+        folders.sort()
+        for path in (Path(place, name) for name in sorted(names)):
+            found.update(f"{digest_file(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return found.hexdigest()
+
+
+def _find_licence(licence: str) -> dict[str, str]:
+    """Return a licence as the Hub calls it, which refuses a head with one that it does not know."""
+    short = licence.strip().lower().removesuffix("-only").removesuffix("-or-later")
+    for known in (short or "unknown", *(one for one in UNNUMBERED if short.startswith(f"{one}-"))):
+        if known in LICENCES.split():
+            return {"license": known}
+    name = re.sub(r"[^a-z0-9.]+", "-", short)[:60].strip("-.")
+    return {"license": "other"} | ({"license_name": name} if name else {})
 
 
 def _write_counts(contents: Contents) -> Iterator[str]:
@@ -227,6 +279,11 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
         "together (the column `group`: a writer, a page, an animal) is whole on one side."
     )
+    if params.split.group == "none":
+        yield (
+            "A tile of which no group was given is one by itself (`split.group: none`): tiles of "
+            "one page may be on two sides."
+        )
     try:
         read_lineage(project)
     except DataError:
@@ -234,15 +291,18 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
     else:
         yield (
             "`prep plan` proved for these very files that no tile, group, picture or parent of a "
-            "variant is on both sides. SHA-256 of split.csv: "
-            f"`{project.digest(project.input('split.csv'))}`, of tiles.h5: "
-            f"`{project.digest(project.input('tiles.h5'))}`."
+            "variant is on both sides."
         )
+        if not contents.has_pseudonyms:  # by these digests a guess at the names could be checked
+            yield (
+                f"SHA-256 of split.csv: `{project.digest(project.input('split.csv'))}`, of "
+                f"tiles.h5: `{project.digest(project.input('tiles.h5'))}`."
+            )
 
 
 def _tell_rights(params: Params) -> Iterator[str]:
     about = params.dataset
-    yield f"- Licence: {_plain(about.licence) or NOT_STATED}"
+    yield f"- Licence: {_plain(about.licence.strip()) or NOT_STATED}"
     yield f"- Authors: {', '.join(map(_plain, about.authors)) or NOT_STATED}"
     consent = _plain(about.consent) or NOT_STATED
     yield f"- Consent of those whose writing or pictures these are: {consent}"

@@ -168,6 +168,7 @@ class Contents:
     ops: tuple[str, ...]  # whose variants stand in the training part
     left_out: int  # labelled tiles that are in no part
     has_sources: bool  # whether windows tell the pictures' files
+    has_pseudonyms: bool  # whether groups are numbers
 
     def __len__(self) -> int:
         return sum(map(len, self.every_part))
@@ -238,7 +239,13 @@ def open_contents(
             pieces["train"] += _find_variants(project, params, op, pieces["train"][0])
         contents = tuple(Content(name, tuple(some)) for name, some in pieces.items())
         yield Contents(
-            params.classes, shape, contents, tuple(op.name for op in ops), left_out, names
+            classes=params.classes,
+            tile_shape=shape,
+            every_part=contents,
+            ops=tuple(op.name for op in ops),
+            left_out=left_out,
+            has_sources=names,
+            has_pseudonyms=pseudonyms,
         )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -126,6 +127,108 @@ def test_the_lines_load_what_was_exported(
     else:
         assert int(found["label"]) == train["labels"][-1]
         np.testing.assert_array_equal(np.asarray(found["image"]).squeeze(), pixels[-1])
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("MIT", {"license": "mit"}),
+        ("CC0-1.0", {"license": "cc0-1.0"}),
+        ("ODbL-1.0", {"license": "odbl"}),  # whose version the Hub does not name
+        ("ODC-By-1.0", {"license": "odc-by"}),
+        ("GPL-3.0-or-later", {"license": "gpl-3.0"}),
+        ("private", {"license": "other", "license_name": "private"}),
+        ("CC-BY-SA-2.0", {"license": "other", "license_name": "cc-by-sa-2.0"}),
+        ("Ask us, (please)!", {"license": "other", "license_name": "ask-us-please"}),
+        ("何でも", {"license": "other"}),
+        (" ", {"license": "unknown"}),
+    ],
+)
+def test_a_licence_is_called_as_the_hub_calls_it(here, prep, given, named):
+    write_set(here, dataset={"licence": given})
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    head, body = card_of()
+    assert {name: head[name] for name in head if name.startswith("license")} == named
+    assert f"- Licence: {given.strip() or 'not stated'}\n" in body
+
+
+def test_with_pseudonyms_no_digest_of_a_file_that_holds_names_is_told(here, prep, monkeypatch):
+    monkeypatch.setattr("pipeline.export.card.read_lineage", lambda _: None)  # it was proved
+    write_set(here)
+    for folder, options in (("told", []), ("hidden", ["--pseudonyms"])):
+        assert prep("export", folder, "--as", "npz", "-q", *options)[0] == 0
+        assert "`prep plan` proved" in card_of(folder)[1]
+    for file in ("split.csv", "tiles.h5"):
+        digest = digests(here / "processed")[file]
+        assert digest in card_of("told")[1] and digest not in card_of("hidden")[1]
+
+
+@pytest.mark.parametrize(("group", "is_torn"), [("page", False), ("none", True)])
+def test_where_pages_are_torn_apart_it_is_said(here, prep, group, is_torn):
+    write_set(here, split={"test": 0.3, "val": 0.2, "folds": 1, "group": group, "seed": 1})
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    assert ("tiles of one page may be on two sides" in card_of()[1]) is is_torn
+
+
+def run_lines(monkeypatch, folder="out"):
+    """Return what a card's lines leave, run in the export's own folder as it says."""
+    [lines] = re.findall(r"```python\n(.*?)```", card_of(folder)[1], re.DOTALL)
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        found = {}
+        exec(lines, found)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["folder", "huggingface", "csv", "webdataset"])
+@pytest.mark.parametrize("folds", [1, 3])
+def test_classes_called_like_parts_move_no_tile(
+    here, prep, monkeypatch, datasets_offline, form, folds
+):
+    from datasets import load_dataset
+
+    write_set(here, classes=["train", "dev", "test"], folds=folds, count=60)
+    assert prep("export", "out", "--as", form, "-q")[0] == 0
+    expected = {
+        name.replace("-", "_"): len(part["ids"]) for name, part in read_contents(here).items()
+    }
+    loaded = [load_dataset("out")]
+    if form in ("folder", "huggingface"):
+        loaded.append(run_lines(monkeypatch)["dataset"])
+    for dataset in loaded:
+        assert {name: len(part) for name, part in dataset.items()} == expected
+        if form in ("folder", "huggingface"):
+            names = dataset[next(iter(dataset))].features["label"].names
+            assert sorted(names) == ["dev", "test", "train"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["folder", "huggingface"])
+def test_another_export_in_the_same_place_is_not_taken_for_the_first(
+    here, prep, datasets_offline, form
+):
+    from datasets import load_dataset
+
+    found = []
+    for classes in (["bar", "square"], ["square", "bar"]):
+        write_set(here, classes=classes)
+        assert prep("export", "out", "--as", form, "-q")[0] == 0
+        train = load_dataset("out")["train"]
+        name_of = train.features["label"].int2str
+        found.append({np.asarray(row["image"]).tobytes(): name_of(row["label"]) for row in train})
+        shutil.rmtree("out")
+    other = {"bar": "square", "square": "bar"}
+    assert found[1] == {pixels: other[name] for pixels, name in found[0].items()}
+
+
+def test_the_lines_load_every_archive(here, prep, monkeypatch):
+    monkeypatch.setattr("pipeline.export.shards.SHARD_BYTES", 5 * (81 + 256))
+    write_set(here)
+    assert prep("export", "out", "--as", "webdataset", "-q")[0] == 0
+    assert len(list(Path("out").glob("train-*.tar"))) == 3
+    told = run_lines(monkeypatch)["told"]
+    assert told["id"] == read_contents(here)["train"]["ids"][-1]  # of the last archive
 
 
 @pytest.mark.slow
