@@ -57,14 +57,12 @@ class _Form:
     ) -> None:
         self.classes = len(contents.classes)
         self.tile_shape = contents.tile_shape
-        self.flatten, self.normalise, self.one_hot = flatten, normalise, one_hot
+        self.shape = (int(np.prod(self.tile_shape)),) if flatten else contents.array_shape
+        self.normalise, self.one_hot = normalise, one_hot
 
     def shape_images(self, images: Array) -> Array:
         """Return images (n, S, S, C) as they are wanted."""
-        if self.flatten:
-            images = images.reshape(len(images), int(np.prod(self.tile_shape)))
-        elif self.tile_shape[2] == 1:
-            images = images[..., 0]
+        images = images.reshape(len(images), *self.shape)
         return images.astype(np.float32) / np.float32(255) if self.normalise else images
 
     def shape_labels(self, labels: npt.NDArray[np.int64]) -> Array:

@@ -6,17 +6,19 @@ day is in it, so that the same project gives the same bytes.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import yaml
 
 from pipeline import __version__
 from pipeline.errors import DataError, count_things
+from pipeline.export import idx, npz
 from pipeline.export.contents import Content, Contents
 from pipeline.export.shards import cut_shards
 from pipeline.intake.images import encode_png
@@ -62,8 +64,8 @@ LINES = {
     "idx": """
         import numpy as np
 
-        images = np.fromfile("{idx}-images-idx{axes}-ubyte", np.uint8)[{header}:].reshape({shape})
-        labels = np.fromfile("{idx}-labels-idx1-{type}", "{dtype}")[{label_header}:]
+        images = np.fromfile("{images}", np.uint8)[{header}:].reshape({shape})
+        labels = np.fromfile("{labels}", "{dtype}", offset=8)
         """,
     "folder": """
         from datasets import load_dataset
@@ -117,24 +119,22 @@ def write_card(
     (folder / "README.md").write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def write_lines(contents: Contents, form: str) -> str:
+def _write_lines(contents: Contents, form: str) -> str:
     """Return the lines of Python that load the first part of an export, from its own folder."""
-    part, shape = contents.parts[0].name, contents.tile_shape
-    is_grey, is_wide = shape[2] == 1, len(contents.classes) > 256
-    axes = shape[:2] if is_grey else shape
+    part = contents.parts[0]
+    images, labels = idx.name_files(contents, part)
+    axes = contents.array_shape
     files = [f'    "{name}": "{one}",\n' for name, one in _find_files(contents, form).items()]
-    last = len(cut_shards(contents, contents.parts[0])) - 1
+    last = len(cut_shards(contents, part)) - 1
     return dedent(LINES[form]).strip().format(
-        part=part,
-        array={"validation": "val"}.get(part, part.replace("-", "_")),
-        idx={"test": "t10k"}.get(part, part),
-        axes=len(axes) + 1,
+        part=part.name,
+        array=npz.name_arrays(part),
+        images=images,
         header=4 * (len(axes) + 2),
-        label_header=8,
-        type="short" if is_wide else "ubyte",
-        dtype=">i2" if is_wide else "u1",
+        labels=labels,
+        dtype=idx.choose_type(contents)[1],
         shape=", ".join(map(str, (-1, *axes))),
-        decode="l8" if is_grey else "rgb8",
+        decode="rgb8" if len(axes) > 2 else "l8",
         shards=f"{{000000..{last:06}}}" if last else "000000",
         files=f"{{\n{''.join(files)}}}",
     )  # fmt: skip
@@ -157,7 +157,7 @@ def _write(
         f"{len(contents.classes)} classes."
     )
     yield "\n".join(_write_counts(contents))
-    yield f"## Load it\n\nIn this folder:\n\n```python\n{write_lines(contents, form)}\n```"
+    yield f"## Load it\n\nIn this folder:\n\n```python\n{_write_lines(contents, form)}\n```"
     yield f"## How it was made\n\n{_write_making(contents, params)}"
     yield f"## The split\n\n{' '.join(_tell_split(contents, project, params))}"
     yield "## Licence and consent\n\n" + "\n".join(_tell_rights(params))
@@ -190,9 +190,8 @@ def _write_head(contents: Contents, form: str, digest: str, params: Params) -> s
 
 def _find_files(contents: Contents, form: str) -> dict[str, str]:
     """Return the pattern of each part's files, by the part's name as `datasets` takes it."""
-    splits = {part.name: part.name.replace("-", "_") for part in contents.parts}
     pattern = FILES.get(form, "")
-    return {split: pattern.format(part=part, split=split) for part, split in splits.items()}
+    return {part.word: pattern.format(part=part.name, split=part.word) for part in contents.parts}
 
 
 def _digest(folder: Path) -> str:
@@ -222,30 +221,23 @@ def _write_counts(contents: Contents) -> Iterator[str]:
     yield _row("class", (part.name for part in parts))
     yield _row("---", ("---:" for _ in parts))
     for label, name in enumerate(contents.classes):
-        yield _row(name, (f"{own[label]:,}" for own in counts))
+        yield _row(_plain(name), (f"{own[label]:,}" for own in counts))
     yield _row("*all*", (f"{len(part):,}" for part in parts))
     yield _row("*groups*", (f"{part.group_count:,}" for part in parts))
     if contents.ops:
         yield ""
-        made = sum(
-            int(part.variants_of(range(len(contents.classes))).labels.size) for part in parts
-        )
+        train = contents.find("train")
+        made = len(train.variants_of(range(len(contents.classes))))
         ops = ", ".join(contents.ops)
         yield f"Of the training set {made:,} are variants by {ops} (`op`, `parent`)."
 
 
-def _row(first: str, cells: Any) -> str:
-    return (
-        "| "
-        + " | ".join(_plain(cell) if cell != "---" else cell for cell in (first, *cells))
-        + " |"
-    )
+def _row(first: str, cells: Iterable[str]) -> str:
+    return f"| {' | '.join((first, *cells))} |"
 
 
 def _plain(text: str) -> str:
     """Return text in which no mark of Markdown or HTML has a meaning."""
-    if text in ("---", "---:", "*all*", "*groups*"):
-        return text
     return "".join(f"&#{ord(mark)};" if mark in "|<>&[]*_`\\#\n\r" else mark for mark in text)
 
 
@@ -310,7 +302,7 @@ def _tell_rights(params: Params) -> Iterator[str]:
         yield f"- More: <{about.url}>"
 
 
-def _draw_tiles(contents: Contents) -> Any:
+def _draw_tiles(contents: Contents) -> npt.NDArray[np.uint8]:
     """Return a contact sheet of the first part: of each class as many tiles, a row or more each."""
     part = contents.parts[0]
     originals = Content(part.name, part.pieces[:1])
@@ -320,5 +312,5 @@ def _draw_tiles(contents: Contents) -> Any:
         contact.pick_evenly(np.flatnonzero(labels == label), each)
         for label in range(len(contents.classes))
     ]
-    shown: Sequence[int] = np.concatenate(rows)[: 8 * TILES].tolist()
-    return contact.lay_out(originals.read_images(np.array(shown, int)), columns=max(map(len, rows)))
+    shown = np.concatenate(rows)[: 8 * TILES]
+    return contact.lay_out(originals.read_images(shown), columns=max(map(len, rows)))

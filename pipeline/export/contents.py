@@ -33,6 +33,7 @@ from pipeline.settings.params import Params, choose
 from pipeline.subjects.boxes import scan_of
 
 MEMORY_BYTES = 1 << 26  # of tiles that are unpacked in memory; more are unpacked on the disk
+MOST_IN_A_BYTE = 256  # classes
 NAMES: dict[Part, str] = {"train": "train", "val": "validation", "test": "test"}
 
 Pixels = npt.NDArray[np.uint8]
@@ -114,6 +115,11 @@ class Content:
         return sum(len(piece.rows) for piece in self.pieces)
 
     @property
+    def word(self) -> str:
+        """Its name for those who take no dash in it: `fold_0`."""
+        return self.name.replace("-", "_")
+
+    @property
     def labels(self) -> npt.NDArray[np.int64]:
         """(N,) indices into the classes."""
         own = [piece.tiles.labels[piece.rows] for piece in self.pieces]
@@ -172,6 +178,11 @@ class Contents:
 
     def __len__(self) -> int:
         return sum(map(len, self.every_part))
+
+    @property
+    def array_shape(self) -> tuple[int, ...]:
+        """The shape of a tile in arrays: (S, S), in colour (S, S, 3)."""
+        return self.tile_shape[:2] if self.tile_shape[2] == 1 else self.tile_shape
 
     @property
     def parts(self) -> tuple[Content, ...]:

@@ -34,10 +34,9 @@ def write(contents: Contents, folder: Path, advance: Advance) -> None:
     schema = _describe(contents)
     (folder / "data").mkdir()
     for content in contents.parts:
-        name = content.name.replace("-", "_")  # datasets takes no other names of splits
         shards = cut_shards(contents, content)
         for number, shard in enumerate(shards):
-            path = folder / "data" / f"{name}-{number:05}-of-{len(shards):05}.parquet"
+            path = folder / "data" / f"{content.word}-{number:05}-of-{len(shards):05}.parquet"
             with (
                 path.open("wb") as file,  # it says what fails, and pyarrow does not
                 pyarrow.parquet.ParquetWriter(

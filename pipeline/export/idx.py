@@ -8,11 +8,10 @@ import struct
 from pathlib import Path
 
 from pipeline.console import Advance
-from pipeline.export.contents import Content, Contents
+from pipeline.export.contents import MOST_IN_A_BYTE, Content, Contents
 from pipeline.export.listing import Listing, list_tiles
 
 STEMS = {"test": "t10k"}  # as MNIST's readers look for it
-MOST_IN_A_BYTE = 256
 BYTES, SHORTS = 0x08, 0x0B
 
 
@@ -26,23 +25,28 @@ def write(contents: Contents, folder: Path, advance: Advance) -> None:
 def _write_part(
     contents: Contents, content: Content, folder: Path, listing: Listing, advance: Advance
 ) -> None:
-    height, width, channels = contents.tile_shape
-    shape = (height, width) if channels == 1 else contents.tile_shape
-    kind, dtype = (BYTES, ">u1") if len(contents.classes) <= MOST_IN_A_BYTE else (SHORTS, ">i2")
-    stem = STEMS.get(content.name, content.name)
-    with (
-        (folder / f"{stem}-images-idx{1 + len(shape)}-ubyte").open("wb") as images,
-        (folder / f"{stem}-labels-idx1-{'ubyte' if kind == BYTES else 'short'}").open(
-            "wb"
-        ) as labels,
-    ):
-        images.write(_write_header(BYTES, (len(content), *shape)))
+    kind, dtype = choose_type(contents)
+    of_images, of_labels = name_files(contents, content)
+    with (folder / of_images).open("wb") as images, (folder / of_labels).open("wb") as labels:
+        images.write(_write_header(BYTES, (len(content), *contents.array_shape)))
         labels.write(_write_header(kind, (len(content),)))
         for window in content.windows():
             images.write(window.images.data)
             labels.write(window.labels.astype(dtype).data)
             listing.append(content.name, window)
             advance(len(window))
+
+
+def name_files(contents: Contents, content: Content) -> tuple[str, str]:
+    """Return the names of a part's files of pictures and of labels."""
+    stem, axes = STEMS.get(content.name, content.name), 1 + len(contents.array_shape)
+    word = "ubyte" if choose_type(contents)[0] == BYTES else "short"
+    return f"{stem}-images-idx{axes}-ubyte", f"{stem}-labels-idx1-{word}"
+
+
+def choose_type(contents: Contents) -> tuple[int, str]:
+    """Return the type of labels, as the format numbers it and as NumPy writes it."""
+    return (BYTES, ">u1") if len(contents.classes) <= MOST_IN_A_BYTE else (SHORTS, ">i2")
 
 
 def _write_header(kind: int, shape: tuple[int, ...]) -> bytes:

@@ -14,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import Advance
-from pipeline.export.contents import Content, Contents, Packed, pack, unpack
+from pipeline.export.contents import MOST_IN_A_BYTE, Content, Contents, Packed, pack, unpack
 
-MOST_IN_A_BYTE = 256
 FIRST_DAY = (1980, 1, 1, 0, 0, 0)  # that a zip archive knows: the same bytes each time
 
 
@@ -29,9 +28,7 @@ def write(contents: Contents, folder: Path, advance: Advance) -> None:
 
 
 def _write_part(archive: ZipFile, contents: Contents, content: Content, advance: Advance) -> None:
-    suffix = content.name.replace("validation", "val").replace("-", "_")
-    height, width, channels = contents.tile_shape
-    shape = (height, width) if channels == 1 else contents.tile_shape
+    suffix, shape = name_arrays(content), contents.array_shape
     names = ["ids", "groups"]
     names += ["parents", "ops"] if any(piece.op for piece in content.pieces) else []
     names += ["sources"] if contents.has_sources else []
@@ -49,6 +46,11 @@ def _write_part(archive: ZipFile, contents: Contents, content: Content, advance:
     _write_array(archive, f"y_{suffix}", labels.dtype, labels.shape, [labels])
     for name, blocks in texts.items():
         _write_texts(archive, f"{name}_{suffix}", blocks)
+
+
+def name_arrays(content: Content) -> str:
+    """Return what stands after the x_ and y_ of a part's arrays."""
+    return content.word.replace("validation", "val")
 
 
 def choose_type(classes: int) -> npt.DTypeLike:

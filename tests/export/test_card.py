@@ -240,3 +240,13 @@ def test_a_folder_of_pictures_is_loaded_by_its_path_alone(here, prep, datasets_o
     dataset = load_dataset("out")
     assert list(dataset) == ["train", "validation", "test"]
     assert dataset["train"].features["label"].names == ["bar", "square"]
+
+
+def test_the_lines_know_labels_of_two_bytes(here, prep, monkeypatch):
+    write_set(here, classes=[f"class-{number}" for number in range(300)], count=40)
+    assert prep("export", "out", "--as", "idx", "-q")[0] == 0
+    [lines] = re.findall(r"```python\n(.*?)```", card_of()[1], re.DOTALL)
+    monkeypatch.chdir("out")
+    found = {}
+    exec(lines, found)
+    np.testing.assert_array_equal(found["labels"], read_contents(os.pardir)["train"]["labels"])
