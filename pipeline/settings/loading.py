@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,18 +12,7 @@ from pipeline.augmentation.parsing import word_error
 from pipeline.errors import DataError, nearest
 from pipeline.settings.misread import refuse_misread
 from pipeline.settings.params import Params
-from pipeline.settings.sections import (
-    About,
-    Balance,
-    Compare,
-    Experiment,
-    Limits,
-    Report,
-    Source,
-    Split,
-    Tile,
-    Train,
-)
+from pipeline.settings.sections import Section, Source
 
 TYPES = {"int", "float", "str", "bool", "constrained-int", "constrained-float", "constrained-str"}
 
@@ -193,19 +182,12 @@ def _write_number(text: str) -> str:
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Params
-    sections: dict[str, type[BaseModel]] = {
-        "sources": Source,
-        "limits": Limits,
-        "tile": Tile,
-        "balance": Balance,
-        "split": Split,
-        "experiments": Experiment,
-        "train": Train,
-        "compare": Compare,
-        "report": Report,
-        "dataset": About,
-    }
-    if location:
-        model = sections[str(location[0])]
-    return list(model.model_fields)
+    model = _find_section(Params.model_fields[str(location[0])].annotation) if location else Params
+    return list(model.model_fields) if model else []
+
+
+def _find_section(kind: Any) -> type[Section] | None:
+    """Return the section that a field is, or holds in a list or by name."""
+    if isinstance(kind, type) and issubclass(kind, Section):
+        return kind
+    return next(filter(None, map(_find_section, get_args(kind))), None)

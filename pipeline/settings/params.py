@@ -21,6 +21,7 @@ from pipeline.settings.sections import (
     Compare,
     Experiment,
     Limits,
+    Listed,
     Name,
     Report,
     Rounds,
@@ -35,7 +36,7 @@ from pipeline.settings.sections import (
 class Params(Section):
     """The whole of params.yaml."""
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: Annotated[tuple[Source, ...], Listed, Field(min_length=1)]
     classes: Annotated[ClassNames, Field(min_length=2)]
     limits: Limits = Limits()
     tile: Tile = Tile()
@@ -47,11 +48,6 @@ class Params(Section):
     compare: Compare = Compare()
     report: Report = Report()
     dataset: About = About()
-
-    @field_validator("sources", "classes", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("augment", "experiments")
     @classmethod

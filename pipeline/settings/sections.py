@@ -31,8 +31,10 @@ MINIMUM_SEEDS = 3  # of a look at which anything can be said
 OWN_MODEL = re.compile(r"[^:]+\.py:\w+")
 Name = Annotated[str, BeforeValidator(check_name)]
 ClassName = Annotated[str, BeforeValidator(check_class)]
-OpNames = Annotated[tuple[Name, ...], AfterValidator(check_once)]
-ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(check_once)]
+# YAML has lists where a section, which never changes, has tuples.
+Listed = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+OpNames = Annotated[tuple[Name, ...], Listed, AfterValidator(check_once)]
+ClassNames = Annotated[tuple[ClassName, ...], Listed, AfterValidator(check_once)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -62,12 +64,7 @@ class Section(BaseModel):
 class Rounds(Section):
     """How many seeds each experiment has after each look at the table."""
 
-    rounds: tuple[Annotated[int, Field(ge=MINIMUM_SEEDS, le=MOST_SEEDS)], ...]
-
-    @field_validator("rounds", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    rounds: Annotated[tuple[Annotated[int, Field(ge=MINIMUM_SEEDS, le=MOST_SEEDS)], ...], Listed]
 
     @model_validator(mode="after")
     def _they_rise(self) -> "Rounds":
@@ -182,13 +179,6 @@ class Experiment(Section):
     control: Name | None = None  # the experiment that it is compared with; null: none
     seeds: Seeds | None = None  # of its own; null: as train.seeds says
 
-    @field_validator("ops", "classes", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {key: tuple(v) if isinstance(v, list) else v for key, v in value.items()}
-        return tuple(value) if isinstance(value, list) else value
-
     @model_validator(mode="after")
     def _classes_are_of_its_ops(self) -> "Experiment":
         for op in self.classes if isinstance(self.classes, dict) else ():
@@ -289,17 +279,13 @@ class Compare(Section):
     """How the table is read."""
 
     margin: Annotated[float, Field(gt=0, le=100)] = 1.0  # points; less is no effect
-    questions: tuple[Question, ...] = ()  # tested beside the accuracies, not behind them
+    # Tested beside the accuracies, not behind them.
+    questions: Annotated[tuple[Question, ...], Listed] = ()
 
     @property
     def asked(self) -> list[list[str]]:
         """The questions as pairs of experiment and class."""
         return [[question.experiment, question.label] for question in self.questions]
-
-    @field_validator("questions", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
 
 
 class Report(Section):
@@ -320,11 +306,6 @@ class About(Section):
     name: str = ""
     description: str = ""
     licence: str = ""  # an SPDX name, as in CC-BY-4.0, or in words
-    authors: tuple[str, ...] = ()
+    authors: Annotated[tuple[str, ...], Listed] = ()
     consent: str = ""  # of those whose writing or pictures these are
     url: str = ""
-
-    @field_validator("authors", mode="before")
-    @classmethod
-    def _lists_are_tuples(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
