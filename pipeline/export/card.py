@@ -271,10 +271,16 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
         "together (the column `group`: a writer, a page, an animal) is whole on one side."
     )
-    if params.split.group == "none":
+    rule = params.split.group
+    if rule == "none":
         yield (
             "A tile of which no group was given is one by itself (`split.group: none`): tiles of "
             "one page may be on two sides."
+        )
+    if rule in ("page", "none") and "form" in {row["layout"] for row in read_catalogue(project)}:
+        yield (
+            f"What one writer wrote on forms is divided (`split.group: {rule}`), so scores hold "
+            "for these hands."
         )
     try:
         read_lineage(project)

@@ -18,6 +18,7 @@ from pydantic import (
 from pipeline.augmentation.recipes import Seed
 from pipeline.errors import nearest
 from pipeline.intake.arrays.content import Reading
+from pipeline.intake.grouping import Rule
 from pipeline.settings.names import (
     check_class,
     check_inside,
@@ -162,7 +163,7 @@ class Split(Section):
     test: Share | Annotated[int, Field(ge=1)] = 0.2  # of all tiles, or how many of them
     val: Share = 0.15  # of all tiles
     folds: Annotated[int, Field(ge=1, le=100)] = 1  # above 1: cross-validation
-    group: Literal["page", "folder", "none"] = "page"  # what is never torn apart
+    group: Rule = "writer"  # what is never torn apart
     near_duplicates: Annotated[int, Field(ge=0, le=32)] | None = 4  # photos: bits of 64, null: off
     seed: Seed = 1
 

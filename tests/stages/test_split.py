@@ -99,8 +99,8 @@ def divide(tmp_path):
         (
             {"counts": {"a/cat": 9, "a/dog": 5}, "split_by": {"group": "folder"}},
             f"its 9 tiles come from 1 group {NEEDS_3}. Add pictures of 'cat' from others, or take "
-            "it out of classes, or set split.group: none",
-            {"split_by": {"group": "none"}},
+            "it out of classes, or set split.group: page",
+            {"split_by": {"group": "page"}},
         ),
         (
             {
