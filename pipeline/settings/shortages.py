@@ -54,8 +54,8 @@ def _tell_lone_writer(origin: Origin, tiles: int) -> str:
     if origin.cure:
         return (
             f"all {tiles:,} tiles are by one writer ({origin.writer}), and what one writer wrote "
-            f"is not divided. Add forms of others; or set split.group: {origin.cure} in params.yaml: "
-            "then scores hold for this hand only"
+            f"is not divided. Add forms of others; or set split.group: {origin.cure} in "
+            "params.yaml: then scores hold for this hand only"
         )
     return (
         f"all {tiles:,} tiles are in one group ({origin.writer}), which raw/labels.csv gives them, "
