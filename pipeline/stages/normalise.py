@@ -1,7 +1,7 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -31,7 +31,7 @@ from pipeline.tiles import contact
 from pipeline.tiles.cutting import cut_photo, cut_writing, side_needed
 
 WINDOW = 256  # tiles that are in memory at once
-SHEET_PIXELS = 1_500_000  # of a contact sheet, so that its JPEG stays well under 1 MB
+SHEET_TILES = 300  # of a contact sheet, so that its JPEG stays under 1 MB
 BATCH = 16  # files that a process is sent at once
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
 FileWork = tuple[list[Row], list[list[Row]]]  # a file's scans, and the boxes on each
@@ -56,7 +56,7 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     ) as out:
         for window in in_windows(track(made, "normalising", total=len(boxes)), WINDOW):
             out.append(_to_rows(window, index))
-    _write_contact_sheets(project, params)
+    _write_contact_sheets(project, params, boxes)
     labelled = sum(row["label"] != "" for row in boxes)
     rest = len(boxes) - labelled
     unlabelled = f", {rest:,} of them unlabelled" if rest else ""
@@ -175,19 +175,38 @@ def _find_label(row: Row, index: dict[str, int]) -> int:
     return index.get(row["label"], -1)
 
 
-def _write_contact_sheets(project: Project, params: Params) -> None:
-    """Write a picture of many tiles for each class, to look at."""
+def _write_contact_sheets(project: Project, params: Params, boxes: list[Row]) -> None:
+    """Write a picture of many tiles for each class, to look at, each with its place and picture."""
+    scans = {scan_id_of(row): row for row in read_catalogue(project)}
     with (
         open_dataset(project.input("tiles.h5")) as dataset,
         whole_folder(project.output("contact"), synced=False) as folder,
     ):
-        names = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
+        files = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
         taken = any("unlabelled" in group for group in find_alike([*params.classes, "unlabelled"]))
-        for number, name in (names | {-1: LEFT_OUT if taken else "unlabelled"}).items():
+        names = [*params.classes, "unlabelled"]
+        for number, file in (files | {-1: LEFT_OUT if taken else "unlabelled"}).items():
             rows = np.flatnonzero(dataset.labels == number)
             if len(rows):
-                most = SHEET_PIXELS // params.tile.size**2
-                shown = dataset.read(contact.pick_evenly(rows, most)).images
-                sheet = contact.lay_out(shown, columns=contact.square_columns(len(shown)))
+                picked = contact.pick_evenly(rows, SHEET_TILES)
+                sheet = contact.lay_out_named(
+                    dataset.read(picked).images,
+                    [_name_tile(boxes[row], scans) for row in picked.tolist()],
+                    contact.square_columns(len(picked)),
+                    _title_sheet(names[number], len(picked), len(rows)),
+                )
                 picture = images.encode_jpeg(sheet, quality=80)
-                (folder / f"{name}.jpg").write_bytes(picture)
+                (folder / f"{file}.jpg").write_bytes(picture)
+
+
+def _name_tile(box: Row, scans: Mapping[str, Row]) -> tuple[str, str]:
+    """Return row.column and the picture's name; of what is its whole picture the name alone."""
+    scan = scans[scan_of(box["id"])]
+    name = name_of(scan).rsplit("/", 1)[-1]
+    return (name, "") if box["id"] == scan_id_of(scan) else (f"{box['row']}.{box['col']}", name)
+
+
+def _title_sheet(name: str, shown: int, count: int) -> str:
+    """Return the line above a contact sheet."""
+    of = f"{shown:,} of {count:,} tiles, evenly chosen" if shown < count else f"{count:,} tiles"
+    return f"{name}: {of}; to correct them: prep review"
