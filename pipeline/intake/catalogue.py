@@ -25,6 +25,11 @@ def name_of(row: Row) -> str:
     return f"{row['source']}{member}{page}"
 
 
+def path_of(row: Row) -> str:
+    """Return the path of the row's file as raw/labels.csv names it, into an archive if need be."""
+    return f"{row['source']}/{row['member']}" if row["member"] else row["source"]
+
+
 def scan_id_of(row: Row) -> str:
     """Return the id of the row's scan."""
     return scan_id(row["sha256"], int(row["page"]))
@@ -125,10 +130,9 @@ def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
          if numbers else ordered},
         default_flow_style=True, allow_unicode=True, width=10**6,
     ).strip()[1:-1]  # fmt: skip
-    place = f"{strange['source']}/{strange['member']}".rstrip("/")
     return (
-        f"{place}: its label '{strange['label']}' is not among the classes in params.yaml. It has "
-        f"{count_things(len(labels), 'label')}; to use all of them, write there\n  {line}"
+        f"{path_of(strange)}: its label '{strange['label']}' is not among the classes in "
+        f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write there\n  {line}"
     )
 
 

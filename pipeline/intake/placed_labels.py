@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.dataset.tables import Row
+from pipeline.intake.catalogue import path_of
 from pipeline.intake.labels import ANY, LABELS, Override
 from pipeline.intake.names import compose_name
 from pipeline.subjects.search import Subject
@@ -30,9 +31,9 @@ def label_places(
             by_name[compose_name(one.source)].append(one)
     files: dict[str, dict[Line, list[int]]] = defaultdict(lambda: defaultdict(list))
     for number, (scan, subject) in enumerate(zip(scans, subjects, strict=True)):
-        name = f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"]
-        if compose_name(name) in by_name:
-            files[compose_name(name)][int(scan["page"]), subject.row].append(number)
+        name = compose_name(path_of(scan))
+        if name in by_name:
+            files[name][int(scan["page"]), subject.row].append(number)
     result, notes = list(subjects), list[str]()
     for name, lines in by_name.items():
         rows = {
