@@ -132,7 +132,8 @@ def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
     ).strip()[1:-1]  # fmt: skip
     return (
         f"{path_of(strange)}: its label '{strange['label']}' is not among the classes in "
-        f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write there\n  {line}"
+        f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write "
+        f"there\n  {line}"
     )
 
 
