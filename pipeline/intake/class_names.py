@@ -1,8 +1,8 @@
 """Names of classes: as params.yaml lists them, and at the start of names of files.
 
 In cat.0.jpg, dog_12.png, 3-0001.png and cat (3).jpg the class stands at the start, and ends where
-the name ends, or where no letter and no digit follows; of several the longest counts. Capitals do not,
-unless classes differ in these alone.
+the name ends, or where no letter and no digit follows; of several the longest counts. Capitals do
+not, unless classes differ in these alone.
 """
 
 import re
