@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pipeline.console import warn
 from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.splits import (
     Shortage,
     Split,
@@ -21,7 +22,7 @@ from pipeline.dataset.splits import (
     split_shares,
 )
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import scan_id_of
@@ -93,12 +94,12 @@ def _explain_shortage(
 ) -> str:
     """Return why a class can't be in each part, and what helps."""
     with open_dataset(project.input("tiles.h5")) as tiles:
-        names = [*tiles.classes, ""]
-        found = zip(tiles.ids, tiles.groups, tiles.labels, strict=True)
+        labels = name_labels(tiles.labels, tiles.classes)
+        found = zip(tiles.ids, tiles.groups, labels, strict=True)
         before = [
-            {"id": tile_id, "group": group, "label": names[number]}
-            for tile_id, group, number in found
-            if scan_of(tile_id) in scans
+            {"id": tile_id, "group": group, "label": label}
+            for tile_id, group, label in found
+            if scan_of(tile_id) in scans and label != LEFT_OUT
         ]
     all_groups = zip(before, _group_tiles(params, before, scans), strict=True)
     own = np.array([row["label"] == short.label for row in rows], bool)
