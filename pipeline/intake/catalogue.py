@@ -1,7 +1,8 @@
 """The catalogue: a row a scan, pure work on those rows (dicts of text, as tables.py reads them).
 
 `status` is `ok`, `duplicate` (the same bytes are used already), `quarantined` (with `reason`) or
-`left out` (raw/labels.csv says so).
+`left out` (raw/labels.csv says so). A row whose label raw/labels.csv changed has one column more,
+`found`: the label that its folder, name or table gives.
 """
 
 from collections import defaultdict
@@ -91,8 +92,11 @@ def _apply(row: Row, override: Override) -> None:
     row["group"] = override.group or row["group"]
     if override.label == LEFT_OUT and row["status"] == "ok":
         row["status"], row["reason"] = "left out", f"as {LABELS} wants it"
-    elif override.label != LEFT_OUT:
-        row["label"] = override.label or row["label"]
+    elif override.label not in ("", LEFT_OUT):
+        first = row.pop("found", "") or row["label"]
+        row["label"] = override.label
+        if first not in ("", override.label):
+            row["found"] = first
 
 
 def check_labels(

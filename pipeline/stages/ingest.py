@@ -60,7 +60,8 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     for source, its_rows in zip(params.sources, by_source, strict=True):
         _settle_parts(source, its_rows, rows)
     catalogue.settle_duplicates(rows)
-    write_table(project.renew("catalogue.csv"), COLUMNS["catalogue"], rows)
+    more = ("found",) if any("found" in row for row in rows) else ()
+    write_table(project.renew("catalogue.csv"), (*COLUMNS["catalogue"], *more), rows)
     return _describe(rows)
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from pipeline.console import warn
 from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.splits import (
     Shortage,
     Split,
@@ -22,7 +23,7 @@ from pipeline.dataset.splits import (
     split_shares,
 )
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import scan_id_of
@@ -133,12 +134,12 @@ def _find_cure(rule: Rule, divide: Callable[[Rule], object]) -> Rule | None:
 def _read_unbalanced(project: Project, scans: Mapping[str, Row]) -> list[Row]:
     """Return the tiles before any were left out to balance them, as rows of balanced.csv."""
     with open_dataset(project.input("tiles.h5")) as tiles:
-        names = [*tiles.classes, ""]
-        found = zip(tiles.ids, tiles.groups, tiles.labels, strict=True)
+        labels = name_labels(tiles.labels, tiles.classes)
+        found = zip(tiles.ids, tiles.groups, labels, strict=True)
         return [
-            {"id": tile_id, "group": group, "label": names[number]}
-            for tile_id, group, number in found
-            if scan_of(tile_id) in scans
+            {"id": tile_id, "group": group, "label": label}
+            for tile_id, group, label in found
+            if scan_of(tile_id) in scans and label != LEFT_OUT
         ]
 
 
