@@ -1,17 +1,15 @@
 """prep split: balanced.csv -> split.csv, a row for each tile and fold."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import warn
-from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.duplicates import merge_groups
 from pipeline.dataset.schema import name_labels
 from pipeline.dataset.splits import (
     Shortage,
@@ -25,11 +23,10 @@ from pipeline.dataset.splits import (
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
-from pipeline.intake import images
 from pipeline.intake.catalogue import scan_id_of
-from pipeline.intake.grouping import FINER, Rule, group_tiles, tell_torn
+from pipeline.intake.grouping import FINER, Rule, group_tiles, read_lines, tell_torn
 from pipeline.intake.scans import read_catalogue
-from pipeline.parallel import map_in_order
+from pipeline.intake.twins import find_twins
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
@@ -37,8 +34,6 @@ from pipeline.subjects.boxes import scan_of
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
 _GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
-WINDOW = 512  # tiles that a process reads at once
-
 Column = npt.NDArray[np.object_]
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,11 +46,12 @@ def split(project: Project, params: Params) -> str:
     labels = np.array([row["label"] for row in rows], object)
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
     parts = _name_parts(params, given)
-    lines = _read_lines(project) if len({scan_of(row["id"]) for row in rows}) == 1 else {}
+    lines = read_lines(project, rows)
     groups_by = partial(
         group_tiles, scans=scans, lines=lines, parts=max(len(parts), params.split.folds)
     )
-    clusters = _find_clusters(project, params, rows)
+    tiles, distance = project.input("tiles.h5"), params.twin_distance
+    clusters = find_twins(tiles, _find_places(project, rows), distance)
 
     def divide(rule: Rule) -> tuple[Column, Column, Split]:
         single = groups_by(rule, rows)
@@ -86,12 +82,6 @@ def split(project: Project, params: Params) -> str:
     notes = _tell_drawn(params, drawn, given, int(sizes[sizes > 1].sum()))
     told = f"{_describe(drawn.folds)} in processed/split.csv, {len(set(groups)):,} groups"
     return "; ".join([told, *notes])
-
-
-def _read_lines(project: Project) -> dict[str, str]:
-    """Return the row on its page of each tile, by id."""
-    boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
-    return {box["id"]: box["row"] for box in boxes}
 
 
 def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Iterator[str]:
@@ -258,29 +248,6 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
     )
 
 
-def _find_clusters(project: Project, params: Params, rows: list[Row]) -> npt.NDArray[np.intp]:
-    """Return the cluster (N,) of each tile: those that look the same share one.
-
-    Photos do by their perceptual hashes; of writing, which differs in little from class to class,
-    only tiles that are the same to the pixel.
-    """
-    settings = params.split
-    near = params.tile.method == "photo" and settings.near_duplicates is not None
-    places = _find_places(project, rows)
-    windows = [places[start : start + WINDOW] for start in range(0, len(places), WINDOW)]
-    hash_tile = images.perceptual_hash if near else _hash_pixels
-    hash_window = partial(_hash_tiles, hash_tile, project.input("tiles.h5"))
-    none = np.empty(0, np.uint64)
-    hashes = np.concatenate([none, *map_in_order(hash_window, windows)])
-    distance = settings.near_duplicates if near else 0
-    return find_near_duplicates(hashes, distance or 0)
-
-
-def _hash_pixels(tile: Pixels) -> np.uint64:
-    """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
-    return np.uint64(int.from_bytes(hashlib.sha256(tile.tobytes()).digest()[:8], "little"))
-
-
 def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
     """Return where in tiles.h5 the tiles of balanced.csv's rows are."""
     with open_dataset(project.input("tiles.h5")) as tiles:
@@ -292,14 +259,6 @@ def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
             "with: prep balance"
         )
     return np.array([place[row["id"]] for row in rows], np.intp)
-
-
-def _hash_tiles(
-    hash_tile: Callable[[Pixels], np.uint64], tiles_path: Path, places: npt.NDArray[np.intp]
-) -> npt.NDArray[np.uint64]:
-    """Return the hashes (n,) of some tiles."""
-    with open_dataset(tiles_path) as tiles:
-        return np.array([hash_tile(tile) for tile in tiles.read_images(places)], np.uint64)
 
 
 def _to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:
