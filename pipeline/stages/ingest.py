@@ -246,13 +246,6 @@ def _ingest_arrays(
     rows = list_rows(
         root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits
     )
-    if params.split.folds > 1 and source.split is None and any(row["split"] for row in rows):
-        warn(
-            f"{source.path}: the split that the names say is not used, for split.folds deals all "
-            "pictures itself"
-        )
-        for row in rows:
-            row["split"] = ""
     for row in rows:
         row["split"] = _part_of(source, row["split"])
     return rows

@@ -23,7 +23,7 @@ from pipeline.dataset.splits import (
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
-from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.catalogue import name_of, scan_id_of
 from pipeline.intake.grouping import FINER, Rule, group_tiles, read_lines, tell_torn
 from pipeline.intake.scans import read_catalogue
 from pipeline.intake.twins import find_twins
@@ -44,7 +44,7 @@ def split(project: Project, params: Params) -> str:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
-    given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
+    given = _find_given(params, [scans[scan_of(row["id"])] for row in rows])
     parts = _name_parts(params, given)
     lines = read_lines(project, rows)
     groups_by = partial(
@@ -82,6 +82,24 @@ def split(project: Project, params: Params) -> str:
     notes = _tell_drawn(params, drawn, given, int(sizes[sizes > 1].sum()))
     told = f"{_describe(drawn.folds)} in processed/split.csv, {len(set(groups)):,} groups"
     return "; ".join([told, *notes])
+
+
+def _find_given(params: Params, scans: Sequence[Row]) -> Column:
+    """Return the part (N,) that each tile's scan came with, '' for none.
+
+    In cross-validation what only names, folders or tables say does not count: every tile is tested.
+    """
+    given = np.array([scan["split"] for scan in scans], object)
+    if params.split.folds == 1:
+        return given
+    by_hand = {scan["source"]: params.source_of(scan["source"]).split for scan in scans}
+    guessed = [scan for scan in scans if scan["split"] and by_hand[scan["source"]] is None]
+    if guessed:
+        warn(
+            f"the parts that names, folders or tables say ({name_of(guessed[0])}: "
+            f"{guessed[0]['split']}) are not used, for split.folds tests every tile once"
+        )
+    return np.array([scan["split"] if by_hand[scan["source"]] else "" for scan in scans], object)
 
 
 def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Iterator[str]:
@@ -234,9 +252,9 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
     for part, name in _GIVEN.items():
         if (given == part).any():
             raise DataError(
-                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
-                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
-                "folds: 1, or split: none in that source, which lets all of it be divided."
+                f"params.yaml: split.folds: a source says split: {part}, so the {name} set is "
+                "given; cross-validation needs to choose it. Set folds: 1, or split: none in that "
+                "source, which lets all of it be divided."
             )
     return split_folds(
         labels,
