@@ -308,7 +308,7 @@ class Report(Section):
     gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
     points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
     reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
-    reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
+    reference: str | None = None  # a tiles.h5 or a folder of arrays, to be shown beside ours
 
 
 class About(Section):
