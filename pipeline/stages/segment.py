@@ -17,7 +17,7 @@ from pipeline.intake.drawn_boxes import FileName, boxes_file, place_boxes, read_
 from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
 from pipeline.intake.placed_labels import label_places, relabel
 from pipeline.intake.scans import group_by_file, read_catalogue
-from pipeline.notes import digest_file
+from pipeline.notes import digest_if_there
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
 from pipeline.searching.files import Boxes, is_whole, search_file
@@ -58,8 +58,7 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
 
 def _digest_corrections(root: Path) -> list[str]:
     """Return digests of what people say of boxes, '' for no such file."""
-    files = (labels_file(root), boxes_file(root))
-    return [digest_file(path) if path.is_file() else "" for path in files]
+    return [digest_if_there(path) for path in (labels_file(root), boxes_file(root))]
 
 
 def _segment(project: Project, params: Params, jobs: int | None) -> str:
