@@ -1,96 +1,185 @@
-"""What `dvc repro` would have to do for a corrected tile: which trainings held it, how long is one.
+"""What `dvc repro` would have to do for corrections: pages, trainings, and about how long.
 
-By the plans and runs that are there. A tile of another label may let `balance` keep other tiles, so
-that all this is about so.
+Found out as the road does it: with the labels as they would be, tiles are balanced and split, and
+every fold in which another set is trained or validated on has its runs trained again.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from starlette.routing import BaseRoute
 
-from pipeline.dataset.reading import FIRST_FOLD, Fold
+from pipeline.dataset.reading import PARTS as DIVIDED
+from pipeline.dataset.reading import Fold, Part, read_folds, read_groups
+from pipeline.dataset.splits import choose_share
+from pipeline.dataset.tables import Row
 from pipeline.errors import DataError
-from pipeline.review.answering import Content, give
+from pipeline.intake.names import LEFT_OUT
+from pipeline.review.answering import Content, give, take
+from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
+from pipeline.review.shelf import Tiles, label_of
 from pipeline.review.watching import Watched
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
 
-PARTS = ("", "train", "val", "test")
+STAGES, STAGE_SECONDS = 9, 1.5  # of the road, but for an op's own each; what each costs at least
+TRAINED: tuple[Part, ...] = ("train", "val")
+Labels = Mapping[str, str]  # by id
+Parts = Mapping[Part, Collection[str]]  # ids
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is planned, and what its runs took."""
+
+    folds: dict[str, list[Fold]] = field(default_factory=dict)  # of each planned experiment
+    shares: dict[str, float] = field(default_factory=dict)  # of those that train on a part
+    groups: dict[str, str] = field(default_factory=dict)  # of split.csv, by id
+    seconds: float = 0  # of a run
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
-    """Return the route of the costs."""
-    output = desk.project.output
-    files = [output("tiles.h5"), output("split.csv"), output("experiments"), output("scores")]
-    costs = Watched(files, lambda: weigh(desk))
-    desk.versions["costs"] = lambda: costs.version
-    return [give("/api/costs", lambda asked: costs.read()[1])]
+    """Return the routes of the costs, and of which part each tile is in."""
+    files = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
+    study = Watched(files, partial(read_study, desk))
+    desk.versions["parts"] = lambda: study.version
+    return [
+        give("/api/parts", lambda asked: _list_parts(desk)),
+        take("/api/costs", lambda sent: _foresee(desk, study.read()[1], sent)),
+    ]
 
 
-def weigh(desk: Desk) -> Content:
-    """Return the part of each tile (N,) in the split, and what holds it.
+def _foresee(desk: Desk, study: Study, sent: Content) -> Content:
+    changes = check_changes(sent.get("changes"), desk.params.classes)
+    waiting = desk.waiting()
+    return foresee(desk.params, desk.tiles(), study, waiting | changes)
 
-    `sets`: of each training and validation set how many finished runs it has; `held` (N,): the
-    place in `combinations` of the sets that hold a tile. `seconds`: of a run. `lanes`: at once.
+
+def foresee(params: Params, tiles: Tiles, study: Study, changes: Labels) -> Content:
+    """Return how many pages, trainings and seconds it costs that tiles get other labels.
+
+    `trouble`: why the road would stop there, '' where it would not.
     """
+    now = {
+        name: label_of(tiles.names, n)
+        for name, n in zip(tiles.ids, tiles.labels.tolist(), strict=True)
+    }
+    changed = {name: label for name, label in changes.items() if now.get(name, label) != label}
+    then = now | changed
+    cost: Content = {"pages": len({scan_of(name) for name in changed}), "trouble": ""}
+    trainings = 0
+    if changed and study.folds:
+        try:
+            trainings = _count_trainings(params, tiles, study, now, then)
+        except DataError as error:
+            cost["trouble"] = str(error)
+    road = (STAGES + len(params.augment)) * STAGE_SECONDS if changed else 0
+    seconds = road + trainings * study.seconds / _count_lanes(params, trainings)
+    return cost | {"tiles": len(changed), "trainings": trainings, "seconds": seconds}
+
+
+def _count_lanes(params: Params, trainings: int) -> int:
     from pipeline.training.lanes import count_lanes
 
-    folds, sets = _list_sets(desk)
-    ids = desk.tiles().ids
-    combinations: dict[tuple[int, ...], int] = {}
-    held = []
-    for name in ids:
-        inside = tuple(number for number, (content, _) in enumerate(sets) if name in content)
-        held.append(combinations.setdefault(inside, len(combinations)))
-    part_of = {
-        name: part
-        for fold in folds
-        for part, names in fold.ids.items()
-        for name in names
-        if part == "test" or (len(folds) == 1 and fold.number == FIRST_FOLD)
-    }
-    seconds = [time for _, times in sets for time in times]
-    return {
-        "parts": PARTS,
-        "part": [PARTS.index(part_of.get(name, "")) for name in ids],
-        "folds": len(folds),
-        "sets": [len(times) for _, times in sets],
-        "combinations": list(combinations),
-        "held": held,
-        "seconds": float(np.mean(seconds)) if seconds else 0,
-        "lanes": count_lanes(None, len(seconds), desk.params.train.memory_mb),
-    }
+    return count_lanes(None, trainings, params.train.memory_mb)
 
 
-def _list_sets(desk: Desk) -> tuple[list[Fold], list[tuple[set[str], list[float]]]]:
-    """Return the folds, and each set that some experiment trains on with its runs' seconds.
+def _count_trainings(params: Params, tiles: Tiles, study: Study, now: Labels, then: Labels) -> int:
+    """Return how many runs would train or validate on another set than they did."""
+    drawn = _divide(params, tiles, study.groups, then)
+    changed: dict[float, int] = {}  # folds, by the share that is trained on
+    trainings = 0
+    for name, folds in study.folds.items():
+        share = study.shares.get(name, 1)
+        if share not in changed:
+            thin = partial(
+                _thin, share=share, seed=params.split.seed, labels=then, tied=study.groups
+            )
+            pairs = zip(folds, map(thin, drawn), strict=False)
+            changed[share] = sum(_is_other(fold.ids, now, ids, then) for fold, ids in pairs)
+        trainings += changed[share] * len(params.seeds_of(name))
+    return trainings
 
-    Nothing where there is no split yet, or one that does not belong to the tiles any more.
-    """
+
+def _is_other(before: Parts, now: Labels, after: Parts, then: Labels) -> bool:
+    """Return whether other tiles, or the same with other labels, train or validate."""
+    return any(
+        {(one, now.get(one)) for one in before[part]} != {(one, then[one]) for one in after[part]}
+        for part in TRAINED
+    )
+
+
+def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[Parts]:
+    """Return the ids in each part of each fold, were these the labels."""
+    from pipeline.training.division import choose_balanced, divide, group_tiles
+
+    rows: list[Row] = [
+        {"id": name, "label": labels[name], "group": group}
+        for name, group in zip(tiles.ids, tiles.groups, strict=True)
+        if labels[name] not in ("", LEFT_OUT) and scan_of(name) in tiles.scans
+    ]
+    column = partial(_column, rows)
+    keep = choose_balanced(params, column("label"), column("id"))
+    rows = [row for row, stays in zip(rows, keep, strict=True) if stays]
+    ids, single = _column(rows, "id"), group_tiles(params, rows, tiles.scans)
+    # Tiles that look the same share a group, and with them all of their groups.
+    ties = {own: tied[one] for own, one in zip(single, ids, strict=True) if one in tied}
+    merged = np.array([ties.get(one, one) for one in single], object)
+    given = np.array([tiles.scans[scan_of(row["id"])]["split"] for row in rows], object)
+    split = divide(params, _column(rows, "label"), np.array(single, object), merged, given)
+    return [{part: ids[parts == part].tolist() for part in DIVIDED} for parts in split.folds]
+
+
+def _column(rows: Sequence[Row], name: str) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
+    return np.array([row[name] for row in rows], object)
+
+
+def _thin(ids: Parts, share: float, seed: int, labels: Labels, tied: Labels) -> Parts:
+    """Return the parts of a fold where an experiment trains on a share."""
+    if share == 1:
+        return ids
+    chosen = sorted(ids["train"])
+    own = np.array([labels[name] for name in chosen], object)
+    group = np.array([tied.get(name, name) for name in chosen], object)
+    stays = choose_share(own, group, share, seed)
+    return {**ids, "train": [name for name, one in zip(chosen, stays, strict=True) if one]}
+
+
+def read_study(desk: Desk) -> Study:
+    """Return what is planned; nothing where nothing is, or what is there can't be used."""
     from pipeline.training.plans import load_plan, read_planned_folds
 
     project, params = desk.project, desk.params
-    if not project.output("split.csv").exists():
-        return [], []
-    sets: dict[tuple[object, int], tuple[set[str], list[float]]] = {}
-    folds: list[Fold] = []
-    for name in params.experiments:
-        with suppress(DataError, KeyError):
-            plan = load_plan(project, params, name)
-            folds = read_planned_folds(project, plan)
-            for fold in folds:
-                key = plan.get("share"), fold.number
-                content = fold.ids["train"] | fold.ids["val"]
-                _, times = sets.setdefault(key, (content, []))
-                for seed in params.seeds_of(name):
-                    times += _time_run(project.run_folder(name, fold.number, seed))
-    return folds, list(sets.values())
+    with suppress(DataError):
+        plans = {name: load_plan(project, params, name) for name in params.experiments}
+        seconds = [time for name in plans for time in _time_runs(project.output("runs", name))]
+        return Study(
+            folds={name: read_planned_folds(project, plan) for name, plan in plans.items()},
+            shares={name: plan["share"] for name, plan in plans.items() if "share" in plan},
+            groups=read_groups(project.input("split.csv")),
+            seconds=float(np.mean(seconds)) if seconds else 0,
+        )
+    return Study()
 
 
-def _time_run(folder: Path) -> Iterator[float]:
-    """Yield how many seconds a run took, if it is there."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        yield float(json.loads((folder / "run.json").read_bytes())["seconds"])
+def _time_runs(folder: Path) -> Iterator[float]:
+    """Yield how many seconds each finished run of an experiment took."""
+    for file in folder.glob("fold-*/seed-*/run.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            yield float(json.loads(file.read_bytes())["seconds"])
+
+
+def _list_parts(desk: Desk) -> Content:
+    """Return the part of each tile (N,), as a place in `names`; with folds all is tested once."""
+    part_of, names = dict[str, str](), ["", *DIVIDED]
+    with suppress(DataError):
+        folds = read_folds(desk.project.input("split.csv"))
+        if len(folds) == 1:
+            part_of = {name: part for part, ids in folds[0].ids.items() for name in ids}
+    return {"names": names, "part": [names.index(part_of.get(one, "")) for one in desk.tiles().ids]}

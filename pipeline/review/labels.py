@@ -9,7 +9,6 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
-from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.label_lines import (
     ChangedSinceError,
@@ -19,17 +18,16 @@ from pipeline.intake.label_lines import (
     undo_lines,
 )
 from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
-from pipeline.intake.names import LEFT_OUT, compose_name
-from pipeline.intake.placed_labels import label_places
+from pipeline.intake.names import LEFT_OUT
 from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
-from pipeline.review.desk import Desk, Tiles
+from pipeline.review.changes import check_changes
+from pipeline.review.desk import Desk
 from pipeline.review.journal import Correction, Journal
-from pipeline.review.watching import Watched
-from pipeline.subjects.boxes import box_of, scan_of
-from pipeline.subjects.search import Subject
+from pipeline.review.shelf import Tiles
+from pipeline.review.watching import name_state
+from pipeline.subjects.boxes import scan_of
 
 Work = Callable[[bytes | None], bytes | None]
-MOST = 20_000  # tiles that are corrected at once
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -50,39 +48,40 @@ class Labels:
         """Read and mend the labels of a project."""
         self._desk, self._root = desk, desk.project.root
         self._journal = Journal(desk.project.output())
-        self._said = Watched([labels_file(self._root)], self._read)
-        self._files = Watched([labels_file(self._root), self._journal.path], self._read)
+        self._files = [labels_file(self._root), self._journal.path, *desk.files]
 
     def version(self) -> str:
-        """What is another when labels.csv or the journal is."""
-        return self._files.version
+        """What is another when labels.csv, the journal or the tiles are."""
+        return name_state(self._files)
 
     def describe(self) -> Content:
         """Return what labels.csv says of ids, and the labels that wait for `dvc repro`."""
         last = self._journal.last()
         content = {"version": self.version(), "undo": last.told if last else None}
         try:
-            said = self._said.read()[1]
+            said = self._desk.said()
         except DataError as error:
             return content | {"said": {}, "waiting": {}, "trouble": str(error)}
-        waiting = find_waiting(self._desk.tiles(), said)
         labels = {one.id: one.label for one in said if one.id}
-        return content | {"said": labels, "waiting": waiting, "trouble": None}
+        return content | {"said": labels, "waiting": self._desk.waiting(), "trouble": None}
 
     def save(self, sent: Content) -> Content:
-        """Write the lines that are sent as {id: {label, was}} into labels.csv.
+        """Write labels, sent by id as `changes`, into labels.csv.
 
-        `was`: what the page takes the id's line to say, None for no line. Raises ClashError where
+        `was`: what the page takes the ids' lines to say, None for no line. Raises ClashError where
         one says something else, and changes nothing then.
         """
-        changes = _check_changes(sent.get("changes"), self._desk.params.classes)
+        changes, was = (
+            check_changes(sent.get("changes"), self._desk.params.classes),
+            sent.get("was"),
+        )
+        if not isinstance(was, dict) or was.keys() != changes.keys():
+            raise DataError("it has to be said what the lines are taken to say")
         tiles = self._desk.tiles()
-        wanted = [
-            Line(_source_of(tiles, name), name, one["label"]) for name, one in changes.items()
-        ]
+        wanted = [Line(_source_of(tiles, name), name, label) for name, label in changes.items()]
         with self._journal.held():
             self._refuse_busy()
-            _refuse_clashes(self._read(), changes)
+            _refuse_clashes(self._read(), was)
             self._rewrite(partial(self._change, wanted=wanted), wanted)
         return self.describe()
 
@@ -128,65 +127,6 @@ class Labels:
             )
 
 
-def find_waiting(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
-    """Return the labels that labels.csv gives to tiles and tiles.h5 does not know yet, by id."""
-    expected = _expect(tiles, said)
-    numbers = tiles.labels.tolist()
-    return {
-        name: expected[name]
-        for name, number in zip(tiles.ids, numbers, strict=True)
-        if expected.get(name) and expected[name] != label_of(tiles.names, number)
-    }
-
-
-def label_of(names: Sequence[str], number: int) -> str:
-    """Return the label that a number in tiles.h5 stands for: LEFT_OUT for -2, '' for -1."""
-    return names[number] if number >= 0 else {-2: LEFT_OUT}.get(number, "")
-
-
-def _expect(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
-    """Return the label of each tile that labels.csv says something of, as segment will have it.
-
-    '' where that is not clear.
-    """
-    known = set(tiles.row_of)
-    if all(one.id for one in said):
-        found = {
-            name: row["found"]
-            for name, row in zip(tiles.ids, tiles.boxes, strict=True)
-            if row and row.get("found")
-        }
-        return found | {one.id: one.label for one in said if one.id in known and one.label}
-    whole: dict[str, str] = {}
-    for one in said:
-        if one.is_whole and one.label:
-            whole[compose_name(one.source)] = one.label
-    scans, subjects, names = [], [], []
-    for name, row in zip(tiles.ids, tiles.boxes, strict=True):
-        scan = tiles.scans.get(scan_of(name))
-        if row is None or scan is None:
-            continue
-        label = (
-            whole.get(_name(scan))
-            or whole.get(compose_name(scan["source"]))
-            or row.get("found")
-            or row["label"]
-        )
-        subjects.append(
-            Subject(box_of(row), label, row["group"], int(row["row"] or 0), int(row["col"] or 0))
-        )
-        scans.append(scan)
-        names.append(name)
-    placed, _ = label_places(scans, subjects, said)
-    expected = {name: subject.label for name, subject in zip(names, placed, strict=True)}
-    return expected | {one.id: one.label for one in said if one.id in known and one.label}
-
-
-def _name(scan: Row) -> str:
-    """Return what labels.csv calls a scan's file."""
-    return compose_name(f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"])
-
-
 def _source_of(tiles: Tiles, name: str) -> str:
     """Return what labels.csv calls the file that a tile is of."""
     scan = tiles.scans.get(scan_of(name)) if name in tiles.row_of else None
@@ -197,23 +137,10 @@ def _source_of(tiles: Tiles, name: str) -> str:
     return f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"]
 
 
-def _check_changes(sent: object, classes: Sequence[str]) -> dict[str, Content]:
-    """Return the changes that were sent, {id: {label, was}}; raises DataError for what is none."""
-    if not isinstance(sent, dict) or not 0 < len(sent) <= MOST:
-        raise DataError("no changes were sent, or too many at once")
-    known = {LEFT_OUT, *classes}
-    for change in sent.values():
-        if not isinstance(change, dict) or not isinstance(change.get("was"), str | None):
-            raise DataError("a change is {label, was}")
-        if not isinstance(change.get("label"), str) or change["label"] not in known:
-            raise DataError(f"'{shorten(str(change.get('label')))}' is not among the classes")
-    return sent
-
-
-def _refuse_clashes(said: Sequence[Override], changes: Mapping[str, Content]) -> None:
+def _refuse_clashes(said: Sequence[Override], was: Mapping[str, object]) -> None:
     """Raise ClashError where labels.csv says something else than the page takes it to say."""
     now = {one.id: one.label for one in said if one.id}
-    other = [name for name, change in changes.items() if now.get(name) != change["was"]]
+    other = [name for name, label in was.items() if now.get(name) != label]
     if other:
         label = now.get(other[0])
         more = f" (and {len(other) - 1:,} more)" if len(other) > 1 else ""

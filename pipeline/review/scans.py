@@ -4,14 +4,11 @@ import threading
 from functools import partial
 from pathlib import Path
 
-import cv2
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pipeline.dataset.tables import Row
 from pipeline.errors import OUT_OF_MEMORY, DataError
-from pipeline.intake.images import encode_jpeg
-from pipeline.intake.scans import read_scans
 from pipeline.isolation import Death, held_to, map_isolated
 from pipeline.review.answering import KEEP, MissingError, give
 from pipeline.review.desk import Desk
@@ -44,6 +41,11 @@ def _show_scan(desk: Desk, name: str) -> Response:
 
 def draw_scan(root: Path, limits: Limits, row: Row) -> bytes:
     """Return a scan as JPEG, within the limits; raises DataError when it can't be read."""
+    import cv2
+
+    from pipeline.intake.images import encode_jpeg
+    from pipeline.intake.scans import read_scans
+
     try:
         with held_to(limits.seconds, limits.memory_mb):
             scan = next(

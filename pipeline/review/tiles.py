@@ -9,9 +9,9 @@ from starlette.routing import BaseRoute
 from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.tables import Row
 from pipeline.intake.catalogue import name_of
-from pipeline.intake.images import encode_png
 from pipeline.review.answering import KEEP, ClashError, Content, MissingError, give
-from pipeline.review.desk import Desk, Tiles
+from pipeline.review.desk import Desk
+from pipeline.review.shelf import Tiles
 from pipeline.subjects.boxes import box_of, scan_of
 from pipeline.tiles.contact import lay_out
 
@@ -69,6 +69,8 @@ def _describe_page(name: str, row: Row | None) -> Content:
 
 def _draw_sheet(desk: Desk, digest: str, rows: str = "") -> Response:
     """Return a PNG of some tiles, in the order asked for, in rows of COLUMNS without gaps."""
+    from pipeline.intake.images import encode_png  # the page is there before its pictures
+
     tiles = desk.tiles()
     if digest != tiles.digest:
         raise ClashError("tiles.h5 was made anew meanwhile")

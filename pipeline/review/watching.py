@@ -21,10 +21,7 @@ class Watched(Generic[Value]):
     @property
     def version(self) -> str:
         """A few characters that are others when a file was replaced or changed."""
-        states = [_state(path) for path in self._files]
-        if not any(states):
-            return ""
-        return hashlib.sha256(repr(states).encode()).hexdigest()[:16]
+        return name_state(self._files)
 
     def read(self) -> tuple[str, Value]:
         """Return the version and the value that belongs to it."""
@@ -33,6 +30,12 @@ class Watched(Generic[Value]):
             if self._kept is None or self._kept[0] != version:
                 self._kept = version, self._read()
             return self._kept
+
+
+def name_state(files: Sequence[Path]) -> str:
+    """Return a few characters for the state of some files, '' where none is there."""
+    states = [_state(path) for path in files]
+    return hashlib.sha256(repr(states).encode()).hexdigest()[:16] if any(states) else ""
 
 
 def _state(path: Path) -> tuple[int, int, int] | None:

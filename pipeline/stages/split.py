@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +13,9 @@ from pipeline.console import warn
 from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
 from pipeline.dataset.splits import (
     Shortage,
-    Split,
     TooSmallError,
     check_parts,
     find_uneven,
-    split_folds,
-    split_shares,
 )
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
@@ -31,12 +28,11 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
+from pipeline.training.division import GIVEN, Column, divide, group_tiles
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
-_GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
 WINDOW = 512  # tiles that a process reads at once
 
-Column = npt.NDArray[np.object_]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -46,11 +42,11 @@ def split(project: Project, params: Params) -> str:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
-    single = np.array(_group_tiles(params, rows, scans), object)
+    single = np.array(group_tiles(params, rows, scans), object)
     groups, tied = _tie_near_duplicates(project, params, rows, single)
     given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
     try:
-        drawn = _divide(params, labels, single, groups, given)
+        drawn = divide(params, labels, single, groups, given)
         folds = drawn.folds
         validates = params.split.val or (given == "val").any()
         for parts in folds:
@@ -77,7 +73,7 @@ def split(project: Project, params: Params) -> str:
     if len(folds) > 1 and (given == "train").any():
         note += "; split: train of sources is not used: with folds every tile is tested once"
     if lost := int((folds[0] == "").sum()):
-        sets = [name for part, name in _GIVEN.items() if (given == part).any()]
+        sets = [name for part, name in GIVEN.items() if (given == part).any()]
         note += f"; {lost:,} left out, whose group is in the {' or '.join(sets)} set as given"
     return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
 
@@ -100,11 +96,11 @@ def _explain_shortage(
             for tile_id, group, number in found
             if scan_of(tile_id) in scans
         ]
-    all_groups = zip(before, _group_tiles(params, before, scans), strict=True)
+    all_groups = zip(before, group_tiles(params, before, scans), strict=True)
     own = np.array([row["label"] == short.label for row in rows], bool)
     origin = Origin(
         all_groups=len({group for row, group in all_groups if row["label"] == short.label}),
-        groups=len(set(single[own & ~np.isin(given, list(_GIVEN))])),
+        groups=len(set(single[own & ~np.isin(given, list(GIVEN))])),
         named=any(row["group"] for row in before if row["label"] == short.label),
         only_trained=bool((given[own] == "train").all()),
         test_given=bool((given == "test").any()),
@@ -146,18 +142,6 @@ def _doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Co
     )
 
 
-def _find_share(test: float, tiles: int) -> float:
-    """Return the share of the tiles that is tested, which may be given as their number."""
-    if test < 1:
-        return test
-    if test >= tiles:
-        raise DataError(
-            f"params.yaml: split.test: {test:,} of {tiles:,} tiles leave nothing to train on; give "
-            "fewer, or a share, as in 0.2"
-        )
-    return test / tiles
-
-
 def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[str]) -> None:
     """Raise DataError for a tile whose scan is not in the catalogue, or whose label is no class."""
     known = set(classes)
@@ -173,51 +157,6 @@ def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[
             f"processed/balanced.csv names {gone[0]}, whose scan is not in catalogue.csv. Bring "
             "all up to date with: dvc repro split"
         )
-
-
-def _divide(params: Params, labels: Column, groups: Column, merged: Column, given: Column) -> Split:
-    """Return the parts of each fold; a given split is kept."""
-    settings = params.split
-    if settings.folds == 1:
-        return split_shares(
-            labels,
-            groups,
-            test=_find_share(settings.test, len(labels)),
-            val=settings.val,
-            seed=settings.seed,
-            merged=merged,
-            given_test=given == "test",
-            given_val=given == "val",
-            given_train=given == "train",
-        )
-    for part, name in _GIVEN.items():
-        if (given == part).any():
-            raise DataError(
-                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
-                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
-                "folds: 1, or split: none in that source, which lets all of it be divided."
-            )
-    return split_folds(
-        labels,
-        groups,
-        folds=settings.folds,
-        val=settings.val,
-        seed=settings.seed,
-        merged=merged,
-    )
-
-
-def _group_tiles(params: Params, rows: list[Row], scans: dict[str, Row]) -> list[str]:
-    """Return the group of each tile: the given one, else what split.group says."""
-
-    def default(tile_id: str) -> str:
-        scan = scan_of(tile_id)
-        if params.split.group == "folder":
-            path = PurePosixPath(scans[scan]["source"], scans[scan]["member"])
-            return path.parent.as_posix()
-        return scan if params.split.group == "page" else tile_id
-
-    return [row["group"] or default(row["id"]) for row in rows]
 
 
 def _tie_near_duplicates(

@@ -7,7 +7,7 @@ import { make } from "./elements.js";
 
 const OVER = 2; // rows above and below what is seen
 const REST = 60; // milliseconds without scrolling before pictures are asked for
-const GAP = 10, LABEL = 26; // pixels between tiles, and below each
+const GAP = 8, LABEL = 24, EDGE = 3; // pixels between tiles, below each, and around its picture
 
 export class Grid extends EventTarget {
   // describe(row): { label, note, kind, name } of an item; kind is a class name for its colour
@@ -60,9 +60,10 @@ export class Grid extends EventTarget {
   }
 
   layOut() {
-    const width = this.element.clientWidth - GAP;
+    const width = this.element.clientWidth - GAP, across = this.side + 2 * EDGE + GAP;
     if (width <= 0) return;
-    this.columns = Math.max(1, Math.floor(width / (this.side + GAP)));
+    this.columns = Math.max(1, Math.floor(width / across));
+    this.canvas.style.inlineSize = `${this.columns * across - GAP}px`;
     this.rowCount = Math.ceil(this.items.length / this.columns);
     this.canvas.style.blockSize = `${this.rowCount * this.step}px`;
     this.element.setAttribute("aria-rowcount", this.rowCount);
@@ -71,7 +72,7 @@ export class Grid extends EventTarget {
     this.render();
   }
 
-  get step() { return this.side + LABEL + GAP; }
+  get step() { return this.side + 2 * EDGE + LABEL + GAP; }
 
   clear() {
     this.canvas.replaceChildren();
@@ -114,7 +115,7 @@ export class Grid extends EventTarget {
     const cell = make("div", {
       class: "cell", role: "gridcell", id: `item-${n}`, "aria-colindex": (n % this.columns) + 1,
     }, picture, make("div", { class: "label" }));
-    cell.style.inlineSize = `${this.side}px`;
+    cell.style.inlineSize = `${this.side + 2 * EDGE}px`;
     this.tell(cell, n);
     return cell;
   }
@@ -146,10 +147,10 @@ export class Grid extends EventTarget {
       const rows = this.items.slice(first, first + size).join(",");
       this.sheets.set(first, `/api/sheet/${this.tiles.digest}?rows=${rows}`);
     }
-    const across = Math.min(columns, this.items.length - first);
+    const held = Math.min(size, this.items.length - first), across = Math.min(columns, held);
     return {
-      address: this.sheets.get(first),
-      across, column: (n - first) % across, row: Math.floor((n - first) / across),
+      address: this.sheets.get(first), across, down: Math.ceil(held / across),
+      column: (n - first) % across, row: Math.floor((n - first) / across),
     };
   }
 
@@ -162,7 +163,7 @@ export class Grid extends EventTarget {
         const found = this.locate(number * this.columns + column);
         if (!all && !this.known.has(found.address)) return;
         this.known.add(found.address);
-        setPicture(picture, found, this.side);
+        setPicture(picture, found);
       });
     }
   }
@@ -247,8 +248,10 @@ export class Grid extends EventTarget {
   }
 }
 
-export function setPicture(element, { address, across, column, row }, side) {
+// Show the part of a sheet that is one tile, as large as the element is.
+export function setPicture(element, { address, across, down, column, row }) {
+  const share = (place, many) => (many > 1 ? (100 * place) / (many - 1) : 0);
   element.style.backgroundImage = `url("${address}")`;
-  element.style.backgroundSize = `${across * side}px auto`;
-  element.style.backgroundPosition = `${-column * side}px ${-row * side}px`;
+  element.style.backgroundSize = `${100 * across}% ${100 * down}%`;
+  element.style.backgroundPosition = `${share(column, across)}% ${share(row, down)}%`;
 }

@@ -51,19 +51,28 @@ function tellWaiting() {
   const undo = place("undo");
   undo.disabled = !project.labels.undo && !project.unsent.length;
   undo.title = project.labels.undo ? `Undo: ${project.labels.undo}` : "";
-  place("waiting").replaceChildren(...(rows.length ? sayCost(rows) : ["Nothing waits for dvc repro."]));
+  const told = place("waiting");
+  if (!rows.length) told.textContent = "Nothing waits for dvc repro.";
+  else {
+    const saved = `${count(rows.length, "correction")} ${project.unsent.length ? "being saved" : "saved"}`;
+    if (told.firstChild?.textContent !== saved) told.replaceChildren(make("strong", {}, saved), make("span"));
+    clearTimeout(weighing);
+    weighing = setTimeout(() => sayCost(told.lastChild), 300);
+  }
 }
+let weighing;
 
-function sayCost(rows) {
-  return [
-    make("strong", {}, `${count(rows.length, "correction")} saved`),
-    `. dvc repro will redo ${tellCost(project.weigh(rows))}.`,
-  ];
+async function sayCost(told) {
+  try {
+    const cost = await project.weigh();
+    const will = cost.trouble ? `dvc repro would stop: ${cost.trouble}` : `dvc repro will redo ${tellCost(cost)}.`;
+    told.textContent = `. ${will}`;
+  } catch { /* the next look at the server tells what is wrong */ }
 }
 
 export function tellCost({ pages, trainings, seconds }) {
-  const time = trainings ? `, about ${tellTime(seconds)}` : "";
-  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}${time}`;
+  if (!pages) return "nothing";
+  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}, about ${tellTime(seconds)}`;
 }
 
 async function undo() {
@@ -110,6 +119,7 @@ function choose() {
 }
 
 if (project) {
+  document.body.classList.toggle("writing", project.writing);
   document.title = `Review · ${project.title || project.folder}`;
   place("title").textContent = project.title || project.folder;
   project.addEventListener("change", () => { tellWaiting(); tellTrouble(); });

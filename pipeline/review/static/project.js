@@ -13,7 +13,8 @@ export class Project extends EventTarget {
     this.tiles = null;
     this.labels = { said: {}, waiting: {}, undo: null, trouble: null };
     this.suspects = {};
-    this.costs = null;
+    this.parts = null; // of the split: names, and the place in them of each tile
+    this.cost = null; // of what waits
     this.versions = {};
     this.unsent = []; // corrections that are not on the disk yet
     this.trouble = "";
@@ -70,30 +71,30 @@ export class Project extends EventTarget {
 
   unsaid(id) {
     for (let n = this.unsent.length - 1; n >= 0; n--) {
-      if (id in this.unsent[n]) return this.unsent[n][id].label;
+      if (id in this.unsent[n].changes) return this.unsent[n].changes[id];
     }
     return undefined;
   }
 
   // Give tiles labels: rows, and the label of each.
   async correct(rows, labelFor) {
-    const changes = {};
+    const sent = { changes: {}, was: {} };
     for (const row of rows) {
       const id = this.tiles.ids[row];
-      changes[id] = { label: labelFor(row), was: this.saidOf(id) };
+      sent.was[id] = this.saidOf(id);
+      sent.changes[id] = labelFor(row);
     }
-    this.unsent.push(changes);
+    this.unsent.push(sent);
     this.tell("labels");
     this.sending = (this.sending ?? Promise.resolve()).then(() => this.sendFirst());
     return this.sending;
   }
 
   async sendFirst() {
-    const changes = this.unsent[0];
     let failed = null;
     for (;;) {
       try {
-        this.take(await send("/api/labels", { changes }));
+        this.take(await send("/api/labels", this.unsent[0]));
         break;
       } catch (error) {
         failed = error;
@@ -126,21 +127,15 @@ export class Project extends EventTarget {
     try { await READERS.labels(this); } catch { /* the next look tells it */ }
   }
 
-  // What `dvc repro` would have to do for some rows: pages, trainings, seconds.
-  weigh(rows) {
-    const pages = new Set(rows.map((row) => this.tiles.page[row]));
-    const sets = new Set();
-    for (const row of this.costs ? rows : []) {
-      for (const set of this.costs.combinations[this.costs.held[row]] ?? []) sets.add(set);
-    }
-    const trainings = [...sets].reduce((sum, set) => sum + this.costs.sets[set], 0);
-    const seconds = trainings ? (trainings * this.costs.seconds) / this.costs.lanes : 0;
-    return { pages: pages.size, trainings, seconds };
+  // What `dvc repro` would have to do for all that waits, and for some rows more.
+  async weigh(rows = [], label = "") {
+    const changes = Object.fromEntries(rows.map((row) => [this.tiles.ids[row], label]));
+    return send("/api/costs", { changes });
   }
 
   waitingRows() {
     const ids = new Set(Object.keys(this.labels.waiting));
-    for (const changes of this.unsent) Object.keys(changes).forEach((id) => ids.add(id));
+    for (const { changes } of this.unsent) Object.keys(changes).forEach((id) => ids.add(id));
     return [...ids].map((id) => this.rowOf.get(id)).filter((row) => row !== undefined
       && this.labelOf(row) !== this.labelInTiles(row));
   }
@@ -157,8 +152,8 @@ const READERS = {
   async suspects(project) {
     project.suspects = (await ask("/api/suspects")).lists;
   },
-  async costs(project) {
-    project.costs = await ask("/api/costs");
+  async parts(project) {
+    project.parts = await ask("/api/parts");
   },
 };
 

@@ -61,10 +61,11 @@ function makeParts() {
     list: makeChoice("Show", "list"), class: makeChoice("Class", "class"), part: makeChoice("Part", "part"),
     page: makeChoice("Page", "page"), order: makeChoice("Order", "order"),
   };
+  const marking = make("input", { type: "checkbox", onchange: () => { grid.marking = marking.checked; } });
   const counted = make("output", { class: "quiet" });
   const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
     ...Object.values(found).map((one) => one.label), make("label", {}, "Size ", size),
-    counted);
+    make("label", {}, marking, "Mark several"), counted);
   return { filters, size, counted, choices: found, place: make("div", { class: "place" }), panel: makePanel() };
 }
 
@@ -84,7 +85,7 @@ function setChoices(key, options) {
 }
 
 function tellChoices() {
-  const { tiles, costs } = project;
+  const { tiles } = project, split = project.parts;
   const lists = Object.entries(project.suspects).filter(([, those]) => those.length);
   setChoices("list", [
     ["", "All tiles"],
@@ -94,9 +95,9 @@ function tellChoices() {
   ]);
   setChoices("class", [["", "all"], ...project.classes.map((name) => [`=${name}`, name]),
     ["?", "without a label"], ["-", "left out"]]);
-  const parts = costs ? [...new Set(costs.part)].filter(Boolean).sort() : [];
+  const held = split ? [...new Set(split.part)].filter(Boolean).sort() : [];
   const words = { train: "training set", val: "validation set", test: "test set" };
-  setChoices("part", [["", "all"], ...parts.map((n) => [String(n), words[costs.parts[n]]])]);
+  setChoices("part", [["", "all"], ...held.map((n) => [String(n), words[split.names[n]]])]);
   const sources = [...new Set(tiles.pages.map((one) => folderOf(one)))];
   const pages = tiles.pages.length <= 2000 ? tiles.pages.map((one, n) => [`p${n}`, one.name]) : [];
   setChoices("page", [["", "all"], ...(sources.length > 1 ? sources.map((one) => [`s${one}`, `${one}/`]) : []), ...pages]);
@@ -107,7 +108,7 @@ function tellChoices() {
 const folderOf = (one) => one.source.split("/").slice(0, -1).join("/") || one.source;
 
 function choose() {
-  const { tiles, costs } = project;
+  const { tiles } = project, split = project.parts;
   suspects = new Map();
   let rows = tiles.ids.map((_, row) => row);
   if (chosen.list in project.suspects) {
@@ -119,7 +120,7 @@ function choose() {
   } else if (chosen.list === "waiting") rows = project.waitingRows().sort((a, b) => a - b);
   else if (chosen.list === "said") rows = rows.filter((row) => project.saidOf(tiles.ids[row]) !== null);
   if (chosen.class) rows = rows.filter((row) => isOfClass(row));
-  if (chosen.part && costs) rows = rows.filter((row) => String(costs.part[row]) === chosen.part);
+  if (chosen.part && split) rows = rows.filter((row) => String(split.part[row]) === chosen.part);
   if (chosen.page.startsWith("p")) rows = rows.filter((row) => `p${tiles.page[row]}` === chosen.page);
   if (chosen.page.startsWith("s")) rows = rows.filter((row) => `s${folderOf(tiles.pages[tiles.page[row]])}` === chosen.page);
   if (chosen.order === "score") rows.sort((a, b) => tiles.score[a] - tiles.score[b] || a - b);
@@ -201,13 +202,13 @@ function tellFocus() {
   }
   const { tiles } = project;
   const picture = make("div", { class: "picture large", role: "img", "aria-label": `The tile, ${describe(row).name}` });
-  setPicture(picture, grid.locate(grid.at), 168);
+  setPicture(picture, grid.locate(grid.at));
   const context = make("div", { class: "context" });
   const previous = panel.querySelector(".context");
   if (previous?.dataset.id === tiles.ids[row]) context.replaceWith(previous);
   panel.replaceChildren(
     make("div", { class: "looks" }, picture, previous?.dataset.id === tiles.ids[row] ? previous : context),
-    ...tellSuspect(row), makeButtons(), makeFacts(row));
+    ...tellSuspect(row), makeButtons(), previewCost(), makeFacts(row));
   if (previous?.dataset.id !== tiles.ids[row]) {
     context.dataset.id = tiles.ids[row];
     clearTimeout(waiting);
@@ -265,18 +266,35 @@ function button(text, work, key) {
 
 const acceptKey = () => (naming.isSpare("accept", "a") ? "a" : "=");
 
+// What dvc repro would have to do, said before anything is saved.
+function previewCost() {
+  const rows = grid.chosen, suspect = suspects.get(rows[0])?.read_as;
+  const label = suspect && suspect !== project.labelOf(rows[0]) ? suspect : LEFT_OUT;
+  const what = label === LEFT_OUT ? "left out" : `a ${label}`;
+  const told = make("p", { class: "cost quiet" }, "\u00a0");
+  clearTimeout(weighing);
+  weighing = setTimeout(async () => {
+    try {
+      const cost = await project.weigh(rows, label);
+      told.textContent = `As ${what}, and with all that waits: ${tellCost(cost)} for dvc repro.`;
+      if (cost.trouble) told.textContent = `As ${what}, dvc repro would stop: ${cost.trouble}`;
+    } catch { /* the next look at the server tells what is wrong */ }
+  }, 2 * WAIT);
+  return told;
+}
+let weighing;
+
 function makeFacts(row) {
-  const { tiles, costs } = project;
+  const { tiles } = project, split = project.parts;
   const id = tiles.ids[row];
-  const part = costs && costs.parts[costs.part[row]];
+  const part = split?.part.some(Boolean) ? split.names[split.part[row]] : null;
   const words = { train: "training set", val: "validation set", test: "test set", "": "not in the split" };
   const facts = [
     ["Page", tellPlace(row)], ["Id", id],
     ["Found as", project.foundLabel(row) || "no label"],
     ...(tiles.group[row] ? [["Group", tiles.group[row]]] : []),
     ...(tiles.score[row] < 1 ? [["Box", `${Math.round(100 * tiles.score[row])} % sure`]] : []),
-    ...(costs?.part.length ? [["Part", words[part]]] : []),
-    ["A correction costs", tellCost(project.weigh(grid.chosen))],
+    ...(part === null ? [] : [["Part", words[part]]]),
   ];
   return make("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
 }
@@ -309,14 +327,14 @@ async function typeName(begun) {
 function press(event) {
   const within = event.target === document.body || parts.place.contains(event.target);
   const onButton = event.target.closest?.("button, a, summary, input");
-  if (onButton && ["Enter", " ", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return false;
+  if (onButton && onButton !== grid.element && ["Enter", " ", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return false;
   const name = naming.find(event.key);
   if (name) relabel(() => name);
   else if (event.key === "Delete" || naming.isSpare("leave", event.key)) leaveOut();
   else if (event.key === "=" || naming.isSpare("accept", event.key)) accept();
   else if (event.key === "Enter") confirm();
   else if (event.key === "/") typeName("");
-  else if (within && grid.press(event)) return true;
+  else if ((within || event.key === "Escape") && grid.press(event)) return true;
   else if (event.key === "u" || event.key === "?") return false;
   else if (naming.hasWords && /^\p{L}$/u.test(event.key)) typeName(event.key);
   else return false;

@@ -1,0 +1,58 @@
+"""Which labels wait for `dvc repro`: what raw/labels.csv says, and tiles.h5 does not know yet."""
+
+from collections.abc import Sequence
+
+from pipeline.dataset.tables import Row
+from pipeline.intake.labels import Override
+from pipeline.intake.names import compose_name
+from pipeline.review.shelf import Tiles, label_of
+from pipeline.subjects.boxes import box_of, scan_of
+
+
+def find_waiting(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
+    """Return the labels that labels.csv gives to tiles and tiles.h5 does not know yet, by id."""
+    expected = _expect(tiles, said)
+    numbers = tiles.labels.tolist()
+    return {
+        name: expected[name]
+        for name, number in zip(tiles.ids, numbers, strict=True)
+        if expected.get(name) and expected[name] != label_of(tiles.names, number)
+    }
+
+
+def _expect(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
+    """Return the label of each tile that labels.csv says something of, as segment will have it.
+
+    '' where that is not clear.
+    """
+    places = zip(tiles.ids, tiles.boxes, strict=True)
+    expected = {name: row["found"] for name, row in places if row and row.get("found")}
+    if not all(one.id for one in said):
+        expected = _expect_on_pages(tiles, said)
+    own = {one.id: one.label for one in said if one.id in tiles.row_of and one.label}
+    return expected | own
+
+
+def _expect_on_pages(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
+    """Return the labels that lines about whole sources, rows and places give."""
+    from pipeline.intake.placed_labels import label_places  # it takes a while, and few need it
+    from pipeline.subjects.search import Subject
+
+    whole = {compose_name(one.source): one.label for one in said if one.is_whole and one.label}
+    scans, subjects, names = [], [], []
+    for name, row in zip(tiles.ids, tiles.boxes, strict=True):
+        scan = tiles.scans.get(scan_of(name))
+        if row is not None and scan is not None:
+            own = whole.get(_name(scan)) or whole.get(compose_name(scan["source"]))
+            label = own or row.get("found") or row["label"]
+            place = int(row["row"] or 0), int(row["col"] or 0)
+            subjects.append(Subject(box_of(row), label, row["group"], *place))
+            scans.append(scan)
+            names.append(name)
+    placed, _ = label_places(scans, subjects, said)
+    return {name: subject.label for name, subject in zip(names, placed, strict=True)}
+
+
+def _name(scan: Row) -> str:
+    """Return what labels.csv calls a scan's file."""
+    return compose_name(f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"])

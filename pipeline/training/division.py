@@ -1,0 +1,86 @@
+"""Which tiles stay and which part of each fold each is in, as params.yaml says: balance and split.
+
+Values in, values out: the same labels and ids give the same parts, whether a stage asks or somebody
+who wants to know what a correction would change.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dataset.splits import Split, split_folds, split_shares, undersample
+from pipeline.dataset.tables import Row
+from pipeline.errors import DataError
+from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
+
+GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
+
+Column = npt.NDArray[np.object_]
+
+
+def choose_balanced(params: Params, labels: Column, ids: Column) -> npt.NDArray[np.bool_]:
+    """Return which of the labelled tiles (N,) stay."""
+    if params.balance.method == "none":
+        return np.ones(len(ids), bool)
+    to = None if params.balance.to == "smallest" else params.balance.to
+    return undersample(labels, ids, to, params.balance.seed)
+
+
+def group_tiles(params: Params, rows: Sequence[Row], scans: Mapping[str, Row]) -> list[str]:
+    """Return the group of each tile: the given one, else what split.group says."""
+
+    def default(tile_id: str) -> str:
+        scan = scan_of(tile_id)
+        if params.split.group == "folder":
+            path = PurePosixPath(scans[scan]["source"], scans[scan]["member"])
+            return path.parent.as_posix()
+        return scan if params.split.group == "page" else tile_id
+
+    return [row["group"] or default(row["id"]) for row in rows]
+
+
+def divide(params: Params, labels: Column, groups: Column, merged: Column, given: Column) -> Split:
+    """Return the parts of each fold; a given split is kept."""
+    settings = params.split
+    if settings.folds == 1:
+        return split_shares(
+            labels,
+            groups,
+            test=_find_share(settings.test, len(labels)),
+            val=settings.val,
+            seed=settings.seed,
+            merged=merged,
+            given_test=given == "test",
+            given_val=given == "val",
+            given_train=given == "train",
+        )
+    for part, name in GIVEN.items():
+        if (given == part).any():
+            raise DataError(
+                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
+                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
+                "folds: 1, or split: none in that source, which lets all of it be divided."
+            )
+    return split_folds(
+        labels,
+        groups,
+        folds=settings.folds,
+        val=settings.val,
+        seed=settings.seed,
+        merged=merged,
+    )
+
+
+def _find_share(test: float, tiles: int) -> float:
+    """Return the share of the tiles that is tested, which may be given as their number."""
+    if test < 1:
+        return test
+    if test >= tiles:
+        raise DataError(
+            f"params.yaml: split.test: {test:,} of {tiles:,} tiles leave nothing to train on; give "
+            "fewer, or a share, as in 0.2"
+        )
+    return test / tiles
