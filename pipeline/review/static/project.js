@@ -128,8 +128,8 @@ export class Project extends EventTarget {
   }
 
   // What `dvc repro` would have to do for all that waits, and for some rows more.
-  async weigh(rows = [], label = "") {
-    const changes = Object.fromEntries(rows.map((row) => [this.tiles.ids[row], label]));
+  async weigh(rows = [], labelFor = () => "") {
+    const changes = Object.fromEntries(rows.map((row) => [this.tiles.ids[row], labelFor(row)]));
     return send("/api/costs", { changes });
   }
 

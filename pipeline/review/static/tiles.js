@@ -10,6 +10,7 @@ const KINDS = {
   label: "Likely label errors", duplicate: "Same picture, other label", outlier: "Unlike its class",
   empty: "Nearly empty",
 };
+const MOST = 20000; // tiles that are corrected at once
 const WAIT = 120; // milliseconds that a tile has the focus before its page is shown
 
 export const tilesView = { name: "tiles", title: "Tiles", open, close, keys, press, show };
@@ -64,8 +65,8 @@ function makeParts() {
   const marking = make("input", { type: "checkbox", onchange: () => { grid.marking = marking.checked; } });
   const counted = make("output", { class: "quiet" });
   const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    ...Object.values(found).map((one) => one.label), make("label", {}, "Size ", size),
-    make("label", {}, marking, "Mark several"), counted);
+    found.list.label, counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
+    make("label", {}, "Size ", size), make("label", {}, marking, "Mark several"));
   return { filters, size, counted, choices: found, place: make("div", { class: "place" }), panel: makePanel() };
 }
 
@@ -167,11 +168,10 @@ function describe(row) {
   const suspect = suspects.get(row);
   const said = project.saidOf(project.tiles.ids[row]);
   const isNew = label !== found;
-  const shown = label === LEFT_OUT ? "left out" : label || "no label";
-  const note = isNew ? `was ${found || "none"}` : said !== null ? "confirmed" : suspect?.read_as ? `${suspect.read_as}?` : "";
+  const shown = label === LEFT_OUT ? "out" : label || "no label";
+  const note = isNew ? `was ${found || "none"}` : said !== null ? "confirmed" : suspect?.read_as ? `read ${suspect.read_as}` : "";
   const kind = isNew ? (label === LEFT_OUT ? "out" : "changed") : said !== null ? "sure" : suspect?.read_as ? "doubted" : "";
-  const reading = suspect?.read_as && said === null ? `, read as ${suspect.read_as}` : "";
-  return { label: shown, note, kind, name: `${shown}${note ? `, ${note}` : ""}${reading}; ${tellPlace(row)}` };
+  return { label: shown, note, kind, name: `${shown}${note ? `, ${note}` : ""}; ${tellPlace(row)}` };
 }
 
 function tellPlace(row) {
@@ -232,13 +232,15 @@ function showContext(place, row) {
   const box = tiles.box[row], where = tiles.pages[tiles.page[row]];
   if (!box || !where.width || ["array", "idx"].includes(where.layout)) return;
   const [x0, y0, x1, y1] = box;
-  const reach = isWhole(row) ? 0 : 1.6 * Math.max(x1 - x0, y1 - y0);
+  const reach = isWhole(row) ? 0 : 1.2 * Math.max(x1 - x0, y1 - y0);
   const view = [x0 - reach, y0 - reach, x1 - x0 + 2 * reach, y1 - y0 + 2 * reach];
   const image = draw("image", { href: `/api/scan/${where.id}`, width: where.width, height: where.height, preserveAspectRatio: "none" });
   image.addEventListener("error", () => place.replaceChildren(make("p", { class: "quiet" }, "Its page can't be shown.")));
   place.replaceChildren(draw("svg", { viewBox: view.join(" "), role: "img", "aria-label": "The place on its page" }, image,
     ...(isWhole(row) ? [] : [draw("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 })])));
 }
+
+const readingOf = (row) => suspects.get(row)?.read_as ?? "";
 
 function makeButtons() {
   const rows = grid.chosen;
@@ -248,7 +250,7 @@ function makeButtons() {
     type: "button", "aria-pressed": name === label, onclick: () => relabel(() => name),
   }, name)) : [];
   const whom = rows.length > 1 ? ` ${count(rows.length, "tile")}` : "";
-  const reading = rows.map((row) => suspects.get(row)?.read_as).find(Boolean);
+  const reading = rows.map(readingOf).find(Boolean);
   return make("div", { class: "deeds" },
     make("div", { class: "classes", role: "group", "aria-label": "Relabel" }, ...classes,
       ...(few ? [] : [make("button", { type: "button", onclick: () => typeName("") }, "Type a class …")])),
@@ -268,16 +270,17 @@ const acceptKey = () => (naming.isSpare("accept", "a") ? "a" : "=");
 
 // What dvc repro would have to do, said before anything is saved.
 function previewCost() {
-  const rows = grid.chosen, suspect = suspects.get(rows[0])?.read_as;
-  const label = suspect && suspect !== project.labelOf(rows[0]) ? suspect : LEFT_OUT;
-  const what = label === LEFT_OUT ? "left out" : `a ${label}`;
+  const rows = grid.chosen.slice(0, MOST);
+  const isRead = rows.some((row) => readingOf(row) && readingOf(row) !== project.labelOf(row));
+  const labelFor = isRead ? (row) => readingOf(row) || project.labelOf(row) || LEFT_OUT : () => LEFT_OUT;
+  const what = !isRead ? "Left out" : rows.length > 1 ? "As read" : `As ${readingOf(rows[0])}`;
   const told = make("p", { class: "cost quiet" }, "\u00a0");
   clearTimeout(weighing);
   weighing = setTimeout(async () => {
     try {
-      const cost = await project.weigh(rows, label);
-      told.textContent = `As ${what}, and with all that waits: ${tellCost(cost)} for dvc repro.`;
-      if (cost.trouble) told.textContent = `As ${what}, dvc repro would stop: ${cost.trouble}`;
+      const cost = await project.weigh(rows, labelFor);
+      told.textContent = cost.trouble ? `${what}, dvc repro would stop: ${cost.trouble}`
+        : `${what}, and with all that waits, dvc repro would redo ${tellCost(cost)}.`;
     } catch { /* the next look at the server tells what is wrong */ }
   }, 2 * WAIT);
   return told;
@@ -302,7 +305,7 @@ function makeFacts(row) {
 // --- What is done -----------------------------------------------------------------------------
 
 async function relabel(labelFor, rows = grid.chosen) {
-  const meant = rows.filter((row) => labelFor(row) !== null && labelFor(row) !== undefined && labelFor(row) !== "");
+  const meant = rows.filter((row) => labelFor(row)).slice(0, MOST);
   grid.element.focus();
   if (!meant.length) return;
   for (const row of meant) settled.rows.add(row);
@@ -315,7 +318,7 @@ async function relabel(labelFor, rows = grid.chosen) {
 
 const leaveOut = () => relabel(() => LEFT_OUT);
 const confirm = () => relabel((row) => project.labelOf(row));
-const accept = () => relabel((row) => suspects.get(row)?.read_as);
+const accept = () => relabel(readingOf);
 
 async function typeName(begun) {
   const rows = grid.chosen;
