@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from pipeline.dataset.reading import PARTS as DIVIDED
 from pipeline.dataset.reading import Fold, Part, read_folds, read_groups
-from pipeline.dataset.splits import choose_share
+from pipeline.dataset.splits import check_parts, choose_share
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError
 from pipeline.intake.names import LEFT_OUT
@@ -132,7 +132,10 @@ def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[
     ties = {own: tied[one] for own, one in zip(single, ids, strict=True) if one in tied}
     merged = np.array([ties.get(one, one) for one in single], object)
     given = np.array([tiles.scans[scan_of(row["id"])]["split"] for row in rows], object)
-    split = divide(params, _column(rows, "label"), np.array(single, object), merged, given)
+    own = _column(rows, "label")
+    split = divide(params, own, np.array(single, object), merged, given)
+    for parts in split.folds:
+        check_parts(own, parts, params.classes, ["train", "test"])
     return [{part: ids[parts == part].tolist() for part in DIVIDED} for parts in split.folds]
 
 

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 from pipeline.dataset.tables import Row
 from pipeline.errors import OUT_OF_MEMORY, DataError
+from pipeline.intake.names import distrust_name, plain_name
 from pipeline.isolation import Death, held_to, map_isolated
 from pipeline.review.answering import KEEP, MissingError, give
 from pipeline.review.desk import Desk
@@ -27,7 +28,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 def _show_scan(desk: Desk, name: str) -> Response:
     """Return the JPEG of a scan, smaller where it is very large."""
     row = desk.tiles().scans.get(name)
-    if row is None or desk.params.find_source(row["source"]) is None:
+    if row is None or not _lies_in_a_source(desk, row["source"]):
         raise MissingError("there is no such page")
     if LAYOUTS[row["layout"]].is_array:
         raise MissingError("the picture stands in a table of numbers, and is no more than its tile")
@@ -37,6 +38,14 @@ def _show_scan(desk: Desk, name: str) -> Response:
     if isinstance(made, Death):
         raise DataError(f"{row['source']} can't be shown: its decoder ended with {made}")
     return Response(made, media_type="image/jpeg", headers={"Cache-Control": KEEP})
+
+
+def _lies_in_a_source(desk: Desk, name: str) -> bool:
+    """Return whether a file lies in a source, links followed; the catalogue is not believed."""
+    source, root = desk.params.find_source(name), desk.project.root
+    if source is None or distrust_name(name):
+        return False
+    return (root / plain_name(name)).resolve().is_relative_to((root / source.path).resolve())
 
 
 def draw_scan(root: Path, limits: Limits, row: Row) -> bytes:
