@@ -52,6 +52,7 @@ function tellWaiting() {
   undo.disabled = !project.labels.undo && !project.unsent.length;
   undo.title = project.labels.undo ? `Undo: ${project.labels.undo}` : "";
   const told = place("waiting");
+  told.setAttribute("aria-busy", project.unsent.length > 0);
   if (!rows.length) told.textContent = "Nothing waits for dvc repro.";
   else {
     const saved = `${count(rows.length, "correction")} ${project.unsent.length ? "being saved" : "saved"}`;

@@ -40,7 +40,8 @@ export class Project extends EventTarget {
       this.complain("");
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      this.complain(error.message);
+      const isAnew = this.tiles && error.status > 0;
+      this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
     }
   }
 

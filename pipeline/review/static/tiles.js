@@ -72,7 +72,7 @@ function makeParts() {
 
 function makeChoice(name, key) {
   const select = make("select", {
-    onchange: () => { chosen[key] = select.value; refill(); },
+    "aria-label": name, onchange: () => { chosen[key] = select.value; refill(); },
   });
   return { select, label: make("label", {}, `${name} `, select) };
 }
