@@ -60,7 +60,7 @@ def main() -> None:
             [overlay] = project.input("overlays").glob(f"{shown}-*.jpg")
             save(name, shrink(images.decode_page(overlay.read_bytes())))
         sheet = images.decode_page(project.input("contact", "4.jpg").read_bytes())
-        save("contact", np.kron(sheet, np.ones((3, 3), np.uint8)))
+        save("contact", sheet)
 
 
 def write_project(project: Project) -> dict[str, Picture]:

@@ -1,17 +1,17 @@
 """The catalogue: a row a scan, pure work on those rows (dicts of text, as tables.py reads them).
 
 `status` is `ok`, `duplicate` (the same bytes are used already), `quarantined` (with `reason`) or
-`left out` (raw/labels.csv says so).
+`left out` (raw/labels.csv says so). A row whose label raw/labels.csv changed has one column more,
+`found`: the label that its folder, name or table gives.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-import yaml
-
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, nearest, shorten
+from pipeline.intake.class_names import write_names
 from pipeline.intake.labels import LABELS, Override, refuse_contradictions
 from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.boxes import scan_id
@@ -23,6 +23,11 @@ def name_of(row: Row) -> str:
     member = f" > {row['member']}" if row.get("member") else ""
     page = f" page {int(row['page']) + 1}" if row.get("page", "0") != "0" else ""
     return f"{row['source']}{member}{page}"
+
+
+def path_of(row: Row) -> str:
+    """Return the path of the row's file as raw/labels.csv names it, into an archive if need be."""
+    return f"{row['source']}/{row['member']}" if row["member"] else row["source"]
 
 
 def scan_id_of(row: Row) -> str:
@@ -87,8 +92,11 @@ def _apply(row: Row, override: Override) -> None:
     row["group"] = override.group or row["group"]
     if override.label == LEFT_OUT and row["status"] == "ok":
         row["status"], row["reason"] = "left out", f"as {LABELS} wants it"
-    elif override.label != LEFT_OUT:
-        row["label"] = override.label or row["label"]
+    elif override.label not in ("", LEFT_OUT):
+        first = row.pop("found", "") or row["label"]
+        row["label"] = override.label
+        if first not in ("", override.label):
+            row["found"] = first
 
 
 def check_labels(
@@ -120,15 +128,10 @@ def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
     labels = {row["label"] for row in rows if row["label"] and _is_of_array(row)}
     numbers = all(label.isdecimal() for label in labels)
     ordered = sorted(labels, key=int) if numbers else sorted(labels)
-    line = yaml.safe_dump(
-        {"classes": [int(name) if name == str(int(name)) else name for name in ordered]
-         if numbers else ordered},
-        default_flow_style=True, allow_unicode=True, width=10**6,
-    ).strip()[1:-1]  # fmt: skip
-    place = f"{strange['source']}/{strange['member']}".rstrip("/")
     return (
-        f"{place}: its label '{strange['label']}' is not among the classes in params.yaml. It has "
-        f"{count_things(len(labels), 'label')}; to use all of them, write there\n  {line}"
+        f"{path_of(strange)}: its label '{strange['label']}' is not among the classes in "
+        f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write "
+        f"there\n  classes: {write_names(ordered)}"
     )
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.tables import Row, write_table
-from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.catalogue import name_of, path_of, scan_id_of
 from pipeline.subjects.boxes import box_id
 from pipeline.subjects.layouts import LAYOUTS, LayoutName
 from pipeline.subjects.search import Subject
@@ -69,7 +69,7 @@ def write_draft(
     pages = Counter((scan.row["source"], scan.row["member"]) for scan in found)
     for scan in found:
         is_file = scan.is_whole and pages[scan.row["source"], scan.row["member"]] == 1
-        source = "/".join(filter(None, (scan.row["source"], scan.row["member"])))
+        source = path_of(scan.row)
         best = choose_classes(scan.probabilities)
         for name, number, chances in zip(scan.ids, best, scan.probabilities, strict=True):
             is_sure = chances[number] >= least

@@ -14,6 +14,7 @@ from pipeline.errors import DataError, pass_on_machine
 from pipeline.intake import images
 from pipeline.intake.arrays.content import Reading
 from pipeline.intake.arrays.reading import read_pictures
+from pipeline.intake.catalogue import path_of
 from pipeline.intake.files import PictureFile
 from pipeline.project import Project
 from pipeline.subjects.layouts import LAYOUTS
@@ -82,7 +83,7 @@ def _is_array(rows: list[Row]) -> bool:
 
 def _read_array(rows: list[Row], reading: Reading) -> Callable[[bytes], Iterator[Scan | DataError]]:
     """Return what yields the pictures in the bytes of an array's file."""
-    name = f"{rows[0]['source']}/{rows[0]['member']}".rstrip("/")
+    name = path_of(rows[0])
     return partial(read_pictures, name=name, reading=reading, max_pixels=_count_pixels(rows))
 
 

@@ -1,5 +1,8 @@
 """Section 6: right and wrong - confusion, scores, mistakes, what was repaired or broken."""
 
+import csv
+import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +10,8 @@ import numpy.typing as npt
 
 from pipeline.dataset.store import DatasetFile
 from pipeline.dataset.tables import Row
-from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.catalogue import name_of, path_of, scan_id_of
+from pipeline.intake.names import LEFT_OUT
 from pipeline.project import Project
 from pipeline.report.figures import Figure, embed, scale_of
 from pipeline.report.mistakes import Mistake, find_changes, find_usual_mistake, rank_mistakes
@@ -65,6 +69,19 @@ class Pictures:
             return tile_id
         file = name_of(self._scans[scan])
         return file if tile_id == scan else f"{file}, id {tile_id}"
+
+    def line(self, picture: int) -> str:
+        """Return the line of raw/labels.csv (source, id, label) that leaves a tile out."""
+        tile_id = self._ids[picture]
+        scan = self._scans.get(scan_of(tile_id))
+        return _write_line((path_of(scan), tile_id, LEFT_OUT)) if scan else ""
+
+
+def _write_line(cells: Iterable[str]) -> str:
+    """Return a line of a CSV file, without its end."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(cells)
+    return line.getvalue()
 
 
 def show_answers(
@@ -201,6 +218,7 @@ def _draw(pictures: Pictures, shown: list[int], captions: list[str]) -> list[Fig
             caption,
             scale=scale_of(tile.shape[0]),
             origin=pictures.name(picture),
+            line=pictures.line(picture),
         )
         for picture, tile, caption in zip(shown, pictures.read(shown), captions, strict=True)
     ]

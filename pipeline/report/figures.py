@@ -25,10 +25,11 @@ class Figure:
     caption: str = ""
     sharp: bool = False  # enlarged: its pixels are to be seen
     origin: str = ""  # the file, and the id of the box on it, as raw/labels.csv names them
+    line: str = ""  # of raw/labels.csv, that would leave it out
 
 
 def embed(
-    pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1, origin: str = ""
+    pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1, origin: str = "", line: str = ""
 ) -> Figure:
     """Return uint8 (H, W), (H, W, 1) or (H, W, 3) as a figure, shown `scale` times as large."""
     height, width = pixels.shape[:2]
@@ -42,6 +43,7 @@ def embed(
         caption,
         sharp=scale > 1,
         origin=origin,
+        line=line,
     )
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, shorten
-from pipeline.intake.names import LEFT_OUT
 
 MOST = 20_000  # tiles at once
 

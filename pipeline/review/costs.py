@@ -17,13 +17,13 @@ from starlette.routing import BaseRoute
 from pipeline.dataset.reading import PARTS as DIVIDED
 from pipeline.dataset.reading import Fold, Part, read_folds, read_groups
 from pipeline.dataset.splits import check_parts, choose_share
-from pipeline.dataset.tables import Row
+from pipeline.dataset.tables import LEFT_OUT, Row
 from pipeline.errors import DataError
-from pipeline.intake.names import LEFT_OUT
+from pipeline.intake.grouping import group_tiles
 from pipeline.review.answering import Content, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
-from pipeline.review.shelf import Tiles, label_of
+from pipeline.review.shelf import Tiles
 from pipeline.review.watching import Watched
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of
@@ -66,10 +66,7 @@ def foresee(params: Params, tiles: Tiles, study: Study, changes: Labels) -> Cont
 
     `trouble`: why the road would stop there, '' where it would not.
     """
-    now = {
-        name: label_of(tiles.names, n)
-        for name, n in zip(tiles.ids, tiles.labels.tolist(), strict=True)
-    }
+    now = dict(zip(tiles.ids, tiles.words, strict=True))
     changed = {name: label for name, label in changes.items() if now.get(name, label) != label}
     then = now | changed
     cost: Content = {"pages": len({scan_of(name) for name in changed}), "trouble": ""}
@@ -117,26 +114,27 @@ def _is_other(before: Parts, now: Labels, after: Parts, then: Labels) -> bool:
 
 def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[Parts]:
     """Return the ids in each part of each fold, were these the labels."""
-    from pipeline.training.division import choose_balanced, divide, group_tiles
+    from pipeline.training.division import choose_balanced, divide_tiles, find_given, name_parts
 
     rows: list[Row] = [
         {"id": name, "label": labels[name], "group": group}
         for name, group in zip(tiles.ids, tiles.groups, strict=True)
         if labels[name] not in ("", LEFT_OUT) and scan_of(name) in tiles.scans
     ]
-    column = partial(_column, rows)
-    keep = choose_balanced(params, column("label"), column("id"))
+    keep = choose_balanced(params, _column(rows, "label"), _column(rows, "id"))
     rows = [row for row, stays in zip(rows, keep, strict=True) if stays]
-    ids, single = _column(rows, "id"), group_tiles(params, rows, tiles.scans)
+    own, ids = _column(rows, "label"), _column(rows, "id")
+    given, _ = find_given(params, [tiles.scans[scan_of(name)] for name in ids])
+    parts, lines = name_parts(params, given), {row["id"]: row["row"] for row in tiles.boxes if row}
+    count = max(len(parts), params.split.folds)
+    single = group_tiles(params.split.group, rows, tiles.scans, lines, count)
     # Tiles that look the same share a group, and with them all of their groups.
     ties = {own: tied[one] for own, one in zip(single, ids, strict=True) if one in tied}
     merged = np.array([ties.get(one, one) for one in single], object)
-    given = np.array([tiles.scans[scan_of(row["id"])]["split"] for row in rows], object)
-    own = _column(rows, "label")
-    split = divide(params, own, np.array(single, object), merged, given)
-    for parts in split.folds:
-        check_parts(own, parts, params.classes, ["train", "test"])
-    return [{part: ids[parts == part].tolist() for part in DIVIDED} for parts in split.folds]
+    split = divide_tiles(params, own, np.array(single, object), merged, given)
+    for fold in split.folds:
+        check_parts(own, fold, params.classes, parts)
+    return [{part: ids[fold == part].tolist() for part in DIVIDED} for fold in split.folds]
 
 
 def _column(rows: Sequence[Row], name: str) -> "np.ndarray[tuple[int], np.dtype[np.object_]]":
@@ -160,7 +158,9 @@ def read_study(desk: Desk) -> Study:
 
     project, params = desk.project, desk.params
     with suppress(DataError):
-        plans = {name: load_plan(project, params, name) for name in params.experiments}
+        # Those of `labels: found` train on what stood there before anybody corrected it.
+        corrected = [name for name, one in params.experiments.items() if one.labels == "corrected"]
+        plans = {name: load_plan(project, params, name) for name in corrected}
         seconds = [time for name in plans for time in _time_runs(project.output("runs", name))]
         return Study(
             folds={name: read_planned_folds(project, plan) for name, plan in plans.items()},

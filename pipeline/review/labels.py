@@ -9,7 +9,9 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
+from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
+from pipeline.intake.catalogue import path_of
 from pipeline.intake.label_lines import (
     ChangedSinceError,
     Line,
@@ -18,7 +20,6 @@ from pipeline.intake.label_lines import (
     undo_lines,
 )
 from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
-from pipeline.intake.names import LEFT_OUT
 from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
@@ -134,7 +135,7 @@ def _source_of(tiles: Tiles, name: str) -> str:
         raise MissingError(
             f"there is no tile '{shorten(name)}' any more; it was made anew meanwhile"
         )
-    return f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"]
+    return path_of(scan)
 
 
 def _refuse_clashes(said: Sequence[Override], was: Mapping[str, object]) -> None:

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.dataset.reading import open_tiles
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.tables import COLUMNS, Row, read_table
-from pipeline.intake.names import LEFT_OUT
 from pipeline.project import Project
 from pipeline.settings.params import Params
 
 FILES = ("tiles.h5", "boxes.csv", "catalogue.csv")  # under processed/
-_NAMES = {-1: "", -2: LEFT_OUT}  # of the numbers that are no class
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,12 @@ class Tiles:
     groups: list[str]
     boxes: list[Row | None]  # of boxes.csv, None where it has none
     scans: dict[str, Row]  # of catalogue.csv, by scan id
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The label of each (N,): '' unlabelled, LEFT_OUT left out."""
+        words: list[str] = name_labels(self.labels, self.names).tolist()
+        return words
 
     @cached_property
     def row_of(self) -> dict[str, int]:
@@ -55,8 +60,3 @@ def read_tiles(project: Project, params: Params) -> Tiles:
         boxes=[boxes.get(name) for name in ids],
         scans={scan_id_of(row): row for row in read_catalogue(project)},
     )
-
-
-def label_of(names: list[str], number: int) -> str:
-    """Return the label that a number in tiles.h5 stands for: LEFT_OUT, or '' for none, too."""
-    return names[number] if number >= 0 else _NAMES.get(number, "")

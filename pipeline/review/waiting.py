@@ -2,21 +2,20 @@
 
 from collections.abc import Sequence
 
-from pipeline.dataset.tables import Row
+from pipeline.intake.catalogue import path_of
 from pipeline.intake.labels import Override
 from pipeline.intake.names import compose_name
-from pipeline.review.shelf import Tiles, label_of
+from pipeline.review.shelf import Tiles
 from pipeline.subjects.boxes import box_of, scan_of
 
 
 def find_waiting(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
     """Return the labels that labels.csv gives to tiles and tiles.h5 does not know yet, by id."""
     expected = _expect(tiles, said)
-    numbers = tiles.labels.tolist()
     return {
         name: expected[name]
-        for name, number in zip(tiles.ids, numbers, strict=True)
-        if expected.get(name) and expected[name] != label_of(tiles.names, number)
+        for name, label in zip(tiles.ids, tiles.words, strict=True)
+        if expected.get(name) and expected[name] != label
     }
 
 
@@ -43,7 +42,7 @@ def _expect_on_pages(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
     for name, row in zip(tiles.ids, tiles.boxes, strict=True):
         scan = tiles.scans.get(scan_of(name))
         if row is not None and scan is not None:
-            own = whole.get(_name(scan)) or whole.get(compose_name(scan["source"]))
+            own = whole.get(compose_name(path_of(scan))) or whole.get(compose_name(scan["source"]))
             label = own or row.get("found") or row["label"]
             place = int(row["row"] or 0), int(row["col"] or 0)
             subjects.append(Subject(box_of(row), label, row["group"], *place))
@@ -51,8 +50,3 @@ def _expect_on_pages(tiles: Tiles, said: Sequence[Override]) -> dict[str, str]:
             names.append(name)
     placed, _ = label_places(scans, subjects, said)
     return {name: subject.label for name, subject in zip(names, placed, strict=True)}
-
-
-def _name(scan: Row) -> str:
-    """Return what labels.csv calls a scan's file."""
-    return compose_name(f"{scan['source']}/{scan['member']}" if scan["member"] else scan["source"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.dataset.splits import Shortage, TooSmallError
+from pipeline.intake.grouping import Rule
 from pipeline.settings.params import Params
 
 
@@ -13,10 +14,11 @@ class Origin:
 
     all_groups: int  # of its tiles, before any were left out to balance them
     groups: int  # of the balanced ones, were none tied because they look the same
-    named: bool  # some groups are named by a form or in raw/labels.csv
     only_trained: bool  # all are of sources with split: train
     test_given: bool  # some source has split: test
     val_given: bool = False  # some source has split: val
+    writer: str = ""  # of all tiles, where they have but one
+    cure: Rule | None = None  # a split.group by which they can be divided
 
 
 def explain_shortage(
@@ -31,6 +33,8 @@ def explain_shortage(
             return _blame_balance(params, short, counts)
         tiles = counts[short.label]
         short = replace(short, tiles=tiles, free=tiles, groups=origin.all_groups)
+    if origin.writer and (origin.cure or short.groups == 1):
+        return _tell_lone_writer(origin, sum(counts.values()))
     if short.missing == "test" and not params.split.test and not origin.test_given:
         return "params.yaml: split.test is 0, so nothing would be tested; give a share, as in 0.2"
     if not short.parts:
@@ -43,6 +47,21 @@ def explain_shortage(
     also = f" So are {', '.join(others)}." if others else ""
     purpose, advice = _say_purpose(params, short), _advise(params, short, origin)
     return f"{TooSmallError(short)}, {purpose}.{also} {advice}"
+
+
+def _tell_lone_writer(origin: Origin, tiles: int) -> str:
+    """Return why the tiles of one writer, or one group that somebody gave, are not divided."""
+    if origin.cure:
+        return (
+            f"all {tiles:,} tiles are by one writer ({origin.writer}), and what one writer wrote "
+            f"is not divided. Add forms of others; or set split.group: {origin.cure} in "
+            "params.yaml: then scores hold for this hand only"
+        )
+    return (
+        f"all {tiles:,} tiles are in one group ({origin.writer}), which raw/labels.csv gives them, "
+        "and a group is not divided. Add pictures of others; or take that group out of "
+        "raw/labels.csv: then scores hold for this hand only"
+    )
 
 
 def _blame_balance(params: Params, short: Shortage, counts: Mapping[str, int]) -> str:
@@ -84,8 +103,8 @@ def _advise(params: Params, short: Shortage, origin: Origin) -> str:
         advice = "Tiles that look the same stay together: add others"
     elif short.groups < short.free:
         advice += " from others"
-        if not origin.named and short.free >= short.parts:
-            drop = "take it out of classes, or set split.group: none in params.yaml"
+        if origin.cure:
+            drop = f"take it out of classes, or set split.group: {origin.cure} in params.yaml"
     lower = f", set split.folds: {short.groups}" if 3 <= short.groups < params.split.folds else ""
     return f"{advice}{lower}, or {drop}."
 

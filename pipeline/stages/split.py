@@ -1,37 +1,36 @@
 """prep split: balanced.csv -> split.csv, a row for each tile and fold."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import warn
-from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.duplicates import merge_groups
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.splits import (
     Shortage,
+    Split,
     TooSmallError,
     check_parts,
     find_uneven,
 )
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
-from pipeline.intake import images
-from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.grouping import FINER, Rule, group_tiles, read_lines, tell_torn
 from pipeline.intake.scans import read_catalogue
-from pipeline.parallel import map_in_order
+from pipeline.intake.twins import find_twins
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
-from pipeline.training.division import GIVEN, Column, divide, group_tiles
+from pipeline.training.division import GIVEN, Column, divide_tiles, find_given, name_parts
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
-
-WINDOW = 512  # tiles that a process reads at once
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -42,72 +41,120 @@ def split(project: Project, params: Params) -> str:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
-    single = np.array(group_tiles(params, rows, scans), object)
-    groups, tied = _tie_near_duplicates(project, params, rows, single)
-    given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
+    given = _find_given(params, [scans[scan_of(row["id"])] for row in rows])
+    parts = name_parts(params, given)
+    lines = read_lines(project, rows)
+    groups_by = partial(
+        group_tiles, scans=scans, lines=lines, parts=max(len(parts), params.split.folds)
+    )
+    tiles, distance = project.input("tiles.h5"), params.twin_distance
+    clusters = find_twins(tiles, _find_places(project, rows), distance)
+
+    def divide(rule: Rule) -> tuple[Column, Column, Split]:
+        single = groups_by(rule, rows)
+        groups = merge_groups(single, clusters)
+        drawn = divide_tiles(params, labels, np.array(single, object), groups, given)
+        for fold in drawn.folds:
+            check_parts(labels, fold, params.classes, parts)
+        return np.array(single, object), groups, drawn
+
+    rule = params.split.group
     try:
-        drawn = divide(params, labels, single, groups, given)
-        folds = drawn.folds
-        validates = params.split.val or (given == "val").any()
-        for parts in folds:
-            needed = ["train", "val", "test"] if validates else ["train", "test"]
-            check_parts(labels, parts, params.classes, needed)
+        single, groups, drawn = divide(rule)
     except TooSmallError as error:
-        short = _explain_shortage(project, params, error.shortage, rows, scans, single, given)
-        raise DataError(short) from error
-    write_table(project.renew("split.csv"), COLUMNS["split"], _to_rows(rows, groups, folds))
+        before = _read_unbalanced(project, scans)
+        origin = _find_origin(error.shortage, rows, before, given, partial(groups_by, rule))
+        origin = replace(origin, cure=_find_cure(rule, divide))
+        counts = Counter(row["label"] for row in before)
+        raise DataError(explain_shortage(params, error.shortage, counts, origin)) from error
+    write_table(project.renew("split.csv"), COLUMNS["split"], _to_rows(rows, groups, drawn.folds))
     for doubt in (
-        _doubt_groups(groups, given, folds),
-        _doubt_balance(labels, groups, given, folds),
+        tell_torn(rule, rows, scans, single),
+        _doubt_groups(groups, given, drawn.folds),
+        _doubt_balance(labels, groups, given, drawn.folds),
     ):
         if doubt:
             warn(doubt)
-    note = f"; {tied:,} tiles that look the same kept on one side" if tied else ""
-    if drawn.joined and len(folds) == 1:
+    sizes = np.bincount(clusters)
+    notes = _tell_drawn(params, drawn, given, int(sizes[sizes > 1].sum()))
+    told = f"{_describe(drawn.folds)} in processed/split.csv, {len(set(groups)):,} groups"
+    return "; ".join([told, *notes])
+
+
+def _find_given(params: Params, scans: Sequence[Row]) -> Column:
+    """Return the part (N,) that each tile's scan came with; those that do not count are told."""
+    given, guessed = find_given(params, scans)
+    if guessed:
+        warn(
+            f"the parts that names, folders or tables say ({name_of(guessed[0])}: "
+            f"{guessed[0]['split']}) are not used, for split.folds tests every tile once"
+        )
+    return given
+
+
+def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Iterator[str]:
+    """Yield what was done beside dividing."""
+    folds = drawn.folds
+    if tied:
         those = "cluster" if drawn.joined == 1 else "clusters"
-        note += f" ({drawn.joined:,} {those} that lay on both now train)"
+        joined = f" ({drawn.joined:,} {those} that lay on both now train)"
+        yield f"{tied:,} tiles that look the same kept on one side" + (
+            joined if drawn.joined and len(folds) == 1 else ""
+        )
     if drawn.moved:
-        note += f"; {drawn.moved:,} moved to make classes even"
+        yield f"{drawn.moved:,} moved to make classes even"
     if len(folds) > 1 and "test" in params.split.model_fields_set:
-        note += "; split.test is not used: with folds every tile is tested once"
+        yield "split.test is not used: with folds every tile is tested once"
     if len(folds) > 1 and (given == "train").any():
-        note += "; split: train of sources is not used: with folds every tile is tested once"
+        yield "split: train of sources is not used: with folds every tile is tested once"
     if lost := int((folds[0] == "").sum()):
         sets = [name for part, name in GIVEN.items() if (given == part).any()]
-        note += f"; {lost:,} left out, whose group is in the {' or '.join(sets)} set as given"
-    return f"{_describe(folds)} in processed/split.csv, {len(set(groups)):,} groups{note}"
+        yield f"{lost:,} left out, whose group is in the {' or '.join(sets)} set as given"
 
 
-def _explain_shortage(
-    project: Project,
-    params: Params,
+def _find_cure(rule: Rule, divide: Callable[[Rule], object]) -> Rule | None:
+    """Return the first rule of smaller groups by which the tiles can be divided, tried on them."""
+    for finer in FINER[rule]:
+        try:
+            divide(finer)
+        except DataError:
+            continue
+        return finer
+    return None
+
+
+def _read_unbalanced(project: Project, scans: Mapping[str, Row]) -> list[Row]:
+    """Return the tiles before any were left out to balance them, as rows of balanced.csv."""
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        labels = name_labels(tiles.labels, tiles.classes)
+        found = zip(tiles.ids, tiles.groups, labels, strict=True)
+        return [
+            {"id": tile_id, "group": group, "label": label}
+            for tile_id, group, label in found
+            if scan_of(tile_id) in scans and label != LEFT_OUT
+        ]
+
+
+def _find_origin(
     short: Shortage,
     rows: list[Row],
-    scans: dict[str, Row],
-    single: Column,
+    before: list[Row],
     given: Column,
-) -> str:
-    """Return why a class can't be in each part, and what helps."""
-    with open_dataset(project.input("tiles.h5")) as tiles:
-        names = [*tiles.classes, ""]
-        found = zip(tiles.ids, tiles.groups, tiles.labels, strict=True)
-        before = [
-            {"id": tile_id, "group": group, "label": names[number]}
-            for tile_id, group, number in found
-            if scan_of(tile_id) in scans
-        ]
-    all_groups = zip(before, group_tiles(params, before, scans), strict=True)
+    groups_of: Callable[[list[Row]], list[str]],
+) -> Origin:
+    """Return where the tiles of a class come from that can't be in each part."""
     own = np.array([row["label"] == short.label for row in rows], bool)
-    origin = Origin(
+    single = np.array(groups_of(rows), object)
+    all_groups = zip(before, groups_of(before), strict=True)
+    named = {row["group"] for row in before}
+    return Origin(
         all_groups=len({group for row, group in all_groups if row["label"] == short.label}),
         groups=len(set(single[own & ~np.isin(given, list(GIVEN))])),
-        named=any(row["group"] for row in before if row["label"] == short.label),
         only_trained=bool((given[own] == "train").all()),
         test_given=bool((given == "test").any()),
         val_given=bool((given == "val").any()),
+        writer=named.pop() if len(named) == 1 else "",
     )
-    counts = Counter(row["label"] for row in before)
-    return explain_shortage(params, short, counts, origin)
 
 
 def _doubt_groups(groups: Column, given: Column, folds: list[Column]) -> str:
@@ -159,33 +206,6 @@ def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[
         )
 
 
-def _tie_near_duplicates(
-    project: Project, params: Params, rows: list[Row], groups: Column
-) -> tuple[Column, int]:
-    """Return groups in which near-duplicates share one, and how many tiles were tied.
-
-    Photos are tied by their perceptual hashes; of writing, which differs in little from class to
-    class, only tiles that are the same to the pixel.
-    """
-    settings = params.split
-    near = params.tile.method == "photo" and settings.near_duplicates is not None
-    places = _find_places(project, rows)
-    windows = [places[start : start + WINDOW] for start in range(0, len(places), WINDOW)]
-    hash_tile = images.perceptual_hash if near else _hash_pixels
-    hash_window = partial(_hash_tiles, hash_tile, project.input("tiles.h5"))
-    none = np.empty(0, np.uint64)
-    hashes = np.concatenate([none, *map_in_order(hash_window, windows)])
-    distance = settings.near_duplicates if near else 0
-    clusters = find_near_duplicates(hashes, distance or 0)
-    sizes = np.bincount(clusters)
-    return merge_groups(groups.tolist(), clusters), int(sizes[sizes > 1].sum())
-
-
-def _hash_pixels(tile: Pixels) -> np.uint64:
-    """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
-    return np.uint64(int.from_bytes(hashlib.sha256(tile.tobytes()).digest()[:8], "little"))
-
-
 def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
     """Return where in tiles.h5 the tiles of balanced.csv's rows are."""
     with open_dataset(project.input("tiles.h5")) as tiles:
@@ -197,14 +217,6 @@ def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
             "with: prep balance"
         )
     return np.array([place[row["id"]] for row in rows], np.intp)
-
-
-def _hash_tiles(
-    hash_tile: Callable[[Pixels], np.uint64], tiles_path: Path, places: npt.NDArray[np.intp]
-) -> npt.NDArray[np.uint64]:
-    """Return the hashes (n,) of some tiles."""
-    with open_dataset(tiles_path) as tiles:
-        return np.array([hash_tile(tile) for tile in tiles.read_images(places)], np.uint64)
 
 
 def _to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:

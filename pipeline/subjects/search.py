@@ -35,6 +35,7 @@ class Subject:
     column: int = 0
     score: float = 1.0
     pixels: npt.NDArray[np.uint8] | None = None
+    found: str = ""  # the label that it had first, if a person gave it another
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,20 @@ function sortTable(head) {
 for (const button of document.querySelectorAll(".sortable th button"))
   button.addEventListener("click", () => sortTable(button.closest("th")));
 
-// A press on a picture shows it as large as the window.
+// A press on a picture shows it as large as the window, and copies the line that would leave it out.
+async function copyLine(line, place) {
+  place.hidden = !line;
+  place.querySelector("code").textContent = line ?? "";
+  if (!line) return;
+  const status = place.querySelector("[role=status]");
+  try {
+    await navigator.clipboard.writeText(line);
+    status.textContent = "Copied:";
+  } catch { // no permission, or a browser that lets no local page do it
+    status.textContent = "To copy:";
+    getSelection().selectAllChildren(place.querySelector("code"));
+  }
+}
 const dialog = document.getElementById("enlarged");
 for (const button of document.querySelectorAll(".enlarge"))
   button.addEventListener("click", () => {
@@ -42,8 +55,9 @@ for (const button of document.querySelectorAll(".enlarge"))
     large.src = picture.src;
     large.alt = picture.alt;
     large.className = picture.className;
-    dialog.querySelector("p").textContent = button.closest("figure").querySelector("figcaption")?.textContent ?? "";
+    dialog.querySelector("p").textContent = button.closest("figure").querySelector("figcaption")?.innerText ?? "";
     dialog.showModal();
+    copyLine(button.dataset.line, dialog.querySelector("div"));
   });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 

@@ -4,8 +4,7 @@ Values in, values out: the same labels and ids give the same parts, whether a st
 who wants to know what a correction would change.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from pipeline.dataset.splits import Split, split_folds, split_shares, undersampl
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError
 from pipeline.settings.params import Params
-from pipeline.subjects.boxes import scan_of
 
 GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
 
@@ -29,20 +27,29 @@ def choose_balanced(params: Params, labels: Column, ids: Column) -> npt.NDArray[
     return undersample(labels, ids, to, params.balance.seed)
 
 
-def group_tiles(params: Params, rows: Sequence[Row], scans: Mapping[str, Row]) -> list[str]:
-    """Return the group of each tile: the given one, else what split.group says."""
+def find_given(params: Params, scans: Sequence[Row]) -> tuple[Column, list[Row]]:
+    """Return the part (N,) that each tile's scan came with, '' for none; and whose does not count.
 
-    def default(tile_id: str) -> str:
-        scan = scan_of(tile_id)
-        if params.split.group == "folder":
-            path = PurePosixPath(scans[scan]["source"], scans[scan]["member"])
-            return path.parent.as_posix()
-        return scan if params.split.group == "page" else tile_id
+    In cross-validation what only names, folders or tables say does not count: every tile is tested.
+    """
+    given = np.array([scan["split"] for scan in scans], object)
+    if params.split.folds == 1:
+        return given, []
+    by_hand = {scan["source"]: params.source_of(scan["source"]).split for scan in scans}
+    guessed = [scan for scan in scans if scan["split"] and by_hand[scan["source"]] is None]
+    kept = [scan["split"] if by_hand[scan["source"]] else "" for scan in scans]
+    return np.array(kept, object), guessed
 
-    return [row["group"] or default(row["id"]) for row in rows]
+
+def name_parts(params: Params, given: Column) -> list[str]:
+    """Return the parts that each class has to be in."""
+    validates = params.split.val or (given == "val").any()
+    return ["train", "val", "test"] if validates else ["train", "test"]
 
 
-def divide(params: Params, labels: Column, groups: Column, merged: Column, given: Column) -> Split:
+def divide_tiles(
+    params: Params, labels: Column, groups: Column, merged: Column, given: Column
+) -> Split:
     """Return the parts of each fold; a given split is kept."""
     settings = params.split
     if settings.folds == 1:
@@ -60,9 +67,9 @@ def divide(params: Params, labels: Column, groups: Column, merged: Column, given
     for part, name in GIVEN.items():
         if (given == part).any():
             raise DataError(
-                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
-                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
-                "folds: 1, or split: none in that source, which lets all of it be divided."
+                f"params.yaml: split.folds: a source says split: {part}, so the {name} set is "
+                "given; cross-validation needs to choose it. Set folds: 1, or split: none in that "
+                "source, which lets all of it be divided."
             )
     return split_folds(
         labels,

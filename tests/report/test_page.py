@@ -5,6 +5,7 @@ there twice, and one experiment has no run.
 """
 
 import csv
+import html
 import json
 import re
 import shutil
@@ -18,6 +19,7 @@ import pytest
 from conftest import forget_notes, sign_predictions, write_params, write_pictures
 
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
+from pipeline.intake.labels import read_overrides
 from pipeline.project import Project
 from pipeline.report.answers import Pictures
 from pipeline.settings.loading import load_params
@@ -145,6 +147,18 @@ def test_every_mistake_says_which_picture_it_is(project):
     known = {row["source"] for row in read_table(project.output("boxes.csv"), COLUMNS["boxes"])}
     assert {title for title, _ in found} <= known
     assert all(title.endswith("/" + name) for title, name in found)
+
+
+def test_the_line_of_every_mistake_leaves_out_its_picture(project, tmp_path):
+    lines = re.findall(r'data-line="([^"]*)"', page_of(project))
+    boxes = read_table(project.output("boxes.csv"), COLUMNS["boxes"])
+    (tmp_path / "raw").mkdir()
+    content = "source,id,label\n" + "\n".join(map(html.unescape, sorted(set(lines))))
+    (tmp_path / "raw/labels.csv").write_text(content, encoding="utf-8")
+    said = read_overrides(tmp_path, [EVIL, QUOTED])
+    assert lines
+    assert {one.label for one in said} == {"-"}
+    assert {(one.source, one.id) for one in said} <= {(box["source"], box["id"]) for box in boxes}
 
 
 def test_a_box_is_named_by_its_id_as_labels_csv_wants_it():
@@ -324,6 +338,29 @@ def test_a_picture_is_enlarged_by_keyboard_and_closed_again(opened):
     assert opened.evaluate("document.querySelector('dialog img').naturalWidth > 0")
     opened.keyboard.press("Escape")
     assert not opened.locator("dialog").is_visible()
+
+
+def test_a_press_on_a_mistake_copies_the_line_that_leaves_it_out(opened):
+    button = opened.locator("#answers .enlarge[data-line]").first
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button.press("Enter")
+    dialog = opened.locator("dialog")
+    assert dialog.locator("code").first.inner_text() == button.get_attribute("data-line")
+    dialog.get_by_text("Copied:").wait_for()
+    assert opened.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-line")
+    opened.keyboard.press("Escape")
+    opened.locator(".enlarge:not([data-line])").first.press("Enter")  # a variant has none
+    assert not dialog.locator("code").first.is_visible()
+
+
+def test_without_the_clipboard_the_line_is_there_to_be_copied(opened):
+    opened.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
+    )
+    button = opened.locator("#answers .enlarge[data-line]").first
+    button.press("Enter")
+    opened.locator("dialog").get_by_text("To copy:").wait_for()
+    assert opened.evaluate("getSelection().toString()") == button.get_attribute("data-line")
 
 
 def test_a_point_shows_its_family_and_its_tile(opened):
