@@ -24,14 +24,15 @@ _written_to: set[Path] = set()  # the folders in which this process has begun so
 
 
 @contextmanager
-def whole_file(path: Path, *, synced: bool = True) -> Iterator[Path]:
+def whole_file(path: Path, *, synced: bool = True, folder: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` only if the block succeeds.
 
     The temporary name keeps the suffix (Keras insists on `.keras`). What is quickly made again need
-    not be `synced`; what is part of a whole folder is, with that.
+    not be `synced`; what is part of a whole folder is, with that. `folder`: another one on the same
+    disk, where DVC watches the own one.
     """
     synced = synced and not any(part.startswith(_PART) for part in path.parts)
-    with _part_beside(path) as part:
+    with _part_beside(path if folder is None else folder / path.name) as part:
         yield part
         note(part, path)
         if synced:

@@ -240,6 +240,30 @@ def show(
 
 
 @app.command(rich_help_panel=BY_HAND)
+def review(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65535, metavar="NUMBER", help="Of the address (default: a free one)."
+        ),
+    ] = None,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or only say its address.")
+    ] = True,
+    quiet: Quiet = False,
+) -> None:
+    """Look at the tiles in the browser and mend their labels.
+
+    Opens a page that is served to this machine alone. A key relabels a tile or leaves it out; each
+    correction is saved at once into raw/labels.csv, and can be undone. The likely errors come
+    first. What `dvc repro` will have to do for the corrections stands on the page.
+
+    Example: `prep review`
+    """
+    run("commands.review", "review", "review", quiet, {"port": port, "browser": browser})
+
+
+@app.command(rich_help_panel=BY_HAND)
 def advise(
     experiment: Experiment = None,
     all_: Annotated[bool, typer.Option("--all", help="Every open line, recalls too.")] = False,

@@ -17,7 +17,7 @@ from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.intake.spreadsheets import read_spreadsheet
 
 LABELS = "raw/labels.csv"
-_COLUMNS = ("source", "id", "row", "col", "label", "group", "text")
+COLUMNS = ("source", "id", "row", "col", "label", "group", "text")
 
 
 ANY = -1  # in the place of a row or a column: all of them
@@ -61,17 +61,18 @@ def find_lookalike(root: Path) -> str:
     return f"raw/{meant[0]}" if meant else ""
 
 
-def read_overrides(root: Path, classes: Sequence[str]) -> list[Override]:
+def read_overrides(root: Path, classes: Sequence[str], file: Path | None = None) -> list[Override]:
     """Return the lines of raw/labels.csv, none when there is no such file.
 
-    Raises DataError when it is no plain file, or when any of its lines is not clear.
+    `file`: what is to become it. Raises DataError when it is no plain file, or when any of its
+    lines is not clear.
     """
-    path = labels_file(root)
+    path = file or labels_file(root)
     if not os.path.lexists(path):  # a link that leads nowhere is there
         return []
     bases = {f"{place.as_posix()}/" for place in (root, root.resolve())}
     said, known = [], {"", LEFT_OUT, *classes}
-    for line, row in read_spreadsheet(path, LABELS, _COLUMNS, "source", several_lines=("text",)):
+    for line, row in read_spreadsheet(path, LABELS, COLUMNS, "source", several_lines=("text",)):
         if not row["source"]:
             raise DataError(f"{LABELS}: line {line} names no source, as in raw/photos/1.jpg")
         label, group = compose_name(row["label"]), compose_name(row["group"])

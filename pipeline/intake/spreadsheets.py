@@ -11,13 +11,18 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, nearest, pass_on_machine, shorten
 from pipeline.intake.archives import ArchiveLimits
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import printable_name
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 MOST_BYTES = 64_000_000  # a million lines
 SEPARATORS = ",;\t"
@@ -30,6 +35,44 @@ Numbered = tuple[int, Row]  # a row, and the line where it begins
 IsHeader = Callable[[list[str]], bool]  # of the fields of a row
 
 
+@dataclass(frozen=True)
+class Writing:
+    """How a table is written: its text, and what stands before its first row."""
+
+    encoding: str
+    head: str  # marks, and Excel's own line
+    separator: str
+    body: str
+
+    def encode(self, body: str) -> bytes:
+        """Return another text as this one is written."""
+        return f"{self.head}{body}".encode(self.encoding)
+
+    def split(self) -> list[str]:
+        """Return the text of each row, as it stands there, with the end of its line."""
+        lines = list(io.StringIO(self.body, newline=""))
+        reader, rows, start = self.read(), list[str](), 0
+        for _ in reader:
+            rows.append("".join(lines[start : reader.line_num]))
+            start = reader.line_num
+        return rows
+
+    def parse(self, row: str) -> list[str]:
+        """Return the fields of a row, without space around them."""
+        return [cell.strip() for cell in next(replace(self, body=row).read(), [])]
+
+    def write(self, cells: Sequence[str]) -> str:
+        """Return a row of these fields, without the end of its line."""
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.separator, lineterminator="").writerow(cells)
+        return text.getvalue()
+
+    def read(self) -> "Reader":
+        """Return a reader of the rows."""
+        lines = io.StringIO(self.body, newline="")
+        return csv.reader(lines, delimiter=self.separator, skipinitialspace=True, strict=True)
+
+
 def read_spreadsheet(
     path: Path, name: str, known: Sequence[str], needed: str, several_lines: Collection[str] = ()
 ) -> list[Numbered]:
@@ -40,7 +83,7 @@ def read_spreadsheet(
     Raises DataError when it is no plain file inside raw/, or not clear.
     """
     numbered = read_lines(
-        _read_file(path, name),
+        read_file(path, name),
         name,
         lambda fields: needed in [field.casefold() for field in fields],
         known,
@@ -74,7 +117,18 @@ def read_lines(
     whether a column's fields may go on in the next line. Raises DataError, which calls the table
     `name`, when it is not clear.
     """
-    return _drop_empty(_split_lines(_decode(data, name, known), name, is_header, may_go_on))
+    writing = read_writing(data, name, is_header, known)
+    return _drop_empty(_split_lines(writing, name, may_go_on))
+
+
+def read_writing(data: bytes, name: str, is_header: IsHeader, known: Sequence[str]) -> Writing:
+    """Return how a table is written; raises DataError for what is no text, or empty."""
+    encoding, text = _decode(data, name, known)
+    marks = len(text) - len(text.lstrip("\ufeff"))  # some programs put a second one there
+    said = _OWN_LINE.match(text, marks)
+    end = said.end() if said else marks
+    separator = said[1] if said else _find_separator(text[marks:], is_header)
+    return Writing(encoding, text[:end], separator, text[end:])
 
 
 def has_header(data: bytes, is_header: IsHeader) -> bool:
@@ -87,8 +141,11 @@ def has_header(data: bytes, is_header: IsHeader) -> bool:
     return False
 
 
-def _read_file(path: Path, name: str) -> bytes:
-    """Return the bytes of a file of the user's that lies in its folder itself."""
+def read_file(path: Path, name: str) -> bytes:
+    """Return the bytes of a file of the user's that lies in its folder itself.
+
+    Raises DataError, which calls it `name`, for one that does not, and for what is no file.
+    """
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
@@ -107,22 +164,21 @@ def _read_file(path: Path, name: str) -> bytes:
         raise DataError(f"{name}: {error}") from error
 
 
-def _decode(data: bytes, name: str, known: Sequence[str]) -> str:
-    """Return the text of a table in UTF-8 or UTF-16."""
-    mark, encoding = _find_encoding(data)
+def _decode(data: bytes, name: str, known: Sequence[str]) -> tuple[str, str]:
+    """Return what a table is in, UTF-8 or UTF-16, and its text, with its marks."""
+    encoding = _find_encoding(data)[1]
     try:
-        text = data[len(mark) :].decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        before = data[len(mark) :][: error.start].decode(encoding, "replace")
+        before = data[: error.start].decode(encoding, "replace")
         line = len(_LINE_END.findall(before)) + 1
         called = encoding[:6].rstrip("-").upper()
         raise DataError(f"{name}: line {line} is not in {called}: save it as CSV UTF-8") from error
-    text = text.lstrip("\ufeff")  # some programs put a second mark there
-    if not text.strip(f"{SEPARATORS}\r\n "):
+    if not text.strip(f"\ufeff{SEPARATORS}\r\n "):
         raise DataError(
             f"{name} is empty: its first line has to name the columns, {','.join(known)}"
         )
-    return text
+    return encoding, text
 
 
 def _find_encoding(data: bytes) -> tuple[bytes, str]:
@@ -136,14 +192,11 @@ def _find_encoding(data: bytes) -> tuple[bytes, str]:
 
 
 def _split_lines(
-    text: str, name: str, is_header: IsHeader, may_go_on: Callable[[str], bool]
+    writing: Writing, name: str, may_go_on: Callable[[str], bool]
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each row, without space around them, and the line where it begins."""
-    said = _OWN_LINE.match(text)
-    separator = said[1] if said else _find_separator(text, is_header)
-    lines = io.StringIO(text[said.end() :] if said else text, newline="")
-    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True)
-    before = 1 if said else 0  # lines
+    reader = writing.read()
+    before = len(_LINE_END.findall(writing.head))  # lines
     start = before + 1
     header: list[str] = []
     try:

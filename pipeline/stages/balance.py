@@ -7,11 +7,11 @@ import numpy as np
 from pipeline.console import warn
 from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, name_labels
-from pipeline.dataset.splits import undersample
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.training.division import choose_balanced
 
 
 def balance(project: Project, params: Params) -> str:
@@ -23,9 +23,7 @@ def balance(project: Project, params: Params) -> str:
     unlabelled, left_out = (int((numbers == one).sum()) for one in (UNLABELLED, LEFT_OUT_LABEL))
     _check_counts(Counter(labels[labelled]), unlabelled, left_out, params)
     keep = labelled.copy()
-    if params.balance.method == "undersample":
-        to = None if params.balance.to == "smallest" else params.balance.to
-        keep[labelled] = undersample(labels[labelled], ids[labelled], to, params.balance.seed)
+    keep[labelled] = choose_balanced(params, labels[labelled], ids[labelled])
     _tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)

@@ -17,8 +17,6 @@ from pipeline.dataset.splits import (
     TooSmallError,
     check_parts,
     find_uneven,
-    split_folds,
-    split_shares,
 )
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
@@ -31,10 +29,9 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
+from pipeline.training.division import GIVEN, Column, divide_tiles, find_given, name_parts
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
-_GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
-Column = npt.NDArray[np.object_]
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -45,7 +42,7 @@ def split(project: Project, params: Params) -> str:
     _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
     given = _find_given(params, [scans[scan_of(row["id"])] for row in rows])
-    parts = _name_parts(params, given)
+    parts = name_parts(params, given)
     lines = read_lines(project, rows)
     groups_by = partial(
         group_tiles, scans=scans, lines=lines, parts=max(len(parts), params.split.folds)
@@ -56,7 +53,7 @@ def split(project: Project, params: Params) -> str:
     def divide(rule: Rule) -> tuple[Column, Column, Split]:
         single = groups_by(rule, rows)
         groups = merge_groups(single, clusters)
-        drawn = _divide(params, labels, np.array(single, object), groups, given)
+        drawn = divide_tiles(params, labels, np.array(single, object), groups, given)
         for fold in drawn.folds:
             check_parts(labels, fold, params.classes, parts)
         return np.array(single, object), groups, drawn
@@ -85,21 +82,14 @@ def split(project: Project, params: Params) -> str:
 
 
 def _find_given(params: Params, scans: Sequence[Row]) -> Column:
-    """Return the part (N,) that each tile's scan came with, '' for none.
-
-    In cross-validation what only names, folders or tables say does not count: every tile is tested.
-    """
-    given = np.array([scan["split"] for scan in scans], object)
-    if params.split.folds == 1:
-        return given
-    by_hand = {scan["source"]: params.source_of(scan["source"]).split for scan in scans}
-    guessed = [scan for scan in scans if scan["split"] and by_hand[scan["source"]] is None]
+    """Return the part (N,) that each tile's scan came with; those that do not count are told."""
+    given, guessed = find_given(params, scans)
     if guessed:
         warn(
             f"the parts that names, folders or tables say ({name_of(guessed[0])}: "
             f"{guessed[0]['split']}) are not used, for split.folds tests every tile once"
         )
-    return np.array([scan["split"] if by_hand[scan["source"]] else "" for scan in scans], object)
+    return given
 
 
 def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Iterator[str]:
@@ -118,14 +108,8 @@ def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Itera
     if len(folds) > 1 and (given == "train").any():
         yield "split: train of sources is not used: with folds every tile is tested once"
     if lost := int((folds[0] == "").sum()):
-        sets = [name for part, name in _GIVEN.items() if (given == part).any()]
+        sets = [name for part, name in GIVEN.items() if (given == part).any()]
         yield f"{lost:,} left out, whose group is in the {' or '.join(sets)} set as given"
-
-
-def _name_parts(params: Params, given: Column) -> list[str]:
-    """Return the parts that each class has to be in."""
-    validates = params.split.val or (given == "val").any()
-    return ["train", "val", "test"] if validates else ["train", "test"]
 
 
 def _find_cure(rule: Rule, divide: Callable[[Rule], object]) -> Rule | None:
@@ -165,7 +149,7 @@ def _find_origin(
     named = {row["group"] for row in before}
     return Origin(
         all_groups=len({group for row, group in all_groups if row["label"] == short.label}),
-        groups=len(set(single[own & ~np.isin(given, list(_GIVEN))])),
+        groups=len(set(single[own & ~np.isin(given, list(GIVEN))])),
         only_trained=bool((given[own] == "train").all()),
         test_given=bool((given == "test").any()),
         val_given=bool((given == "val").any()),
@@ -205,18 +189,6 @@ def _doubt_balance(labels: Column, groups: Column, given: Column, folds: list[Co
     )
 
 
-def _find_share(test: float, tiles: int) -> float:
-    """Return the share of the tiles that is tested, which may be given as their number."""
-    if test < 1:
-        return test
-    if test >= tiles:
-        raise DataError(
-            f"params.yaml: split.test: {test:,} of {tiles:,} tiles leave nothing to train on; give "
-            "fewer, or a share, as in 0.2"
-        )
-    return test / tiles
-
-
 def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[str]) -> None:
     """Raise DataError for a tile whose scan is not in the catalogue, or whose label is no class."""
     known = set(classes)
@@ -232,38 +204,6 @@ def _refuse_strangers(rows: list[Row], scans: dict[str, Row], classes: Sequence[
             f"processed/balanced.csv names {gone[0]}, whose scan is not in catalogue.csv. Bring "
             "all up to date with: dvc repro split"
         )
-
-
-def _divide(params: Params, labels: Column, groups: Column, merged: Column, given: Column) -> Split:
-    """Return the parts of each fold; a given split is kept."""
-    settings = params.split
-    if settings.folds == 1:
-        return split_shares(
-            labels,
-            groups,
-            test=_find_share(settings.test, len(labels)),
-            val=settings.val,
-            seed=settings.seed,
-            merged=merged,
-            given_test=given == "test",
-            given_val=given == "val",
-            given_train=given == "train",
-        )
-    for part, name in _GIVEN.items():
-        if (given == part).any():
-            raise DataError(
-                f"params.yaml: split.folds: a source says split: {part}, so the {name} set is "
-                "given; cross-validation needs to choose it. Set folds: 1, or split: none in that "
-                "source, which lets all of it be divided."
-            )
-    return split_folds(
-        labels,
-        groups,
-        folds=settings.folds,
-        val=settings.val,
-        seed=settings.seed,
-        merged=merged,
-    )
 
 
 def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:

@@ -1,0 +1,101 @@
+"""processed/.corrections: what the page did to raw/labels.csv, so that it can be undone later.
+
+A line a correction, JSON, only ever appended: the rows before and after, and what to call it; or
+that the last one that stands was undone. One that a kill cut short is as good as none.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import NO_LOCKS
+from pipeline.intake.label_lines import Hunk
+
+NAME = ".corrections"
+_threads = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One thing that was done: to which tiles, as a person says it, and the rows."""
+
+    told: str
+    ids: tuple[str, ...]
+    hunks: tuple[Hunk, ...]
+
+
+class Journal:
+    """The journal of a project; whoever changes labels.csv holds it meanwhile."""
+
+    def __init__(self, processed: Path) -> None:
+        """Keep the journal in a project's processed/."""
+        self.path = processed / NAME
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no other thread or program correct labels meanwhile."""
+        self.path.parent.mkdir(exist_ok=True)
+        with _threads, self.path.open("ab") as file:
+            with suppress(ImportError):  # Windows
+                import fcntl
+
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                except OSError as error:
+                    if error.errno not in NO_LOCKS:
+                        raise
+            yield
+
+    def note(self, correction: Correction) -> None:
+        """Add what is about to be done."""
+        self._append(asdict(correction))
+
+    def drop(self) -> None:
+        """Say that the last correction that stands does so no more."""
+        self._append({"undone": True})
+
+    def last(self) -> Correction | None:
+        """Return the last correction that stands, None where there is none."""
+        standing: list[dict[str, Any]] = []
+        for line in self._read():
+            if "undone" in line:
+                del standing[-1:]
+            else:
+                standing.append(line)
+        if not standing:
+            return None
+        told = standing[-1]
+        return Correction(
+            told["told"], tuple(told["ids"]), tuple(Hunk(*one) for one in told["hunks"])
+        )
+
+    def _append(self, content: dict[str, Any]) -> None:
+        # Behind a line that was cut short a new one begins.
+        text = f"\n{json.dumps(content)}\n".encode()
+        with self.path.open("ab", buffering=0) as file:
+            before = file.tell()
+            try:
+                if file.write(text) < len(text):
+                    raise OSError(28, os.strerror(28), str(self.path))
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)
+                raise
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        try:
+            lines: Sequence[bytes] = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        for line in filter(None, lines):
+            with suppress(ValueError):
+                found = json.loads(line)
+                if isinstance(found, dict) and (
+                    "undone" in found or {"told", "ids", "hunks"} <= found.keys()
+                ):
+                    yield found

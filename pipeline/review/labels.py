@@ -1,0 +1,193 @@
+"""Labels for the page: what raw/labels.csv says and what waits for `dvc repro`; saved, undone."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from starlette.routing import BaseRoute
+
+from pipeline.dataset.tables import LEFT_OUT
+from pipeline.errors import DataError, count_things, shorten
+from pipeline.intake.catalogue import path_of
+from pipeline.intake.label_lines import (
+    ChangedSinceError,
+    Line,
+    change_lines,
+    rewrite_labels,
+    undo_lines,
+)
+from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
+from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
+from pipeline.review.changes import check_changes
+from pipeline.review.desk import Desk
+from pipeline.review.journal import Correction, Journal
+from pipeline.review.shelf import Tiles
+from pipeline.review.watching import name_state
+from pipeline.subjects.boxes import scan_of
+
+Work = Callable[[bytes | None], bytes | None]
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """Return the routes of the labels."""
+    labels = Labels(desk)
+    desk.versions["labels"] = labels.version
+    return [
+        give("/api/labels", lambda asked: labels.describe()),
+        take("/api/labels", lambda sent: labels.save(sent)),
+        take("/api/undo", lambda sent: labels.undo()),
+    ]
+
+
+class Labels:
+    """raw/labels.csv of the project on the desk, and the journal of what was done to it."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Read and mend the labels of a project."""
+        self._desk, self._root = desk, desk.project.root
+        self._journal = Journal(desk.project.output())
+        self._files = [labels_file(self._root), self._journal.path, *desk.files]
+
+    def version(self) -> str:
+        """What is another when labels.csv, the journal or the tiles are."""
+        return name_state(self._files)
+
+    def describe(self) -> Content:
+        """Return what labels.csv says of ids, and the labels that wait for `dvc repro`."""
+        last = self._journal.last()
+        content = {"version": self.version(), "undo": last.told if last else None}
+        try:
+            said = self._desk.said()
+        except DataError as error:
+            return content | {"said": {}, "waiting": {}, "trouble": str(error)}
+        labels = {one.id: one.label for one in said if one.id}
+        return content | {"said": labels, "waiting": self._desk.waiting(), "trouble": None}
+
+    def save(self, sent: Content) -> Content:
+        """Write labels, sent by id as `changes`, into labels.csv.
+
+        `was`: what the page takes the ids' lines to say, None for no line. Raises ClashError where
+        one says something else, and changes nothing then.
+        """
+        changes, was = (
+            check_changes(sent.get("changes"), self._desk.params.classes),
+            sent.get("was"),
+        )
+        if not isinstance(was, dict) or was.keys() != changes.keys():
+            raise DataError("it has to be said what the lines are taken to say")
+        tiles = self._desk.tiles()
+        wanted = [Line(_source_of(tiles, name), name, label) for name, label in changes.items()]
+        with self._journal.held():
+            self._refuse_busy()
+            _refuse_clashes(self._read(), was)
+            self._rewrite(partial(self._change, wanted=wanted), wanted)
+        return self.describe()
+
+    def undo(self) -> Content:
+        """Take back the last correction that stands; return what it was, too."""
+        with self._journal.held():
+            self._refuse_busy()
+            last = self._journal.last()
+            if last is None:
+                raise MissingError("there is nothing to undo")
+            try:
+                self._rewrite(lambda data: undo_lines(data, last.hunks))
+            except ChangedSinceError:
+                self._journal.drop()  # so that the one before can be undone
+                raise
+            self._journal.drop()
+        return self.describe() | {"undone": {"told": last.told, "ids": last.ids}}
+
+    def _change(self, data: bytes | None, wanted: Sequence[Line]) -> bytes:
+        made, hunks = change_lines(data, wanted)
+        if hunks:
+            ids = tuple(line.id for line in wanted)
+            self._journal.note(Correction(_tell(wanted), ids, tuple(hunks)))
+        return made
+
+    def _rewrite(self, work: Work, wanted: Sequence[Line] = ()) -> None:
+        """Change labels.csv; what could not be done does not stay in the journal."""
+        before = self._journal.last()
+        try:
+            rewrite_labels(self._root, self._desk.params.classes, work, wanted)
+        except BaseException:
+            if self._journal.last() != before:
+                self._journal.drop()
+            raise
+
+    def _read(self) -> list[Override]:
+        return read_overrides(self._root, self._desk.params.classes)
+
+    def _refuse_busy(self) -> None:
+        if is_read_by_dvc(self._root):
+            raise BusyError(
+                "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
+            )
+
+
+def _source_of(tiles: Tiles, name: str) -> str:
+    """Return what labels.csv calls the file that a tile is of."""
+    scan = tiles.scans.get(scan_of(name)) if name in tiles.row_of else None
+    if scan is None:
+        raise MissingError(
+            f"there is no tile '{shorten(name)}' any more; it was made anew meanwhile"
+        )
+    return path_of(scan)
+
+
+def _refuse_clashes(said: Sequence[Override], was: Mapping[str, object]) -> None:
+    """Raise ClashError where labels.csv says something else than the page takes it to say."""
+    now = {one.id: one.label for one in said if one.id}
+    other = [name for name, label in was.items() if now.get(name) != label]
+    if other:
+        label = now.get(other[0])
+        more = f" (and {len(other) - 1:,} more)" if len(other) > 1 else ""
+        what = "has no line any more" if label is None else f"is '{label}'"
+        raise ClashError(
+            f"{LABELS} was changed outside this page: there {other[0]} {what}{more}. Nothing was "
+            "written; look at what it says now, and press again if you mean it"
+        )
+
+
+def _tell(wanted: Sequence[Line]) -> str:
+    """Return a correction as a person says it."""
+    labels = {line.label for line in wanted}
+    what = (
+        "several labels"
+        if len(labels) > 1
+        else "left out"
+        if LEFT_OUT in labels
+        else f"label {labels.pop()}"
+    )
+    return f"{count_things(len(wanted), 'tile')}: {what}"
+
+
+def is_read_by_dvc(root: Path) -> bool:
+    """Return whether `dvc repro` is at a stage that reads raw/.
+
+    What changes there meanwhile DVC takes for read when the stage ends, and never runs it again.
+    """
+    raw = (root / "raw").resolve()
+    with suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
+        readers = json.loads((root / ".dvc/tmp/rwlock").read_bytes())["read"]
+        return any(
+            Path(path).resolve().is_relative_to(raw) and _is_alive(one["pid"])
+            for path, those in readers.items()
+            for one in those
+        )
+    return False
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where asking ends it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's
+    return True

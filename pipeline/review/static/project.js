@@ -1,0 +1,163 @@
+// What is known of the project: tiles, labels, suspects, costs; read again when one changes.
+// A correction is shown at once, sent in order, and sent again while `dvc repro` reads raw/.
+
+import { ask, send, Refused } from "./asking.js";
+
+export const LEFT_OUT = "-";
+const PATIENCE = 1500; // milliseconds between two looks at what changed
+
+export class Project extends EventTarget {
+  constructor(about) {
+    super();
+    Object.assign(this, about); // title, folder, classes, writing
+    this.tiles = null;
+    this.labels = { said: {}, waiting: {}, undo: null, trouble: null };
+    this.suspects = {};
+    this.parts = null; // of the split: names, and the place in them of each tile
+    this.cost = null; // of what waits
+    this.versions = {};
+    this.unsent = []; // corrections that are not on the disk yet
+    this.trouble = "";
+  }
+
+  // Look for what changed, for ever.
+  async watch() {
+    for (;;) {
+      await this.look();
+      await new Promise((done) => setTimeout(done, PATIENCE));
+    }
+  }
+
+  async look() {
+    try {
+      const versions = await ask("/api/state");
+      for (const [name, version] of Object.entries(versions)) {
+        if (this.versions[name] === version) continue;
+        if (name in READERS) await READERS[name](this);
+        this.versions[name] = version;
+        this.tell(name);
+      }
+      this.complain("");
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const isAnew = this.tiles && error.status > 0;
+      this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
+    }
+  }
+
+  tell(name) { this.dispatchEvent(new CustomEvent("change", { detail: name })); }
+
+  complain(text) {
+    if (text === this.trouble) return;
+    this.trouble = text;
+    this.dispatchEvent(new CustomEvent("trouble", { detail: text }));
+  }
+
+  // The label of a tile as it will be: what waits to be saved, what waits for `dvc repro`, what is.
+  labelOf(row) {
+    const id = this.tiles.ids[row];
+    return this.unsaid(id) ?? this.labels.waiting[id] ?? this.labelInTiles(row);
+  }
+
+  labelInTiles(row) {
+    const number = this.tiles.label[row];
+    return number >= 0 ? this.tiles.names[number] : number === -2 ? LEFT_OUT : "";
+  }
+
+  // What was found on the page, before anybody corrected it.
+  foundLabel(row) { return this.tiles.found[row] || this.labelInTiles(row); }
+
+  // What raw/labels.csv says of an id, null for nothing.
+  saidOf(id) { return this.unsaid(id) ?? this.labels.said[id] ?? null; }
+
+  unsaid(id) {
+    for (let n = this.unsent.length - 1; n >= 0; n--) {
+      if (id in this.unsent[n].changes) return this.unsent[n].changes[id];
+    }
+    return undefined;
+  }
+
+  // Give tiles labels: rows, and the label of each.
+  async correct(rows, labelFor) {
+    const sent = { changes: {}, was: {} };
+    for (const row of rows) {
+      const id = this.tiles.ids[row];
+      sent.was[id] = this.saidOf(id);
+      sent.changes[id] = labelFor(row);
+    }
+    this.unsent.push(sent);
+    this.tell("labels");
+    this.sending = (this.sending ?? Promise.resolve()).then(() => this.sendFirst());
+    return this.sending;
+  }
+
+  async sendFirst() {
+    let failed = null;
+    for (;;) {
+      try {
+        this.take(await send("/api/labels", this.unsent[0]));
+        break;
+      } catch (error) {
+        failed = error;
+        if (!(error instanceof Refused) || !error.isSoon) break;
+        this.dispatchEvent(new CustomEvent("told", { detail: error.message }));
+        failed = null;
+        await new Promise((done) => setTimeout(done, PATIENCE));
+      }
+    }
+    this.unsent.shift();
+    if (failed) await this.refresh();
+    this.tell("labels");
+    if (failed) throw failed;
+  }
+
+  async undo() {
+    await this.sending?.catch(() => {});
+    const labels = await send("/api/undo", {});
+    this.take(labels);
+    this.tell("labels");
+    return labels.undone;
+  }
+
+  take(labels) {
+    this.labels = labels;
+    this.versions.labels = labels.version;
+  }
+
+  async refresh() {
+    try { await READERS.labels(this); } catch { /* the next look tells it */ }
+  }
+
+  // What `dvc repro` would have to do for all that waits, and for some rows more.
+  async weigh(rows = [], labelFor = () => "") {
+    const changes = Object.fromEntries(rows.map((row) => [this.tiles.ids[row], labelFor(row)]));
+    return send("/api/costs", { changes });
+  }
+
+  waitingRows() {
+    const ids = new Set(Object.keys(this.labels.waiting));
+    for (const { changes } of this.unsent) Object.keys(changes).forEach((id) => ids.add(id));
+    return [...ids].map((id) => this.rowOf.get(id)).filter((row) => row !== undefined
+      && this.labelOf(row) !== this.labelInTiles(row));
+  }
+}
+
+const READERS = {
+  async tiles(project) {
+    project.tiles = await ask("/api/tiles");
+    project.rowOf = new Map(project.tiles.ids.map((id, row) => [id, row]));
+  },
+  async labels(project) {
+    project.labels = await ask("/api/labels");
+  },
+  async suspects(project) {
+    project.suspects = (await ask("/api/suspects")).lists;
+  },
+  async parts(project) {
+    project.parts = await ask("/api/parts");
+  },
+};
+
+export async function openProject() {
+  return new Project(await ask("/api/project"));
+}

@@ -1,0 +1,93 @@
+"""Which tiles stay and which part of each fold each is in, as params.yaml says: balance and split.
+
+Values in, values out: the same labels and ids give the same parts, whether a stage asks or somebody
+who wants to know what a correction would change.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.dataset.splits import Split, split_folds, split_shares, undersample
+from pipeline.dataset.tables import Row
+from pipeline.errors import DataError
+from pipeline.settings.params import Params
+
+GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
+
+Column = npt.NDArray[np.object_]
+
+
+def choose_balanced(params: Params, labels: Column, ids: Column) -> npt.NDArray[np.bool_]:
+    """Return which of the labelled tiles (N,) stay."""
+    if params.balance.method == "none":
+        return np.ones(len(ids), bool)
+    to = None if params.balance.to == "smallest" else params.balance.to
+    return undersample(labels, ids, to, params.balance.seed)
+
+
+def find_given(params: Params, scans: Sequence[Row]) -> tuple[Column, list[Row]]:
+    """Return the part (N,) that each tile's scan came with, '' for none; and whose does not count.
+
+    In cross-validation what only names, folders or tables say does not count: every tile is tested.
+    """
+    given = np.array([scan["split"] for scan in scans], object)
+    if params.split.folds == 1:
+        return given, []
+    by_hand = {scan["source"]: params.source_of(scan["source"]).split for scan in scans}
+    guessed = [scan for scan in scans if scan["split"] and by_hand[scan["source"]] is None]
+    kept = [scan["split"] if by_hand[scan["source"]] else "" for scan in scans]
+    return np.array(kept, object), guessed
+
+
+def name_parts(params: Params, given: Column) -> list[str]:
+    """Return the parts that each class has to be in."""
+    validates = params.split.val or (given == "val").any()
+    return ["train", "val", "test"] if validates else ["train", "test"]
+
+
+def divide_tiles(
+    params: Params, labels: Column, groups: Column, merged: Column, given: Column
+) -> Split:
+    """Return the parts of each fold; a given split is kept."""
+    settings = params.split
+    if settings.folds == 1:
+        return split_shares(
+            labels,
+            groups,
+            test=_find_share(settings.test, len(labels)),
+            val=settings.val,
+            seed=settings.seed,
+            merged=merged,
+            given_test=given == "test",
+            given_val=given == "val",
+            given_train=given == "train",
+        )
+    for part, name in GIVEN.items():
+        if (given == part).any():
+            raise DataError(
+                f"params.yaml: split.folds: a source says split: {part}, so the {name} set is "
+                "given; cross-validation needs to choose it. Set folds: 1, or split: none in that "
+                "source, which lets all of it be divided."
+            )
+    return split_folds(
+        labels,
+        groups,
+        folds=settings.folds,
+        val=settings.val,
+        seed=settings.seed,
+        merged=merged,
+    )
+
+
+def _find_share(test: float, tiles: int) -> float:
+    """Return the share of the tiles that is tested, which may be given as their number."""
+    if test < 1:
+        return test
+    if test >= tiles:
+        raise DataError(
+            f"params.yaml: split.test: {test:,} of {tiles:,} tiles leave nothing to train on; give "
+            "fewer, or a share, as in 0.2"
+        )
+    return test / tiles

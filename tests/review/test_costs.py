@@ -1,0 +1,109 @@
+"""What a correction costs, found out as balance and split decide it."""
+
+import json
+
+import pytest
+from reviewed import open_page, write_project, write_tiles
+
+from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.project import Project
+from pipeline.settings.loading import load_params
+from pipeline.stages.augment import augment
+from pipeline.stages.balance import balance
+from pipeline.stages.plan import plan
+from pipeline.stages.split import split
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """A project whose 60 tiles are split and planned; a run of it took 30 s."""
+    monkeypatch.setattr("pipeline.stages.plan.time_run", lambda *known: 1)  # it would train
+    ids = write_project(tmp_path, tiles=60, pages=10)
+    text = (tmp_path / "params.yaml").read_text().replace("group: page", "group: none")
+    (tmp_path / "params.yaml").write_text(text.replace("method: undersample", "method: none"))
+    project, params = Project(tmp_path), load_params(tmp_path / "params.yaml")
+    for stage in (balance, split, augment, plan):
+        stage(project, params)
+    for seed in range(2):
+        folder = project.run_folder("none", 0, seed)
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"seconds": 30}))
+    return project, params, ids
+
+
+def cost_of(project, changes):
+    return open_page(project.root).post("/api/costs", json={"changes": changes}).json()
+
+
+def parts_of(project):
+    content = open_page(project.root).get("/api/parts").json()
+    return [content["names"][number] for number in content["part"]]
+
+
+def test_nothing_costs_nothing(planned):
+    project, _, ids = planned
+    assert cost_of(project, {}) | {"trouble": ""} == {
+        "tiles": 0, "pages": 0, "trainings": 0, "seconds": 0, "trouble": "",
+    }  # fmt: skip
+    assert cost_of(project, {ids[0]: "0", "gone-0": "1"})["pages"] == 0, "it has that label already"
+
+
+def test_a_tile_that_trains_costs_its_page_and_every_seed(planned):
+    project, _, ids = planned
+    trained = ids[parts_of(project).index("train")]
+    cost = cost_of(project, {trained: "-"})
+    assert (cost["pages"], cost["trainings"]) == (1, 2)
+    road = 1.5 * (9 + 1)
+    assert cost["seconds"] in (road + 60, road + 30), "one or two at once"
+
+
+def test_of_two_tiles_on_a_page_it_is_done_once(planned):
+    project, _, ids = planned
+    assert cost_of(project, {ids[0]: "2", ids[1]: "2"})["pages"] == 1
+    assert cost_of(project, {ids[0]: "2", ids[8]: "1"})["pages"] == 2
+
+
+@pytest.mark.parametrize("method", ["none", "undersample"])
+def test_what_it_says_is_what_the_road_then_does(planned, method):
+    """Tiles left out and relabelled in turn: trainings, where other tiles train or validate."""
+    project, _, ids = planned
+    text = project.params_file.read_text()
+    project.params_file.write_text(text.replace("method: none", f"method: {method}"))
+    labels = {name: str(number % 3) for number, name in enumerate(ids)}
+    before = train_on(project, labels)
+    found = set()
+    for number in range(0, 60, 5):
+        change = {ids[number]: "-" if number % 2 else "1"}
+        after = train_on(project, {n: one for n, one in (labels | change).items() if one != "-"})
+        write_tiles(project.root, list(labels.items()))
+        train_on(project, labels)
+        told = cost_of(project, change)["trainings"]
+        assert (told > 0) == (after != before)
+        found.add(told > 0)
+    assert found == {True, False}
+
+
+def train_on(project, labels):
+    """Return which tiles train and validate, with their labels, when the tables are made anew."""
+    write_tiles(project.root, list(labels.items()))
+    params = load_params(project.params_file)
+    balance(project, params)
+    split(project, params)
+    rows = read_table(project.output("split.csv"), COLUMNS["split"])
+    return {(row["id"], row["split"], labels[row["id"]]) for row in rows if row["split"] != "test"}
+
+
+def test_where_the_road_would_stop_that_is_said(planned):
+    project, _, ids = planned
+    cost = cost_of(project, dict.fromkeys(ids[::3], "-"))
+    assert "class '0'" in cost["trouble"]
+
+
+def test_without_a_split_it_counts_pages(client, ids):
+    cost = client.post("/api/costs", json={"changes": {ids[0]: "2"}}).json()
+    assert (cost["pages"], cost["trainings"]) == (1, 0)
+
+
+@pytest.mark.parametrize("changes", [None, [], {"a": "seven"}, {"a": 1}])
+def test_what_is_no_change_is_refused(client, changes):
+    assert client.post("/api/costs", json={"changes": changes}).status_code == 422
