@@ -46,13 +46,10 @@ class KeptSearches:
         self, root: Path, rows: list[Row], settings: object, make: Callable[[], list[Result]]
     ) -> list[Result]:
         """Return what was found on a file's rows before, with these settings, or else make it."""
-        try:
-            data = PictureFile(rows[0]["source"], rows[0]["member"]).read(root)
-        except DataError:  # which the search will tell
-            return make()
-        file = {"file": hashlib.sha256(data).hexdigest(), "program": self.program}
         said = [[row[name] for name in _COLUMNS] for row in rows]
-        digest = _digest_text(json.dumps([file, said, settings], default=asdict))
+        digest = digest_work(root, rows, [self.program, said, settings])
+        if not digest:
+            return make()
         path = self._path_of(rows[0])
         results = _read(path, digest)
         if results is None or len(results) != len(rows):
@@ -68,18 +65,32 @@ class KeptSearches:
                 path.unlink(missing_ok=True)
 
     def _path_of(self, row: Row) -> Path:
-        return self.folder / f"{_digest_text(row['source'] + chr(0) + row['member'])[:24]}.zip"
+        return self.folder / f"{digest_text(row['source'] + chr(0) + row['member'])[:24]}.zip"
 
 
 def open_kept(folder: Path) -> KeptSearches:
     """Return what was found by this very program, in a folder that may not be there yet."""
+    return KeptSearches(folder, digest_program())
+
+
+def digest_work(root: Path, rows: Sequence[Row], settings: object) -> str:
+    """Return a digest of a file's bytes and of settings; '' for one that can't be read any more."""
+    try:
+        data = PictureFile(rows[0]["source"], rows[0]["member"]).read(root)
+    except DataError:
+        return ""
+    return digest_text(json.dumps([hashlib.sha256(data).hexdigest(), settings], default=asdict))
+
+
+def digest_program() -> str:
+    """Return a digest of the program, and of the libraries that it looks at pictures with."""
     source = Path(pipeline.__file__).parent
     whole = hashlib.sha256()
     for path in sorted(source.rglob("*.py")):
         whole.update(path.relative_to(source).as_posix().encode() + b"\0")
         whole.update(hashlib.sha256(path.read_bytes()).digest())
     versions = {name: _find_version(name) for name in _LIBRARIES}
-    return KeptSearches(folder, _digest_text(json.dumps([whole.hexdigest(), versions])))
+    return digest_text(json.dumps([whole.hexdigest(), versions]))
 
 
 def _find_version(library: str) -> str:
@@ -89,7 +100,8 @@ def _find_version(library: str) -> str:
         return ""
 
 
-def _digest_text(text: str) -> str:
+def digest_text(text: str) -> str:
+    """Return the SHA-256 of a text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
