@@ -25,7 +25,7 @@ def test_twins_under_two_labels_are_each_others_nearest(monkeypatch):
     expected = {
         (one, other)
         for one, other in enumerate(nearest)
-        if one < other and nearest[other] == one and apart[one, other] < 0.4
+        if one < other and nearest[other] == one and apart[one, other] < 0.35
     }
     pairs = find_contradictions(seen, labels)
     assert {(pair.one, pair.other) for pair in pairs} == expected and len(expected) > 3
