@@ -52,7 +52,8 @@ def run(tmp_path, monkeypatch, prep):
         boxes = read_table(tmp_path / "processed/boxes.csv", COLUMNS["boxes"])
         with store.open_dataset(tmp_path / "processed/tiles.h5") as tiles:
             assert list(tiles.ids) == [row["id"] for row in boxes]
-            labels = [CLASSES[number] if number >= 0 else "" for number in tiles.labels]
+            words = [*CLASSES, "-", ""]  # -2: left out, -1: unlabelled
+            labels = [words[number] for number in tiles.labels]
             assert labels == [row["label"] for row in boxes]
             return boxes, tiles.read().images
 
@@ -179,8 +180,9 @@ def test_labels_csv_has_the_last_word_by_page_and_by_box(run, prep, tmp_path):
     ]
     (tmp_path / "raw/labels.csv").write_text("\n".join(lines))
     after, _ = run({}, layout="rows")
-    assert [row["label"] for row in after] == list("21224444")
-    assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 7
+    assert [row["label"] for row in after] == list("2-1224444")
+    assert [row["found"] for row in after] == ["1", "1", *[""] * 7]
+    assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 8
 
 
 def test_the_text_of_a_page_labels_its_boxes_row_by_row(run, prep, tmp_path):
@@ -191,7 +193,7 @@ def test_the_text_of_a_page_labels_its_boxes_row_by_row(run, prep, tmp_path):
     labels.write_text('source,group,text\nraw/in/page.png,Ada,"1 2 4\n41\n2-"\n')
     boxes, _ = run({}, layout="free")
     assert [(row["label"], row["row"]) for row in boxes] == list(
-        zip("124412", "000112", strict=True)
+        zip("124412-", "0001122", strict=True)
     )
     assert {row["group"] for row in boxes} == {"Ada"}
     labels.write_text("source,row,id,text\nraw/in/page.png,1,,412\nraw/in/page.png,2,,22\n")
@@ -292,8 +294,8 @@ def test_names_of_arrays_give_the_split_unless_the_source_does(ingest):
     assert [row["split"] for row in rows] == ["test"] * 3 + ["train"] * 5
     assert "raw/in: the names of files, folders or tables give the split: 5 train, 3 test" in said
     assert {row["split"] for row in ingest(PARTED, source={"split": "train"})[2]} == {"train"}
-    _, said, rows = ingest(PARTED, split={"folds": 3})
-    assert {row["split"] for row in rows} == {""} and "split.folds deals all" in said
+    _, _, rows = ingest(PARTED, split={"folds": 3})  # `prep split` decides of these
+    assert {row["split"] for row in rows} == {"train", "test"}
 
 
 def test_training_pictures_alone_are_split_as_all_are(ingest):

@@ -16,6 +16,7 @@ from pipeline.checks.faults import Fault, stage_of
 from pipeline.checks.leaks import find_leaks
 from pipeline.checks.readers import (
     SHOWN,
+    Box,
     Columns,
     Data,
     Folds,
@@ -32,6 +33,7 @@ from pipeline.checks.readers import (
 )
 from pipeline.dataset.documents import Plan, read_object
 from pipeline.dataset.reading import open_tiles
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.store import read_glyph_ids
 from pipeline.errors import DataError
 from pipeline.notes import digest_file
@@ -90,10 +92,10 @@ def _compare_data(data: Data, classes: tuple[str, ...]) -> Iterator[Fault]:
         yield from _compare_split(data.balanced, data.folds, may_lack)
 
 
-def _compare_boxes(scans: Scans, boxes: dict[str, tuple[int, int, str]]) -> Iterator[Fault]:
+def _compare_boxes(scans: Scans, boxes: dict[str, Box]) -> Iterator[Fault]:
     """Yield the boxes of no scan, and those that reach beyond theirs."""
     file = "processed/boxes.csv"
-    for name, (right, lower, _) in boxes.items():
+    for name, (right, lower, _, _) in boxes.items():
         size = scans.sizes.get(scan_of(name))
         if size is None:
             yield Fault(file, f"{name}: catalogue.csv has no such scan")
@@ -102,7 +104,7 @@ def _compare_boxes(scans: Scans, boxes: dict[str, tuple[int, int, str]]) -> Iter
 
 
 def _compare_tiles(
-    boxes: dict[str, tuple[int, int, str]],
+    boxes: dict[str, Box],
     glyphs: list[str] | None,
     tiles: Columns,
     classes: tuple[str, ...],
@@ -116,11 +118,13 @@ def _compare_tiles(
         )
     file = "processed/tiles.h5"
     yield from _compare_ids(file, tiles.ids, boxes, "boxes.csv")
-    for name, label in zip(tiles.ids, tiles.labels, strict=True):
-        said = boxes[name][2] if name in boxes else ""
-        found = classes[label] if label >= 0 else ""
-        if name in boxes and said != found:
-            yield Fault(file, f"{name}: label '{found}', in boxes.csv '{said}'")
+    labels, found = (name_labels(one, classes) for one in (tiles.labels, tiles.found))
+    for name, label, first in zip(tiles.ids, labels, found, strict=True):
+        box = boxes.get(name)
+        if box and box.label != label:
+            yield Fault(file, f"{name}: label '{label}', in boxes.csv '{box.label}'")
+        elif box and box.found != first:
+            yield Fault(file, f"{name}: found with label '{first}', in boxes.csv '{box.found}'")
 
 
 def _compare_balanced(

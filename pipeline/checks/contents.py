@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.dataset.tables import COLUMNS, Row
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, OPTIONAL, Row
 from pipeline.errors import DataError, pass_on_machine
 
 Judge = Callable[[Row], str]  # returns what is wrong with a row, '' if nothing is
@@ -30,12 +30,12 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
     """Yield the rows of a table with their lines, one at a time; DataError where it breaks off."""
-    line = 1
+    line, absent = 1, dict.fromkeys(OPTIONAL.intersection(columns), "")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             found = next(reader, [])
-            missing = [name for name in columns if name not in found]
+            missing = [name for name in columns if name not in found and name not in OPTIONAL]
             if missing:
                 noun = "column" if len(missing) == 1 else "columns"
                 raise DataError(f"it lacks the {noun} {_name(missing)}")
@@ -43,7 +43,7 @@ def _read_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, Row]]
                 line = reader.line_num
                 if len(cells) != len(found):
                     raise DataError(f"line {line} has {len(cells)} fields, not {len(found)}")
-                yield line, dict(zip(found, cells, strict=True))
+                yield line, absent | dict(zip(found, cells, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"it is no CSV table in UTF-8 after line {line} ({error})") from error
     except OSError as error:
@@ -88,7 +88,7 @@ def judge_box(row: Row, classes: Sequence[str]) -> str:
     x0, y0, x1, y1 = map(int, sides)
     if x0 >= x1 or y0 >= y1:
         return f"the box {x0}, {y0}, {x1}, {y1} is empty"
-    if row["label"] and row["label"] not in classes:
+    if row["label"] not in {"", LEFT_OUT, *classes}:
         return _tell_label(row["label"])
     if not _is_share(row["score"]):
         return f"score '{row['score']}' is not between 0 and 1"

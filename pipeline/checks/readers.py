@@ -3,11 +3,11 @@
 Only ids and labels are kept in memory, never pictures.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ from pipeline.checks import contents
 from pipeline.checks.contents import find_repeats, judge_lines
 from pipeline.checks.faults import Fault
 from pipeline.dataset.damage import REBUILD
-from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, Row
+from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED
+from pipeline.dataset.store import DatasetFile, open_dataset
+from pipeline.dataset.tables import COLUMNS, Row, tell_found
 from pipeline.errors import DataError, UnusableFileError
 from pipeline.project import Project
 from pipeline.subjects.boxes import scan_id
@@ -36,12 +37,22 @@ class Scans:
     given: bool
 
 
+class Box(NamedTuple):
+    """A row of boxes.csv: right and lower side, the label that it has, and was found with."""
+
+    right: int
+    lower: int
+    label: str
+    found: str
+
+
 @dataclass(frozen=True)
 class Columns:
     """What a dataset file says, without its images."""
 
     ids: list[str]
     labels: npt.NDArray[np.int16]
+    found: npt.NDArray[np.int16]
     groups: list[str]
     parents: list[str]
     parameters: dict[str, Any]
@@ -52,7 +63,7 @@ class Data:
     """The files up to the split; None for what is missing or faulty by itself."""
 
     scans: Scans | None
-    boxes: dict[str, tuple[int, int, str]] | None  # right and lower side, label
+    boxes: dict[str, Box] | None
     glyphs: list[str] | None
     tiles: Columns | None
     balanced: dict[str, tuple[str, str]] | None  # label, group
@@ -103,13 +114,11 @@ def read_scans(classes: Sequence[str], path: Path, faults: list[str]) -> Scans:
     return Scans({name: (w, h) for name, w, h, _ in rows}, any(row[3] for row in rows))
 
 
-def read_boxes(
-    classes: Sequence[str], path: Path, faults: list[str]
-) -> dict[str, tuple[int, int, str]]:
+def read_boxes(classes: Sequence[str], path: Path, faults: list[str]) -> dict[str, Box]:
     """Read boxes.csv."""
     judge = partial(contents.judge_box, classes=classes)
     rows = [
-        (row["id"], (int(row["x1"]), int(row["y1"]), row["label"]))
+        (row["id"], Box(int(row["x1"]), int(row["y1"]), row["label"], tell_found(row, classes)))
         for row in judge_lines(path, COLUMNS["boxes"], judge, faults)
     ]
     return _without_repeats(rows, faults)
@@ -161,8 +170,8 @@ def read_columns(classes: Sequence[str], path: Path, faults: list[str]) -> Colum
         labels = dataset.labels
         if dataset.classes != list(classes):
             faults.append("its classes are not those of params.yaml, in this order")
-        for row in np.flatnonzero((labels < -1) | (labels >= len(dataset.classes)))[:SHOWN]:
-            faults.append(f"row {row} ({names[row]}): label {labels[row]} is no class's number")
+        faults += _judge_labels("label", labels, LEFT_OUT_LABEL, dataset, names)
+        faults += _judge_labels("found", dataset.found, UNLABELLED, dataset, names)
         faults += [f"the id {name} stands there twice" for name in find_repeats(names)]
         parents = []
         if dataset.draw_names or "op" in dataset.made_by:
@@ -176,10 +185,23 @@ def read_columns(classes: Sequence[str], path: Path, faults: list[str]) -> Colum
         return Columns(
             names,
             labels,
+            dataset.found,
             [str(group) for group in dataset.groups],
             parents,
             parameters if isinstance(parameters, dict) else {},
         )
+
+
+def _judge_labels(
+    what: str,
+    labels: npt.NDArray[np.int16],
+    least: int,
+    dataset: DatasetFile,
+    names: Sequence[str],
+) -> Iterator[str]:
+    """Yield the first labels that are no class's number, and less than what stands for none."""
+    for row in np.flatnonzero((labels < least) | (labels >= len(dataset.classes)))[:SHOWN]:
+        yield f"row {row} ({names[row]}): {what} {labels[row]} is no class's number"
 
 
 def _without_repeats(rows: list[tuple[str, Found]], faults: list[str]) -> dict[str, Found]:

@@ -198,9 +198,9 @@ def export(
     """Hand the dataset over, as other programs read it.
 
     Makes the folder OUT with the training, validation and test set that split.csv names: pixels,
-    labels, ids and groups as in tiles.h5. No path, no file name unless --names asks for it, and no
-    variant of a tile that is not trained on. OUT appears whole or not at all, and nothing is
-    overwritten.
+    labels, ids and groups as in tiles.h5. Groups (writers, folders) go along by name unless
+    --pseudonyms hides them, file names only if --names asks for them, and no variant of a tile that
+    is not trained on. OUT appears whole or not at all, and nothing is overwritten.
 
     Example: `prep export ~/my-digits --as npz`
     """
@@ -263,7 +263,10 @@ def evaluate(
     experiment: Experiment = None,
     on: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="Another project's tiles.h5, or a folder of IDX files."),
+        typer.Option(
+            metavar="PATH",
+            help="Another project's tiles.h5, or a folder of arrays (IDX, .npz, ...).",
+        ),
     ] = None,
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --on: this .keras file, not the runs.")
@@ -284,7 +287,10 @@ def evaluate(
 @app.command(rich_help_panel=BY_HAND)
 def pretrain(
     source: Annotated[
-        Path, typer.Argument(metavar="PATH", help="A folder of IDX files, or another tiles.h5.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="A folder of arrays (IDX, .npz, ...), or another tiles.h5."
+        ),
     ],
     steps: Annotated[
         int | None, typer.Option(min=1, help="Optimiser steps (default: train.steps).")

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.atomic import whole_file
 from pipeline.console import say
 from pipeline.errors import DataError, nearest
+from pipeline.intake.class_names import write_names
 from pipeline.network.fetching import SETS, load_set
 from pipeline.project import Project
 from pipeline.settings.params import Params
@@ -52,6 +53,6 @@ def _write_lines(name: str, shape: tuple[int, ...]) -> str:
         "For params.yaml, in the place of what it has of these:\n"
         "sources:\n"
         f"  - {{path: raw/{name}, layout: array}}\n"
-        f"classes: [{', '.join(SETS[name].classes)}]\n"
+        f"classes: {write_names(SETS[name].classes)}\n"
         f"tile: {{size: {shape[1]}, channels: {channels}, method: {method}}}"
     )

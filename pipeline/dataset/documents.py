@@ -33,6 +33,7 @@ class PlannedFold(TypedDict):
     train: str
     val: str
     variants: list[str]
+    added: NotRequired[list[str]]  # ids of tiles that it trains on though they were left out
 
 
 class Plan(TypedDict):
@@ -47,6 +48,7 @@ class Plan(TypedDict):
     folds: list[PlannedFold]
     share: NotRequired[float]
     split_seed: NotRequired[int]  # that the share is drawn by
+    labels: NotRequired[str]  # `found`: as before they were corrected
     recipes: NotRequired[dict[str, Any]]  # of its ops, where variants are drawn online
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.dataset.schema import Rows
+from pipeline.dataset.schema import LEFT_OUT_LABEL, Rows
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.tables import COLUMNS, scan_columns
 from pipeline.errors import DataError
@@ -60,7 +60,7 @@ def open_tiles(project: Project, classes: Sequence[str]) -> Iterator[DatasetFile
                 "order. Bring all up to date with: dvc repro"
             )
         labels = tiles.labels
-        strange = np.flatnonzero((labels < -1) | (labels >= len(tiles.classes)))
+        strange = np.flatnonzero((labels < LEFT_OUT_LABEL) | (labels >= len(tiles.classes)))
         if len(strange):
             raise DataError(
                 f"processed/tiles.h5: the label of row {strange[0]} is {labels[strange[0]]}, of "

@@ -24,6 +24,7 @@ from pipeline.dataset.damage import (
 )
 from pipeline.dataset.schema import (
     CHUNK_BYTES,
+    CORRECTED_COLUMNS,
     DATASET_COLUMNS,
     GLYPH_COLUMNS,
     TEXT_COLUMNS,
@@ -67,8 +68,13 @@ class DatasetFile:
 
     @property
     def labels(self) -> npt.NDArray[np.int16]:
-        """(N,) indices into `classes`, -1 = unlabelled."""
+        """(N,) indices into `classes`, -1 = unlabelled, -2 = left out by a person."""
         return self._read_whole("labels")
+
+    @property
+    def found(self) -> npt.NDArray[np.int16]:
+        """(N,) labels as they were found, before a person changed any; -1 = unlabelled."""
+        return self._read_whole("found") if "found" in self._file else self.labels
 
     @property
     def draws(self) -> npt.NDArray[np.float64]:
@@ -162,7 +168,9 @@ def open_dataset(path: Path) -> Iterator[DatasetFile]:
     with _open(path) as file:
         try:
             variants = "draws" in file or "draws" in file.attrs
-            check_columns(file, DATASET_COLUMNS | (VARIANT_COLUMNS if variants else {}))
+            more = VARIANT_COLUMNS if variants else {}
+            more = more | (CORRECTED_COLUMNS if "found" in file else {})
+            check_columns(file, DATASET_COLUMNS | more)
             dataset = DatasetFile(file, path)
             _check_widths(file, dataset)
         except UNREADABLE as error:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 from pipeline.atomic import whole_file
 from pipeline.errors import DataError, find_nearest, shorten
 
+LEFT_OUT = "-"  # in the place of a label: this picture, page or box is none
+
 COLUMNS = {
     "catalogue": (
         "source", "page", "member", "sha256", "layout", "label", "group", "split",
@@ -22,6 +24,7 @@ COLUMNS = {
     ),
     "boxes": (
         "id", "source", "page", "x0", "y0", "x1", "y1", "label", "group", "row", "col", "score",
+        "found",
     ),
     "quarantine": ("source", "page", "member", "reason"),
     "balanced": ("id", "label", "group"),
@@ -29,6 +32,9 @@ COLUMNS = {
     "predictions": ("id", "fold", "seed", "label", "predicted"),  # then p0, p1, ...
     "history": ("step", "loss", "accuracy", "val_loss", "val_accuracy"),
 }  # fmt: skip
+
+# Columns that tables of an older prep lack; they read as empty.
+OPTIONAL = {"found"}
 
 # Columns of whole numbers; of those in `_OR_NOTHING` a field may be empty.
 _NUMBERS = {"page", "x0", "y0", "x1", "y1", "fold"}
@@ -58,6 +64,12 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
     return list(scan_table(path, columns))
 
 
+def tell_found(box: Row, classes: Sequence[str]) -> str:
+    """Return the class that a row of boxes.csv was found with, '' for none."""
+    found = box["found"] or box["label"]
+    return found if found in classes else ""  # a folder may have had a name that is no class
+
+
 def read_numbers(path: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[np.float64]]:
     """Return columns (N,) of a table that hold numbers; raises DataError as read_table does."""
     rows = read_table(path, columns)
@@ -70,10 +82,12 @@ def read_numbers(path: Path, columns: Sequence[str]) -> dict[str, npt.NDArray[np
 def scan_table(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """Yield what `read_table` returns, a row at a time."""
     checked = [name for name in columns if name in _NUMBERS | _OR_NOTHING | {"score"}]
+    needed = [name for name in columns if name not in OPTIONAL]
+    absent = dict.fromkeys(OPTIONAL.intersection(columns), "")
     with _open_table(path) as file:
-        for line, row in parse_rows(file, columns, str(path)):
+        for line, row in parse_rows(file, needed, str(path)):
             _check_numbers(path, line, row, checked)
-            yield row
+            yield absent | row
 
 
 def scan_columns(path: Path, columns: Sequence[str]) -> Iterator[dict[str, tuple[str, ...]]]:

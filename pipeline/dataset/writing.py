@@ -95,6 +95,8 @@ class DatasetWriter:
         disk: NewFile,
         tile_shape: tuple[int, int, int],
         draw_count: int | None,
+        *,
+        corrected: bool = False,
     ) -> None:
         self._file = file
         self._disk = disk
@@ -103,6 +105,8 @@ class DatasetWriter:
         # Texts wait for the end, when it is known how long the longest is.
         self._texts: dict[str, list[str]] = {"ids": [], "groups": []}
         self._columns: dict[str, tuple[tuple[int, ...], object]] = {"labels": ((), np.int16)}
+        if corrected:
+            self._columns["found"] = ((), np.int16)
         if draw_count is not None:
             self._texts["parents"] = []
             self._columns["draws"] = ((draw_count,), np.float64)
@@ -175,15 +179,19 @@ def create_dataset(
     classes: Sequence[str],
     made_by: Mapping[str, object],
     draw_names: Sequence[str] | None = None,
+    corrected: bool = False,
 ) -> Iterator[DatasetWriter]:
-    """Write a dataset file at `path`, whole or not at all; with `draw_names` one of variants."""
+    """Write a dataset file at `path`, whole or not at all; with `draw_names` one of variants.
+
+    corrected: whether a person changed labels, so that rows have those that were found as well.
+    """
     with create_file(path) as (file, disk):
         _set_text(file, "classes", json.dumps(list(classes), ensure_ascii=False))
         _set_text(file, "made_by", json.dumps(dict(made_by), sort_keys=True, ensure_ascii=False))
         if draw_names is not None:
             _set_text(file, "draws", json.dumps(list(draw_names)))
         draw_count = None if draw_names is None else len(draw_names)
-        writer = DatasetWriter(file, disk, tile_shape, draw_count)
+        writer = DatasetWriter(file, disk, tile_shape, draw_count, corrected=corrected)
         yield writer
         writer.close()
 

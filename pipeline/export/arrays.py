@@ -32,7 +32,7 @@ class LazyTiles:
 
     def __init__(self, content: Content, form: "_Form") -> None:
         self._content, self._form = content, form
-        empty = form.shape_images(content.read_images(np.empty(0, np.int64)))
+        empty = form.make_none()
         self.shape: tuple[int, ...] = (len(content), *empty.shape[1:])
         self.dtype = empty.dtype
 
@@ -64,6 +64,10 @@ class _Form:
         """Return images (n, S, S, C) as they are wanted."""
         images = images.reshape(len(images), *self.shape)
         return images.astype(np.float32) / np.float32(255) if self.normalise else images
+
+    def make_none(self) -> Array:
+        """Return no images, as they are wanted: their shape and type."""
+        return self.shape_images(np.empty((0, *self.tile_shape), np.uint8))
 
     def shape_labels(self, labels: npt.NDArray[np.int64]) -> Array:
         """Return labels (n,) as they are wanted."""
@@ -165,7 +169,7 @@ def _load_part(content: Content, form: _Form, lazy: bool, with_ids: bool) -> tup
 
 
 def _read_images(content: Content, form: _Form) -> Array:
-    empty = form.shape_images(np.empty((0, *form.tile_shape), np.uint8))
+    empty = form.make_none()
     images = np.empty((len(content), *empty.shape[1:]), empty.dtype)
     step = max(1, WINDOW_BYTES // int(np.prod(form.tile_shape)))
     for start in range(0, len(content), step):

@@ -17,19 +17,23 @@ import numpy.typing as npt
 import yaml
 
 from pipeline import __version__
+from pipeline.dataset.reading import read_groups
 from pipeline.errors import DataError, count_things
 from pipeline.export import idx, npz
 from pipeline.export.contents import Content, Contents
 from pipeline.export.shards import cut_shards
+from pipeline.intake.catalogue import scan_id_of
 from pipeline.intake.images import encode_png
 from pipeline.intake.scans import read_catalogue
 from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
 from pipeline.tiles import contact
 from pipeline.training.plans import read_lineage
 
-TILES = 120  # on tiles.png
+TILES = 120  # on tiles.png, in lines of so many:
+COLUMNS = 12
 NOT_STATED = "not stated"
 # Number of tiles below which a set is of a size, as the Hub names sizes.
 SIZES = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K", 1_000_000: "100K<n<1M"}
@@ -158,6 +162,10 @@ def _write(
     )
     yield "\n".join(_write_counts(contents))
     yield f"## Load it\n\nIn this folder:\n\n```python\n{_write_lines(contents, form)}\n```"
+    yield (
+        "The tiles stand as their pictures did, often class after class: shuffle them before you "
+        "train, or take some of them away."
+    )
     yield f"## How it was made\n\n{_write_making(contents, params)}"
     yield f"## The split\n\n{' '.join(_tell_split(contents, project, params))}"
     yield "## Licence and consent\n\n" + "\n".join(_tell_rights(params))
@@ -263,10 +271,12 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
     """Yield the rule of the split in words, and what was proved of it."""
     if any(part.name.startswith("fold-") for part in contents.parts):
         yield "Each part is the test set of a fold; to test on one, train on the others."
-    given = {row["split"] for row in read_catalogue(project)} - {""}
-    if given:
+    used = {scan_of(name) for name in read_groups(project.input("split.csv"))}
+    scans = [row for row in read_catalogue(project) if scan_id_of(row) in used]
+    given = {row["split"] for row in scans} - {""}
+    if given and params.split.folds == 1:
         parts = ", ".join(sorted(given))
-        yield f"Pictures that came with a part of their own ({parts}) keep it; the rest is drawn:"
+        yield f"Pictures that came with a part of their own ({parts}) keep it; the rest is drawn."
     yield (
         f"Stratified by class, and drawn from `split.seed` ({params.split.seed}). What belongs "
         "together (the column `group`: a writer, a page, an animal) is whole on one side."
@@ -277,7 +287,7 @@ def _tell_split(contents: Contents, project: Project, params: Params) -> Iterato
             "A tile of which no group was given is one by itself (`split.group: none`): tiles of "
             "one page may be on two sides."
         )
-    if rule in ("page", "none") and "form" in {row["layout"] for row in read_catalogue(project)}:
+    if rule in ("page", "none") and "form" in {row["layout"] for row in scans}:
         yield (
             f"What one writer wrote on forms is divided (`split.group: {rule}`), so scores hold "
             "for these hands."
@@ -313,10 +323,17 @@ def _draw_tiles(contents: Contents) -> npt.NDArray[np.uint8]:
     part = contents.parts[0]
     originals = Content(part.name, part.pieces[:1])
     labels = originals.labels
-    each = max(1, TILES // len(contents.classes))
+    lines = max(1, round(TILES / COLUMNS / len(contents.classes)))  # of a class
     rows = [
-        contact.pick_evenly(np.flatnonzero(labels == label), each)
+        contact.pick_evenly(np.flatnonzero(labels == label), lines * COLUMNS)
         for label in range(len(contents.classes))
     ]
-    shown = np.concatenate(rows)[: 8 * TILES]
-    return contact.lay_out(originals.read_images(shown), columns=max(map(len, rows)))
+    columns = min(COLUMNS, max(map(len, rows)))
+    tiles = [_fill_line(originals.read_images(some), columns) for some in rows]
+    return contact.lay_out(np.concatenate(tiles)[: 8 * TILES], columns)
+
+
+def _fill_line(tiles: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.uint8]:
+    """Return the tiles of a class with grey ones to the end of its line."""
+    missing = -len(tiles) % columns
+    return np.pad(tiles, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=contact.GREY)

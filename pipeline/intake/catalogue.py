@@ -1,17 +1,17 @@
 """The catalogue: a row a scan, pure work on those rows (dicts of text, as tables.py reads them).
 
 `status` is `ok`, `duplicate` (the same bytes are used already), `quarantined` (with `reason`) or
-`left out` (raw/labels.csv says so).
+`left out` (raw/labels.csv says so). A row whose label raw/labels.csv changed has one column more,
+`found`: the label that its folder, name or table gives.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 
-import yaml
-
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, count_things, nearest, shorten
+from pipeline.intake.class_names import write_names
 from pipeline.intake.labels import LABELS, Override, refuse_contradictions
 from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.boxes import scan_id
@@ -92,8 +92,11 @@ def _apply(row: Row, override: Override) -> None:
     row["group"] = override.group or row["group"]
     if override.label == LEFT_OUT and row["status"] == "ok":
         row["status"], row["reason"] = "left out", f"as {LABELS} wants it"
-    elif override.label != LEFT_OUT:
-        row["label"] = override.label or row["label"]
+    elif override.label not in ("", LEFT_OUT):
+        first = row.pop("found", "") or row["label"]
+        row["label"] = override.label
+        if first not in ("", override.label):
+            row["found"] = first
 
 
 def check_labels(
@@ -125,15 +128,10 @@ def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
     labels = {row["label"] for row in rows if row["label"] and _is_of_array(row)}
     numbers = all(label.isdecimal() for label in labels)
     ordered = sorted(labels, key=int) if numbers else sorted(labels)
-    line = yaml.safe_dump(
-        {"classes": [int(name) if name == str(int(name)) else name for name in ordered]
-         if numbers else ordered},
-        default_flow_style=True, allow_unicode=True, width=10**6,
-    ).strip()[1:-1]  # fmt: skip
     return (
         f"{path_of(strange)}: its label '{strange['label']}' is not among the classes in "
         f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write "
-        f"there\n  {line}"
+        f"there\n  classes: {write_names(ordered)}"
     )
 
 

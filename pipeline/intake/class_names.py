@@ -1,13 +1,16 @@
-"""Names of files that begin with their class: cat.0.jpg, dog_12.png, 3-0001.png, cat (3).jpg.
+"""Names of classes: as params.yaml lists them, and at the start of names of files.
 
-The class stands at the start and ends where the name ends, or where no letter and no digit follows;
-of several the longest counts. Capitals do not, unless classes differ in these alone.
+In cat.0.jpg, dog_12.png, 3-0001.png and cat (3).jpg the class stands at the start, and ends where
+the name ends, or where no letter and no digit follows; of several the longest counts. Capitals do
+not, unless classes differ in these alone.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+
+import yaml
 
 from pipeline.errors import find_nearest
 from pipeline.intake.files import PictureFile
@@ -54,3 +57,10 @@ def _find(name: str, known: Mapping[str, str]) -> str:
 def _is_of_word(letter: str) -> bool:
     """Return whether a character goes on with a word: a letter, its mark, a digit."""
     return unicodedata.category(letter)[0] in "LMN"
+
+
+def write_names(names: Iterable[str]) -> str:
+    """Return class names as a list in params.yaml, quoted where YAML needs it."""
+    numbers = [int(name) if name.isdecimal() and str(int(name)) == name else name for name in names]
+    line: str = yaml.safe_dump(numbers, default_flow_style=True, width=10**9, allow_unicode=True)
+    return line.strip()

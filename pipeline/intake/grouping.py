@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from pipeline.dataset.tables import Row
+from pipeline.dataset.tables import COLUMNS, Row, read_table
+from pipeline.project import Project
 from pipeline.subjects.boxes import scan_of
 
 Rule = Literal["writer", "page", "folder", "none"]
@@ -39,6 +40,14 @@ def group_tiles(
     if rule == "page" and len(pages) == 1:
         return _divide_page(tiles, scans, lines, parts)
     return [_given(rule, tile, scans) or _default(rule, tile["id"], scans) for tile in tiles]
+
+
+def read_lines(project: Project, tiles: Sequence[Row]) -> dict[str, str]:
+    """Return the row on its page of each tile, by id, where all are of one page; else nothing."""
+    if len({scan_of(tile["id"]) for tile in tiles}) != 1:
+        return {}
+    boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
+    return {box["id"]: box["row"] for box in boxes}
 
 
 def tell_torn(

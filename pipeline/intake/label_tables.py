@@ -34,9 +34,7 @@ _ARCHIVE = re.compile(r"(\.tar)?\.(zip|tar|tgz|gz)$", re.IGNORECASE)
 _LIMITS = ArchiveLimits(file=MOST_BYTES)
 _TABLES = {".csv", ".tsv"}
 _ABOUT = re.compile(r"labels?|metadata|list", re.IGNORECASE)  # beside a part: train_labels.csv
-_EXAMPLE = re.compile(
-    r"sample_?submission", re.IGNORECASE
-)  # of an answer: its labels are no labels
+_EXAMPLE = re.compile(r"sample_?submission", re.IGNORECASE)  # of an answer: no labels
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-import yaml
-
 from pipeline.errors import count_things, find_nearest
 from pipeline.intake.class_folders import FolderReader, Place
-from pipeline.intake.class_names import ClassNames, name_of_file
+from pipeline.intake.class_names import ClassNames, name_of_file, write_names
 from pipeline.intake.files import PictureFile, folders_of
 from pipeline.intake.label_tables import (
     LabelTable,
@@ -146,9 +144,7 @@ def _by_folder(
     added += [label for label in strange if label not in added]
     for label in strange:
         cures = list(_move_folders(folder, lying[label], near[label]))
-        cures.append(
-            f"write it among the classes in params.yaml:\n  classes: {_write_names(added)}"
-        )
+        cures.append(f"write it among the classes in params.yaml:\n  classes: {write_names(added)}")
         if label in begin:
             cures.append("let the files' own names say it, by `labels: name` in the source")
         if not near[label]:
@@ -191,14 +187,6 @@ def _move_folders(
         yield "\n  ".join([f"{what}:", *lines[:_MOST_TOLD], *["..."][: len(lines) - _MOST_TOLD]])
     else:
         yield "rename the folder"
-
-
-def _write_names(names: Sequence[str]) -> str:
-    """Return names as a list in params.yaml, quoted where YAML needs it."""
-    return yaml.safe_dump(
-        [int(name) if name.isdecimal() and str(int(name)) == name else name for name in names],
-        default_flow_style=True, width=10**9, allow_unicode=True,
-    ).strip()  # fmt: skip
 
 
 def _quote(path: PurePosixPath) -> str:
@@ -247,7 +235,7 @@ def _by_table(
         if entry and entry.label in strange and entry.label not in said.remedies:
             said.remedies[entry.label] = f"It stands in {entry.place}: mend it there" + (
                 "\nor write the labels of that table as classes in params.yaml:\n  classes: "
-                f"{_write_names(wanted)}"
+                f"{write_names(wanted)}"
                 if len(wanted) <= _MOST_CLASSES
                 else f"; that table has {len(strange):,} labels that are no classes"
             )

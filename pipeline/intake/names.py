@@ -12,7 +12,7 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-LEFT_OUT = "-"  # in the place of a label in raw/labels.csv: this picture, page or box is none
+from pipeline.dataset.tables import LEFT_OUT as LEFT_OUT
 
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx"}
 

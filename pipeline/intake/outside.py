@@ -41,7 +41,7 @@ def read_outside(path: Path, part: Part) -> Outside:
     if path.is_dir():
         return _read_array_folder(path, part)
     if not path.is_file():
-        raise DataError(f"There is no tiles.h5 and no folder of IDX files at {path}")
+        raise DataError(f"There is no tiles.h5 and no folder of arrays (IDX, .npz, ...) at {path}")
     with open_dataset(require_made(path)) as tiles:
         chosen = tiles.labels >= 0
         if path.with_name("split.csv").is_file():
@@ -55,7 +55,7 @@ def read_outside(path: Path, part: Part) -> Outside:
 
 
 def _read_array_folder(folder: Path, part: Part) -> Outside:
-    """Return the labelled pictures of a folder of IDX files, or of other arrays.
+    """Return the labelled pictures of a folder of arrays.
 
     Classes that are numbers are counted from 0; names come in their alphabet's order.
     """

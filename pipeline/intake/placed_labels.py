@@ -11,7 +11,7 @@ from dataclasses import replace
 from pipeline.dataset.tables import Row
 from pipeline.intake.catalogue import path_of
 from pipeline.intake.labels import ANY, LABELS, Override
-from pipeline.intake.names import compose_name
+from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.search import Subject
 
 Line = tuple[int, int]  # the page of a file, and the row on it
@@ -56,7 +56,7 @@ def _label_file(
             f"{name}: rows found: {len(rows):,}, lines of its text: {len(running):,} ({where}); "
             "the boxes of that page have no label. Give each text its row, as the overlay counts"
         )
-        _set(result, [number for numbers in rows.values() for number in numbers], label="")
+        _set(result, [number for numbers in rows.values() for number in numbers], "")
     elif running:
         for (line, numbers), (one, text) in zip(rows.items(), running, strict=True):
             yield from _write(name, line[1], numbers, one, text, result)
@@ -73,12 +73,12 @@ def _label_file(
             yield from _write(name, one.row, numbers, one, one.text[0], result)
         else:
             meant = [n for n in numbers if one.column in (ANY, result[n].column)]
-            _set(result, meant, **({"label": one.label} if one.label else {}))
+            _set(result, meant, one.label or None)
             if not meant:
                 column = "" if one.column == ANY else f", col {one.column}"
                 yield f"{name}: no box in row {one.row}{column} ({LABELS}, line {one.line})"
         if one.group:
-            _set(result, numbers if one.text else meant, group=one.group)
+            _set(result, numbers if one.text else meant, None, group=one.group)
 
 
 def _write(
@@ -95,12 +95,23 @@ def _write(
             f"{name}, row {row}: boxes found: {len(numbers):,}, labels in its text: "
             f"{len(text):,} ({LABELS}, line {one.line}); these boxes have no label"
         )
-        _set(result, numbers, label="")
+        _set(result, numbers, "")
         return
     for number, label in zip(numbers, text, strict=True):
-        _set(result, [number], label=label)
+        _set(result, [number], label)
 
 
-def _set(result: list[Subject], numbers: Sequence[int], **changes: str) -> None:
+def _set(result: list[Subject], numbers: Sequence[int], label: str | None, group: str = "") -> None:
     for number in numbers:
-        result[number] = replace(result[number], **changes)  # type: ignore[arg-type]
+        result[number] = relabel(result[number], label, group)
+
+
+def relabel(subject: Subject, label: str | None, group: str = "") -> Subject:
+    """Return a subject with another label (None: its own) and group ('': its own).
+
+    It remembers the first label that it had: that of its layout or folder, or where these give none
+    the first that raw/labels.csv gave.
+    """
+    own = subject.label if label is None else label
+    first = subject.found or (subject.label if subject.label != LEFT_OUT else "")
+    return replace(subject, label=own, group=group or subject.group, found=first)

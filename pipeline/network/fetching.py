@@ -5,9 +5,15 @@ import os
 import sys
 import zlib
 from dataclasses import dataclass
+from gzip import BadGzipFile
+from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
+from pickle import UnpicklingError
+from ssl import SSLError
+from tarfile import TarError
 from typing import Any
+from urllib.error import URLError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -46,6 +52,11 @@ SETS = {
 }  # fmt: skip
 
 
+_DAMAGE = (BadGzipFile, BadZipFile, EOFError, TarError, UnpicklingError, ValueError, zlib.error)
+# Some of them have a number, which is none of the system's.
+_NETWORK = (ConnectionError, HTTPException, SSLError, TimeoutError, URLError)
+
+
 def load_set(name: str) -> dict[str, npt.NDArray[Any]]:
     """Return x_train, y_train, x_test and y_test of a set of SETS; labels are (N,).
 
@@ -57,7 +68,7 @@ def load_set(name: str) -> dict[str, npt.NDArray[Any]]:
         with contextlib.redirect_stdout(sys.stderr), warnings_off():
             (x_train, y_train), (x_test, y_test) = loader.load_data()
     except OSError as error:
-        if not isinstance(error, ConnectionError | TimeoutError) and not _is_damage(error):
+        if error.errno and not isinstance(error, _NETWORK):
             pass_on_machine(error, _cache())
         raise DataError(_explain(name, error)) from error
     except Exception as error:  # of no address Keras raises just that
@@ -70,10 +81,6 @@ def load_set(name: str) -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _is_damage(error: OSError) -> bool:
-    return not error.errno  # as of a gzip; what the system says has a number
-
-
 def _cache() -> Path:
     return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras", "datasets")
 
@@ -81,9 +88,7 @@ def _cache() -> Path:
 def _explain(name: str, error: Exception) -> str:
     """Return why there is no set, and what helps."""
     known = SETS[name]
-    if isinstance(error, EOFError | zlib.error | ValueError | BadZipFile) or (
-        isinstance(error, OSError) and _is_damage(error)
-    ):
+    if isinstance(error, _DAMAGE):
         places = ", ".join(str(_cache() / file) for file in known.cached)
         return f"{name}: what Keras keeps of it is damaged ({shorten(str(error))}). Delete {places}"
     pairs = "\n".join(

@@ -38,6 +38,8 @@ from pipeline.pages.pieces import (
 )
 
 Picture = npt.NDArray[np.uint8]
+
+PHOTO = "by its look a photo, and read as writing (for photos: tile.method: photo in params.yaml)"
 Flow = Literal["rows", "sequence", "free"]
 
 _SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
@@ -203,4 +205,6 @@ def cut_whole(picture: Picture) -> Glyph | None:
     pixels = cut_glyph(coverage, owner, box, list(big), _PAD)
     x0, y0, x1, y1 = (int(edge) for edge in box)
     score, note = (1.0, "") if border is None else (border.score, border.note)
+    if plausibility.looks_like_photo(coverage, np.isin(owner, big + 1)):
+        score, note = 0.0, PHOTO
     return Glyph((x0, y0, x1, y1), pixels, 0, 0, score, note)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.dataset.reading import read_folds
 from pipeline.dataset.store import DatasetFile
-from pipeline.dataset.tables import COLUMNS, Row, read_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
@@ -96,11 +96,16 @@ def _count_steps(
         )
     part = folds[0].ids
     of = f" (fold 1 of {len(folds)})" if len(folds) > 1 else ""
-    steps = {
+    steps: dict[str, Iterable[str]] = {
         "files found": files.values(),
         "pages and pictures in them": _labels_of(catalogue),
         "pages and pictures used": _labels_of(used),
-        "subjects found on them": _labels_of(boxes),
+        "subjects found on them": [row["found"] or row["label"] for row in boxes],
+    }
+    if any(row["found"] or row["label"] == LEFT_OUT for row in boxes):
+        kept = [row for row in boxes if row["label"] != LEFT_OUT]
+        steps["with raw/labels.csv, and without what it leaves out"] = _labels_of(kept)
+    steps |= {
         "balanced": label.values(),
         f"for training{of}": (label[name] for name in part["train"]),
         f"for validation{of}": (label[name] for name in part["val"]),

@@ -102,6 +102,11 @@ class Params(Section):
     @model_validator(mode="after")
     def _controls_train_on_as_much(self) -> "Params":
         none = self.experiments.get("none")
+        if none and none.labels != "corrected":
+            raise ValueError(
+                "experiments.none: labels: the others are compared with it; keep `none: {}`, and "
+                "give this one another name, as in `uncleaned: {labels: found}`"
+            )
         if none and none.share < 1:
             raise ValueError(
                 "experiments.none: share: the others are compared with it; keep `none: {}`, and "
@@ -109,6 +114,11 @@ class Params(Section):
             )
         for name, experiment in self.experiments.items():
             control = self.experiments.get(experiment.control or "")
+            if control and control.labels != "corrected":
+                raise ValueError(
+                    f"experiments.{name}: control: {experiment.control} trains on labels as they "
+                    "were found, so the difference would not be its own; name another one"
+                )
             if control and control.share != experiment.share:
                 raise ValueError(
                     f"experiments.{name}: control: {experiment.control} trains on "
@@ -133,6 +143,11 @@ class Params(Section):
         path = f"{compose_name(picture)}/"
         inside = [s for s in self.sources if path.startswith(f"{compose_name(s.path)}/")]
         return max(inside, key=lambda source: len(source.path), default=None)
+
+    @property
+    def twin_distance(self) -> int | None:
+        """In how many bits of 64 tiles that look the same may differ; None: in no pixel."""
+        return self.split.near_duplicates if self.tile.method == "photo" else None
 
     def seeds_of(self, name: str) -> tuple[int, ...]:
         """Return the seeds that an experiment is trained with; in rounds: at most."""
@@ -175,7 +190,8 @@ class Params(Section):
 
     def is_judged(self, name: str) -> bool:
         """Return whether there is something to say of an experiment, and a control to say it by."""
-        changes = not self.is_baseline(name) or self.experiments[name].balance != "none"
+        own = self.experiments[name]
+        changes = not self.is_baseline(name) or own.balance != "none" or own.labels != "corrected"
         return changes and self.control_of(name) is not None
 
     def find_twin(self, name: str) -> str | None:
@@ -184,11 +200,12 @@ class Params(Section):
         Each tile once more is, under equal steps, the same training.
         """
         own = self.experiments[name]
-        if own.ops or own.balance != "none" or self.train.budget != "steps":
+        plain = (own.share, "none", "corrected")
+        if own.ops or (own.share, own.balance, own.labels) != plain or self.train.budget != "steps":
             return None
         for other, experiment in self.experiments.items():
             once = set(self.count_variants(other).values()) == {1} and self.is_baseline(other)
-            if once and (experiment.share, experiment.balance) == (own.share, "none"):
+            if once and (experiment.share, experiment.balance, experiment.labels) == plain:
                 return other
         return None
 

@@ -177,6 +177,7 @@ class Experiment(Section):
     variants: Literal["stored", "online"] = "stored"  # online: drawn anew in each pass
     balance: Literal["none", "weights", "oversample"] = "none"  # of the classes that are trained on
     share: Annotated[float, Field(gt=0, le=1)] = 1.0  # of the training tiles
+    labels: Literal["corrected", "found"] = "corrected"  # found: before raw/labels.csv changed any
     control: Name | None = None  # the experiment that it is compared with; null: none
     seeds: Seeds | None = None  # of its own; null: as train.seeds says
 
@@ -185,6 +186,15 @@ class Experiment(Section):
         for op in self.classes if isinstance(self.classes, dict) else ():
             if op not in self.ops:
                 raise ValueError(f"classes: '{op}' is not in its ops.{nearest(op, self.ops)}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_alone_differ(self) -> "Experiment":
+        if self.labels == "found" and (self.ops or self.share < 1):
+            raise ValueError(
+                "labels: found is for an experiment without ops and share: what it differs in from "
+                "`none` are the corrections alone"
+            )
         return self
 
     def classes_of(self, op: str) -> tuple[str, ...] | None:
@@ -298,7 +308,7 @@ class Report(Section):
     gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
     points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
     reasons: Annotated[int, Field(ge=0, le=50)] = 4  # pictures with a map of what decided; 0: off
-    reference: str | None = None  # a tiles.h5 or a folder of IDX files, to be shown beside ours
+    reference: str | None = None  # a tiles.h5 or a folder of arrays, to be shown beside ours
 
 
 class About(Section):

@@ -6,9 +6,10 @@ import numpy as np
 
 from pipeline.console import warn
 from pipeline.dataset.reading import open_tiles
+from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, name_labels
 from pipeline.dataset.splits import undersample
 from pipeline.dataset.tables import COLUMNS, write_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params
 
@@ -18,8 +19,9 @@ def balance(project: Project, params: Params) -> str:
     with open_tiles(project, params.classes) as tiles:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
     labelled = numbers >= 0
-    labels = np.array([*params.classes, ""], object)[numbers]
-    _check_counts(Counter(labels[labelled]), int((~labelled).sum()), params)
+    labels = name_labels(numbers, params.classes)
+    unlabelled, left_out = (int((numbers == one).sum()) for one in (UNLABELLED, LEFT_OUT_LABEL))
+    _check_counts(Counter(labels[labelled]), unlabelled, left_out, params)
     keep = labelled.copy()
     if params.balance.method == "undersample":
         to = None if params.balance.to == "smallest" else params.balance.to
@@ -29,16 +31,16 @@ def balance(project: Project, params: Params) -> str:
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
     write_table(project.renew("balanced.csv"), COLUMNS["balanced"], rows)
-    left_out = int((~labelled).sum())
     note = _name_smallest(Counter(labels[labelled]), params)
-    note += f"; {left_out:,} unlabelled left out" if left_out else ""
+    note += f"; {unlabelled:,} unlabelled left out" if unlabelled else ""
+    note += f"; {left_out:,} left out by raw/labels.csv" if left_out else ""
     return (
         f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv, "
         f"{_spread(Counter(labels[keep]))} a class{note}"
     )
 
 
-def _check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None:
+def _check_counts(counts: Counter[str], unlabelled: int, left_out: int, params: Params) -> None:
     """Raise DataError when a class has no tile at all."""
     empty = [name for name in params.classes if not counts[name]]
     if empty and unlabelled:
@@ -47,9 +49,11 @@ def _check_counts(counts: Counter[str], unlabelled: int, params: Params) -> None
             "pictures into folders named after the classes, or list them in raw/labels.csv."
         )
     if empty:
+        note = f" (raw/labels.csv leaves out {count_things(left_out, 'tile')})" if left_out else ""
         raise DataError(
-            f"class '{empty[0]}' has no tile. Add pictures of it, or take it out of classes in "
-            "params.yaml. (processed/catalogue.csv and quarantine.csv say what was not used.)"
+            f"class '{empty[0]}' has no tile{note}. Add pictures of it, or take it out of "
+            "classes in params.yaml. (processed/catalogue.csv and quarantine.csv say what was not "
+            "used.)"
         )
 
 

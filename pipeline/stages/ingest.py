@@ -60,7 +60,8 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     for source, its_rows in zip(params.sources, by_source, strict=True):
         _settle_parts(source, its_rows, rows)
     catalogue.settle_duplicates(rows)
-    write_table(project.renew("catalogue.csv"), COLUMNS["catalogue"], rows)
+    more = ("found",) if any("found" in row for row in rows) else ()
+    write_table(project.renew("catalogue.csv"), (*COLUMNS["catalogue"], *more), rows)
     return _describe(rows)
 
 
@@ -245,13 +246,6 @@ def _ingest_arrays(
     rows = list_rows(
         root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits
     )
-    if params.split.folds > 1 and source.split is None and any(row["split"] for row in rows):
-        warn(
-            f"{source.path}: the split that the names say is not used, for split.folds deals all "
-            "pictures itself"
-        )
-        for row in rows:
-            row["split"] = ""
     for row in rows:
         row["split"] = _part_of(source, row["split"])
     return rows

@@ -1,7 +1,7 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -11,15 +11,14 @@ import numpy.typing as npt
 
 from pipeline.atomic import whole_folder
 from pipeline.console import track
-from pipeline.dataset.schema import Rows
+from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, Rows, number_labels
 from pipeline.dataset.store import in_windows, open_dataset, read_glyphs
-from pipeline.dataset.tables import COLUMNS, Row, read_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, tell_found
 from pipeline.dataset.writing import create_dataset
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.arrays.content import Reading
 from pipeline.intake.catalogue import name_of, scan_id_of
-from pipeline.intake.names import LEFT_OUT
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
 from pipeline.project import Project, class_file_name, find_alike
@@ -42,25 +41,27 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
     if not boxes:
         raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
+    _refuse_strange_labels(boxes, params.classes)
     if params.tile.method == "photo":
         made = _photo_tiles(project, params, boxes, jobs)
     else:
         made = _writing_tiles(project, params.tile, boxes)
     side, channels = params.tile.size, params.tile.channels
-    index = {name: number for number, name in enumerate(params.classes)}
+    corrected = any(row["found"] or row["label"] == LEFT_OUT for row in boxes)
     with create_dataset(
         project.output("tiles.h5"),
         tile_shape=(side, side, channels),
         classes=params.classes,
         made_by={"stage": "normalise", "parameters": params.tile.model_dump()},
+        corrected=corrected,
     ) as out:
         for window in in_windows(track(made, "normalising", total=len(boxes)), WINDOW):
-            out.append(_to_rows(window, index))
+            out.append(_to_rows(window, params.classes))
     _write_contact_sheets(project, params, boxes)
-    labelled = sum(row["label"] != "" for row in boxes)
-    rest = len(boxes) - labelled
-    unlabelled = f", {rest:,} of them unlabelled" if rest else ""
-    return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{unlabelled}"
+    labels = Counter(row["label"] for row in boxes)
+    note = f", {labels['']:,} of them unlabelled" if labels[""] else ""
+    note += f", {labels[LEFT_OUT]:,} left out by raw/labels.csv" if labels[LEFT_OUT] else ""
+    return f"{len(boxes):,} tiles of {side}x{side}x{channels} in processed/tiles.h5{note}"
 
 
 def _writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[NamedTile]:
@@ -155,24 +156,26 @@ def _ready_tiles(project: Project, size: int) -> set[str]:
     }
 
 
-def _to_rows(window: list[NamedTile], index: dict[str, int]) -> Rows:
-    """Return the tiles as rows of the store; unlabelled is -1."""
+def _to_rows(window: list[NamedTile], classes: Sequence[str]) -> Rows:
+    """Return the tiles as rows of the store, with the labels that they have and were found with."""
     return Rows(
         images=np.stack([pixels for _, pixels in window]),
-        labels=np.array([_find_label(row, index) for row, _ in window], np.int16),
+        labels=number_labels([row["label"] for row, _ in window], classes),
+        found=number_labels([tell_found(row, classes) for row, _ in window], classes),
         ids=np.array([row["id"] for row, _ in window], object),
         groups=np.array([row["group"] for row, _ in window], object),
     )
 
 
-def _find_label(row: Row, index: dict[str, int]) -> int:
-    """Return the number of a box's class, -1 where it has none."""
-    if row["label"] and row["label"] not in index:
-        raise DataError(
-            f"processed/boxes.csv: {row['id']} has the label '{row['label']}', which is not among "
-            "the classes in params.yaml. Make it again with: prep segment"
-        )
-    return index.get(row["label"], -1)
+def _refuse_strange_labels(boxes: list[Row], classes: Sequence[str]) -> None:
+    """Raise DataError for a box whose label is no class."""
+    known = {"", LEFT_OUT, *classes}
+    for row in boxes:
+        if row["label"] not in known:
+            raise DataError(
+                f"processed/boxes.csv: {row['id']} has the label '{row['label']}', which is not "
+                "among the classes in params.yaml. Make it again with: prep segment"
+            )
 
 
 def _write_contact_sheets(project: Project, params: Params, boxes: list[Row]) -> None:
@@ -183,9 +186,10 @@ def _write_contact_sheets(project: Project, params: Params, boxes: list[Row]) ->
         whole_folder(project.output("contact"), synced=False) as folder,
     ):
         files = dict(enumerate(class_file_name(name, params.classes) for name in params.classes))
-        taken = any("unlabelled" in group for group in find_alike([*params.classes, "unlabelled"]))
-        names = [*params.classes, "unlabelled"]
-        for number, file in (files | {-1: LEFT_OUT if taken else "unlabelled"}).items():
+        files |= {UNLABELLED: _name_sheet("unlabelled", params.classes, LEFT_OUT)}
+        files |= {LEFT_OUT_LABEL: _name_sheet("left-out", params.classes, f"{LEFT_OUT}.")}
+        names = [*params.classes, "left out", "unlabelled"]  # -2 and -1 count from the end
+        for number, file in files.items():
             rows = np.flatnonzero(dataset.labels == number)
             if len(rows):
                 picked = contact.pick_evenly(rows, SHEET_TILES)
@@ -197,6 +201,14 @@ def _write_contact_sheets(project: Project, params: Params, boxes: list[Row]) ->
                 )
                 picture = images.encode_jpeg(sheet, quality=80)
                 (folder / f"{file}.jpg").write_bytes(picture)
+
+
+def _name_sheet(name: str, classes: Sequence[str], other: str) -> str:
+    """Return the name of the sheet of no class, `other` where a class's would be one file with it.
+
+    other: what can't be a class, such as what ends in a dot.
+    """
+    return other if any(name in alike for alike in find_alike([*classes, name])) else name
 
 
 def _name_tile(box: Row, scans: Mapping[str, Row]) -> tuple[str, str]:

@@ -42,10 +42,16 @@ def plan(project: Project, params: Params) -> str:
     if leaks:
         raise DataError("\n".join(["nothing is planned, because the split leaks:", *leaks]))
     plans = draw_plans(project, params, originals, model)
+    plain = next((one["folds"] for one in plans if one["experiment"] == "none"), None)
     with whole_folder(project.output("experiments")) as folder:
         for content in plans:
             write_document(folder / f"{content['experiment']}.json", content)
     write_document(project.output("lineage.json"), describe_lineage(project))
+    if idle := [one["experiment"] for one in plans if "labels" in one and one["folds"] == plain]:
+        warn(
+            f"{idle[0]}: raw/labels.csv corrects nothing that is trained on, so its labels as they "
+            "were found are those of none"
+        )
     for sentence in _foresee(project, params, plans):
         say(sentence)
     return f"{count_things(len(plans), 'plan')} in processed/experiments"

@@ -16,7 +16,7 @@ from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.intake.labels import LABELS, Override, read_overrides
 from pipeline.intake.names import LEFT_OUT
-from pipeline.intake.placed_labels import label_places
+from pipeline.intake.placed_labels import label_places, relabel
 from pipeline.intake.scans import Scan, group_by_file, read_catalogue, read_scans
 from pipeline.parallel import map_in_order
 from pipeline.project import Project
@@ -60,6 +60,9 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
     found = _apply_box_overrides(_label_places(found, said), said)
     _write_found(project, found)
     _write_quarantine(project, refused)
+    used = sum(subject.label != LEFT_OUT for _, _, subject in found)
+    if found and not used:
+        raise DataError(f"{LABELS} leaves out each of the {len(found):,} boxes")
     if not found:
         raise DataError(
             f"none of the {len(scans):,} scans can be used, {name_of(refused[0])} for one: "
@@ -68,8 +71,9 @@ def segment(project: Project, params: Params, jobs: int | None = None) -> str:
             if refused
             else "there is no scan to segment: see processed/catalogue.csv for why"
         )
+    left_out = f", {len(found) - used:,} more left out by {LABELS}" if used < len(found) else ""
     return (
-        f"{len(found):,} boxes on {len(scans) - len(refused):,} scans in processed/boxes.csv, "
+        f"{used:,} boxes on {len(scans) - len(refused):,} scans in processed/boxes.csv{left_out}, "
         f"{len(refused):,} scans quarantined"
     )
 
@@ -147,12 +151,8 @@ def _name_subjects(row: Row, found: Iterable[Subject]) -> Iterator[Found]:
     scan = scan_id_of(row)
     for subject in found:
         name = scan if _is_whole(row) else box_id(scan, subject.box)
-        yield row, name, override(subject, row["label"], row["group"])
-
-
-def override(subject: Subject, label: str, group: str) -> Subject:
-    """Return the subject with another label and group; '' changes nothing."""
-    return replace(subject, label=label or subject.label, group=group or subject.group)
+        own = replace(subject, found=row.get("found", ""))
+        yield row, name, relabel(own, row["label"] or None, row["group"])
 
 
 def _label_places(found: list[Found], said: Sequence[Override]) -> list[Found]:
@@ -165,7 +165,7 @@ def _label_places(found: list[Found], said: Sequence[Override]) -> list[Found]:
 
 
 def _apply_box_overrides(found: list[Found], overrides: Sequence[Override]) -> list[Found]:
-    """Return the subjects as raw/labels.csv wants them, without those that it leaves out."""
+    """Return the subjects as raw/labels.csv wants them; those left out have the label LEFT_OUT."""
     said = {one.id: one for one in overrides if one.id}
     unknown = said.keys() - {name for _, name, _ in found}
     if unknown:
@@ -173,13 +173,11 @@ def _apply_box_overrides(found: list[Found], overrides: Sequence[Override]) -> l
         told = ", ".join(f"{name} (line {line})" for line, name in lines[:3])
         more = f" and {len(lines) - 3:,} more" if len(lines) > 3 else ""
         warn(f"{LABELS}: no box has the id {told}{more}; see processed/boxes.csv")
-    result = []
-    for row, name, subject in found:
-        one = said.get(name)
-        own = override(subject, one.label, one.group) if one else subject
-        if own.label != LEFT_OUT:
-            result.append((row, name, own))
-    return result
+    return [
+        (row, name, relabel(subject, one.label or None, one.group) if one else subject)
+        for row, name, subject in found
+        for one in [said.get(name)]
+    ]
 
 
 def _encode_overlay(searched: Searched) -> bytes:
@@ -211,6 +209,7 @@ def _to_row(scan: Row, name: str, subject: Subject) -> dict[str, object]:
         "row": subject.row,
         "col": subject.column,
         "score": f"{subject.score:.3f}",
+        "found": "" if subject.found == subject.label else subject.found,
     }
 
 

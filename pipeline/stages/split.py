@@ -1,17 +1,16 @@
 """prep split: balanced.csv -> split.csv, a row for each tile and fold."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.console import warn
-from pipeline.dataset.duplicates import find_near_duplicates, merge_groups
+from pipeline.dataset.duplicates import merge_groups
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.splits import (
     Shortage,
     Split,
@@ -22,13 +21,12 @@ from pipeline.dataset.splits import (
     split_shares,
 )
 from pipeline.dataset.store import open_dataset
-from pipeline.dataset.tables import COLUMNS, Row, read_table, write_table
+from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
-from pipeline.intake import images
-from pipeline.intake.catalogue import scan_id_of
-from pipeline.intake.grouping import FINER, Rule, group_tiles, tell_torn
+from pipeline.intake.catalogue import name_of, scan_id_of
+from pipeline.intake.grouping import FINER, Rule, group_tiles, read_lines, tell_torn
 from pipeline.intake.scans import read_catalogue
-from pipeline.parallel import map_in_order
+from pipeline.intake.twins import find_twins
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
@@ -36,8 +34,6 @@ from pipeline.subjects.boxes import scan_of
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
 _GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
-WINDOW = 512  # tiles that a process reads at once
-
 Column = npt.NDArray[np.object_]
 Pixels = npt.NDArray[np.uint8]
 
@@ -48,13 +44,14 @@ def split(project: Project, params: Params) -> str:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     _refuse_strangers(rows, scans, params.classes)
     labels = np.array([row["label"] for row in rows], object)
-    given = np.array([scans[scan_of(row["id"])]["split"] for row in rows], object)
+    given = _find_given(params, [scans[scan_of(row["id"])] for row in rows])
     parts = _name_parts(params, given)
-    lines = _read_lines(project) if len({scan_of(row["id"]) for row in rows}) == 1 else {}
+    lines = read_lines(project, rows)
     groups_by = partial(
         group_tiles, scans=scans, lines=lines, parts=max(len(parts), params.split.folds)
     )
-    clusters = _find_clusters(project, params, rows)
+    tiles, distance = project.input("tiles.h5"), params.twin_distance
+    clusters = find_twins(tiles, _find_places(project, rows), distance)
 
     def divide(rule: Rule) -> tuple[Column, Column, Split]:
         single = groups_by(rule, rows)
@@ -87,10 +84,22 @@ def split(project: Project, params: Params) -> str:
     return "; ".join([told, *notes])
 
 
-def _read_lines(project: Project) -> dict[str, str]:
-    """Return the row on its page of each tile, by id."""
-    boxes = read_table(project.input("boxes.csv"), COLUMNS["boxes"])
-    return {box["id"]: box["row"] for box in boxes}
+def _find_given(params: Params, scans: Sequence[Row]) -> Column:
+    """Return the part (N,) that each tile's scan came with, '' for none.
+
+    In cross-validation what only names, folders or tables say does not count: every tile is tested.
+    """
+    given = np.array([scan["split"] for scan in scans], object)
+    if params.split.folds == 1:
+        return given
+    by_hand = {scan["source"]: params.source_of(scan["source"]).split for scan in scans}
+    guessed = [scan for scan in scans if scan["split"] and by_hand[scan["source"]] is None]
+    if guessed:
+        warn(
+            f"the parts that names, folders or tables say ({name_of(guessed[0])}: "
+            f"{guessed[0]['split']}) are not used, for split.folds tests every tile once"
+        )
+    return np.array([scan["split"] if by_hand[scan["source"]] else "" for scan in scans], object)
 
 
 def _tell_drawn(params: Params, drawn: Split, given: Column, tied: int) -> Iterator[str]:
@@ -133,12 +142,12 @@ def _find_cure(rule: Rule, divide: Callable[[Rule], object]) -> Rule | None:
 def _read_unbalanced(project: Project, scans: Mapping[str, Row]) -> list[Row]:
     """Return the tiles before any were left out to balance them, as rows of balanced.csv."""
     with open_dataset(project.input("tiles.h5")) as tiles:
-        names = [*tiles.classes, ""]
-        found = zip(tiles.ids, tiles.groups, tiles.labels, strict=True)
+        labels = name_labels(tiles.labels, tiles.classes)
+        found = zip(tiles.ids, tiles.groups, labels, strict=True)
         return [
-            {"id": tile_id, "group": group, "label": names[number]}
-            for tile_id, group, number in found
-            if scan_of(tile_id) in scans
+            {"id": tile_id, "group": group, "label": label}
+            for tile_id, group, label in found
+            if scan_of(tile_id) in scans and label != LEFT_OUT
         ]
 
 
@@ -243,9 +252,9 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
     for part, name in _GIVEN.items():
         if (given == part).any():
             raise DataError(
-                f"params.yaml: split.folds: a source says split: {part}, or has a folder or table "
-                f"that does, so the {name} set is given; cross-validation needs to choose it. Set "
-                "folds: 1, or split: none in that source, which lets all of it be divided."
+                f"params.yaml: split.folds: a source says split: {part}, so the {name} set is "
+                "given; cross-validation needs to choose it. Set folds: 1, or split: none in that "
+                "source, which lets all of it be divided."
             )
     return split_folds(
         labels,
@@ -255,29 +264,6 @@ def _divide(params: Params, labels: Column, groups: Column, merged: Column, give
         seed=settings.seed,
         merged=merged,
     )
-
-
-def _find_clusters(project: Project, params: Params, rows: list[Row]) -> npt.NDArray[np.intp]:
-    """Return the cluster (N,) of each tile: those that look the same share one.
-
-    Photos do by their perceptual hashes; of writing, which differs in little from class to class,
-    only tiles that are the same to the pixel.
-    """
-    settings = params.split
-    near = params.tile.method == "photo" and settings.near_duplicates is not None
-    places = _find_places(project, rows)
-    windows = [places[start : start + WINDOW] for start in range(0, len(places), WINDOW)]
-    hash_tile = images.perceptual_hash if near else _hash_pixels
-    hash_window = partial(_hash_tiles, hash_tile, project.input("tiles.h5"))
-    none = np.empty(0, np.uint64)
-    hashes = np.concatenate([none, *map_in_order(hash_window, windows)])
-    distance = settings.near_duplicates if near else 0
-    return find_near_duplicates(hashes, distance or 0)
-
-
-def _hash_pixels(tile: Pixels) -> np.uint64:
-    """Return 64 bits of a digest of a tile's pixels: the same only for the same picture."""
-    return np.uint64(int.from_bytes(hashlib.sha256(tile.tobytes()).digest()[:8], "little"))
 
 
 def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
@@ -291,14 +277,6 @@ def _find_places(project: Project, rows: list[Row]) -> npt.NDArray[np.intp]:
             "with: prep balance"
         )
     return np.array([place[row["id"]] for row in rows], np.intp)
-
-
-def _hash_tiles(
-    hash_tile: Callable[[Pixels], np.uint64], tiles_path: Path, places: npt.NDArray[np.intp]
-) -> npt.NDArray[np.uint64]:
-    """Return the hashes (n,) of some tiles."""
-    with open_dataset(tiles_path) as tiles:
-        return np.array([hash_tile(tile) for tile in tiles.read_images(places)], np.uint64)
 
 
 def _to_rows(rows: list[Row], groups: Column, folds: list[Column]) -> Iterator[dict[str, object]]:

@@ -35,6 +35,7 @@ class Subject:
     column: int = 0
     score: float = 1.0
     pixels: npt.NDArray[np.uint8] | None = None
+    found: str = ""  # the label that it had first, if a person gave it another
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,10 @@ def search_flowing_page(
     A form, a photo or a page of print gives none, even where pieces of it look like glyphs.
     """
     if finding.shows_form(scan):
-        reason = f"this is a form printed by `prep sheet`; expected a page of layout {flow}"
+        reason = (
+            f"this is a form printed by `prep sheet`; expected a page of layout {flow}. Give forms "
+            "a folder and a source of their own, with layout: form"
+        )
         return Searched(reason=reason, overlay=_draw_markers(scan))
     row_length = len(classes) if flow == "sequence" and classes is not None else None
     page = read_page(scan, flow, row_length)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 Tiles = npt.NDArray[np.uint8]
 
+GREY = 128  # between the tiles
 READABLE = 84  # pixels: the side of a tile beside its name, three times MNIST's
 _TEXT = 11  # pixels, of a name
 _LINE = 13
@@ -23,7 +24,7 @@ def lay_out(tiles: Tiles, columns: int, gap: int = 2) -> npt.NDArray[np.uint8]:
     count, height, width, channels = tiles.shape
     rows = max(1, -(-count // columns))
     down, across = height + gap, width + gap  # from one tile to the next
-    sheet = np.full((rows * down + gap, columns * across + gap, channels), 128, np.uint8)
+    sheet = np.full((rows * down + gap, columns * across + gap, channels), GREY, np.uint8)
     for number, tile in enumerate(tiles):
         top = gap + number // columns * down
         left = gap + number % columns * across

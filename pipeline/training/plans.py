@@ -8,7 +8,7 @@ or trains nothing.
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +28,7 @@ from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.settings.params import Params, choose
 from pipeline.settings.sections import Train
+from pipeline.training.found import add_left_out
 
 # Raised only when a training with the same inputs ends with other numbers than before: every run
 # of every project is trained again then.
@@ -46,6 +47,7 @@ class Originals:
     ids: npt.NDArray[np.object_]
     labels: npt.NDArray[np.int16]
     pictures: Digests
+    found: npt.NDArray[np.int16]  # the labels before anybody corrected them
 
 
 def choose_experiments(params: Params, wanted: str | None) -> list[str]:
@@ -57,7 +59,7 @@ def choose_experiments(params: Params, wanted: str | None) -> list[str]:
 def digest_originals(tiles: DatasetFile) -> Originals:
     """Return what tiles.h5 holds; every picture is read."""
     windows = read_windows(tiles, np.arange(len(tiles)))
-    return Originals(tiles.ids, tiles.labels, digest_pictures(windows))
+    return Originals(tiles.ids, tiles.labels, digest_pictures(windows), tiles.found)
 
 
 def draw_plans(
@@ -73,6 +75,8 @@ def draw_plans(
     plans = [_begin_plan(project, params, name, digest) for name in params.experiments]
     folds_of = {plan.get("share"): read_planned_folds(project, plan) for plan in plans}
     sets = {share: _digest_folds(folds, originals) for share, folds in folds_of.items()}
+    if any("labels" in plan for plan in plans):
+        as_found = _digest_found(project, params, originals)
     files = {file["file"] for plan in plans if not is_online(plan) for file in plan["variants"]}
     made = {file: _digest_variants(project.root / file, folds_of) for file in sorted(files)}
     for plan in plans:
@@ -80,7 +84,7 @@ def draw_plans(
         stored = [] if is_online(plan) else [made[file["file"]][share] for file in plan["variants"]]
         plan["folds"] = [
             {**fold, "variants": [contents[number] for contents in stored]}
-            for number, fold in enumerate(sets[share])
+            for number, fold in enumerate(as_found if "labels" in plan else sets[share])
         ]
     return plans
 
@@ -110,6 +114,8 @@ def _begin_plan(project: Project, params: Params, name: str, model: FileDigest |
         plan["recipes"] = {op: describe_op(params.augment[op]) for op in experiment.ops}
     if experiment.share < 1:
         plan["share"], plan["split_seed"] = experiment.share, params.split.seed
+    if experiment.labels != "corrected":
+        plan["labels"] = experiment.labels
     return plan
 
 
@@ -142,6 +148,19 @@ def _digest_folds(folds: Sequence[Fold], originals: Originals) -> list[PlannedFo
     ]
 
 
+def _digest_found(project: Project, params: Params, originals: Originals) -> list[PlannedFold]:
+    """Return what each fold would train and validate on had nobody corrected anything."""
+    folds = reading.read_folds(project.input("split.csv"))
+    added = add_left_out(project, params, folds)
+    for fold, names in zip(folds, added, strict=True):
+        fold.ids["train"].update(names)
+    planned = _digest_folds(folds, replace(originals, labels=originals.found))
+    return [
+        {**content, "added": names} if names else content
+        for content, names in zip(planned, added, strict=True)
+    ]
+
+
 def digest_part(originals: Originals, ids: Collection[str]) -> str:
     """Return the digest of some of the tiles, in the order of tiles.h5."""
     rows = np.array([name in ids for name in originals.ids], bool)
@@ -154,7 +173,7 @@ def _digest_variants(
     """Return the digests of those variants of a file whose parents each fold trains on."""
     with open_dataset(path) as variants:
         pictures = digest_pictures(read_windows(variants, np.arange(len(variants))))
-        made = Originals(variants.parents, variants.labels, pictures)
+        made = Originals(variants.parents, variants.labels, pictures, variants.labels)
     return {
         share: [digest_part(made, fold.ids["train"]) for fold in folds]
         for share, folds in folds_of.items()
@@ -186,13 +205,15 @@ def is_as_planned(project: Project, file: FileDigest) -> bool:
 
 
 def read_planned_folds(project: Project, plan: Plan) -> list[Fold]:
-    """Return the folds of the split, thinned to the plan's share if it has one."""
+    """Return the folds of the split, thinned to the plan's share, or with what it adds to them."""
     split = project.input("split.csv")
     folds = reading.read_folds(split)
     if "share" in plan:
         with open_dataset(project.input("tiles.h5")) as tiles:
             label_of = dict(zip(tiles.ids, tiles.labels.tolist(), strict=True))
         _thin_training(folds, plan, label_of, reading.read_groups(split))
+    for fold, content in zip(folds, plan["folds"], strict=False):
+        fold.ids["train"].update(content.get("added", ()))
     return folds
 
 

@@ -102,7 +102,8 @@ def open_pool(
     If training and validation set together take more than `memory_mb`, both stay on the disk.
     Raises DataError when they are not what was planned.
     """
-    own, held = _find_tiles(project, [fold.ids["train"], fold.ids["val"]])
+    sets = [fold.ids["train"], fold.ids["val"]]
+    own, held = _find_tiles(project, sets, as_found="labels" in plan)
     variants = _find_variants(project, plan, own.ids)
     if is_online(plan):
         parts, fresh = [own.part], _prepare_online(params, plan, variants, len(own.ids))
@@ -138,11 +139,14 @@ class _Found:
     ids: npt.NDArray[np.object_]
 
 
-def _find_tiles(project: Project, sets: Sequence[set[str]]) -> list[_Found]:
-    """Return where the tiles of each set of ids are."""
+def _find_tiles(
+    project: Project, sets: Sequence[set[str]], *, as_found: bool = False
+) -> list[_Found]:
+    """Return where the tiles of each set of ids are, with their labels; as_found: as they were."""
     path = project.input("tiles.h5")
     with open_dataset(path) as tiles:
-        labels, every = tiles.labels, list(map(sys.intern, tiles.scan("ids")))  # as the folds have
+        labels = tiles.found if as_found else tiles.labels
+        every = list(map(sys.intern, tiles.scan("ids")))  # as the folds have
         found = []
         for ids in sets:
             rows = np.flatnonzero(np.fromiter((name in ids for name in every), bool, len(every)))

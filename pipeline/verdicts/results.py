@@ -376,6 +376,12 @@ def _list_notes(params: Params, arms: list[Arm]) -> list[str]:
         notes.append(
             "The arms ran equal epochs, so an arm with more pictures also took more training steps."
         )
+    notes += [
+        f"{arm.name} trains on labels as they were found and is tested on the corrected ones, like "
+        "the others: where it hurts, the corrections helped by as much."
+        for arm in arms
+        if params.experiments[arm.name].labels == "found"
+    ]
     controls = (explain_missing_control(params, arm.name) for arm in arms)
     return [*notes, *filter(None, controls)]
 

@@ -1,7 +1,9 @@
 """prep fetch: what Keras has in its cache comes into raw/, and no network is one sentence."""
 
 import gzip
+import http.client
 import io
+import ssl
 import struct
 import tarfile
 
@@ -98,6 +100,31 @@ def test_without_a_network_it_says_what_to_download_and_where_to(name, file, cac
     assert code == 1 and "no network" in error and "Traceback" not in error
     assert "".join(str(cache / file).split()) in told
     assert not (project / "raw" / name / f"{name}.npz").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("The read operation timed out"),
+        http.client.RemoteDisconnected("Remote end closed connection without response"),
+        ssl.SSLError(1, "certificate verify failed"),
+        ConnectionResetError(104, "Connection reset by peer"),
+        http.client.IncompleteRead(b"half"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_connection_that_breaks_off_is_no_damage_of_the_cache(
+    error, cache, project, prep, monkeypatch
+):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+    monkeypatch.setattr("keras.src.utils.file_utils.urlretrieve", fail)
+    code, _, told = prep("fetch", "mnist")
+    assert code == 1
+    assert "mnist can't be downloaded" in " ".join(told.split())
+    assert "damaged" not in told
 
 
 def test_the_archive_of_cifar10_may_be_put_there_by_hand(cache, project, prep, monkeypatch):

@@ -14,6 +14,7 @@ from PIL import Image
 from ready_sets import read_contents, write_set
 
 from pipeline.commands.export import FORMATS
+from pipeline.dataset.tables import COLUMNS, read_table, write_table
 
 # webdataset 1.0.2 leaves it to the garbage collector to close what it has read.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*[.]tar:ResourceWarning")
@@ -250,3 +251,30 @@ def test_the_lines_know_labels_of_two_bytes(here, prep, monkeypatch):
     found = {}
     exec(lines, found)
     np.testing.assert_array_equal(found["labels"], read_contents(os.pardir)["train"]["labels"])
+
+
+def test_the_picture_of_two_classes_is_no_strip_and_each_begins_a_line(here, prep):
+    write_set(here, count=500)
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    train = read_contents(here)["train"]
+    sheet = np.asarray(Image.open("out/tiles.png"))
+    assert sheet.shape == (10 * 11 + 2, 12 * 11 + 2)  # five lines of twelve tiles a class
+    for label, line in ((0, 0), (1, 5)):
+        first = train["images"][train["labels"] == label][0, ..., 0]
+        np.testing.assert_array_equal(sheet[11 * line + 2 :, 2:][:9, :9], first)
+
+
+def test_a_part_that_only_pictures_had_that_are_not_in_it_is_not_told(here, prep):
+    write_set(here)
+    catalogue = here / "processed/catalogue.csv"
+    rows = read_table(catalogue, COLUMNS["catalogue"])
+    others = [rows[0] | {"source": "raw/test/x.jpg", "sha256": "f" * 64, "split": "test"}]
+    write_table(catalogue, COLUMNS["catalogue"], rows + others)
+    assert prep("export", "before", "--as", "npz", "-q")[0] == 0
+    assert "a part of their own" not in card_of("before")[1]
+    write_table(catalogue, COLUMNS["catalogue"], [row | {"split": "test"} for row in rows] + others)
+    assert prep("export", "after", "--as", "npz", "-q")[0] == 0
+    assert (
+        "Pictures that came with a part of their own (test) keep it; the rest is drawn. Strat"
+        in (card_of("after")[1])
+    )

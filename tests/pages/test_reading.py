@@ -194,6 +194,22 @@ def test_one_subject_keeps_its_strokes_in_either_polarity() -> None:
     assert reading.cut_whole(np.full((40, 31), 200, np.uint8)) is None
 
 
+def test_a_photo_is_said_to_look_like_one_and_a_glyph_is_not():
+    """Brown noise stands for a photo: it is dark in patches of every size, all over."""
+    dice = np.random.default_rng(5)
+    waves = np.hypot(*np.meshgrid(np.fft.fftfreq(130), np.fft.fftfreq(90)))
+    waves[0, 0] = np.inf
+    photos = [
+        np.fft.ifft2(np.fft.fft2(dice.normal(size=(90, 130))) / waves**1.5).real for _ in range(8)
+    ]
+    found = [reading.cut_whole(np.uint8(255 * (one - one.min()) / np.ptp(one))) for one in photos]
+    assert sum(glyph.note == reading.PHOTO and glyph.score == 0 for glyph in found) >= 4
+    drawn = [
+        cv2.putText(np.full((90, 70), 240, np.uint8), d, (8, 75), 0, 2.6, 30, 8) for d in "0258"
+    ]
+    assert [reading.cut_whole(one).note for one in drawn] == [""] * 4
+
+
 @given(
     pixels=st_numpy.arrays(
         np.uint8, st.tuples(st.integers(1, 70), st.integers(1, 70), st.just(3)),

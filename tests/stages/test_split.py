@@ -202,6 +202,16 @@ def test_folds_are_refused_where_a_set_is_given_with_the_way_out(divide, part, n
     assert "3 folds" in divide(counts, sources=sources, split_by={"folds": 3})
 
 
+def test_with_folds_the_parts_that_folders_say_do_not_count_and_that_is_told(divide, capsys):
+    counts = {"a/train/cat": 6, "a/train/dog": 6, "a/test/cat": 3, "a/test/dog": 3}
+    assert "12 train" in divide(counts, split_by={"val": 0})
+    capsys.readouterr()
+    assert "3 folds (12 train" in divide(counts, split_by={"val": 0, "folds": 3})
+    told = " ".join(capsys.readouterr().err.split())
+    assert "the parts that names, folders or tables say (raw/a/t" in told
+    assert "are not used, for split.folds tests every tile once" in told
+
+
 def test_with_folds_a_source_that_is_only_trained_on_is_told_to_be_tested(divide):
     said = divide(
         {"a/cat": 9, "a/dog": 9}, sources=[WHOLE[0] | {"split": "train"}], split_by={"folds": 3}

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.intake.arrays.content import Part, Values, quote
-from pipeline.intake.arrays.words import read_name
+from pipeline.intake.arrays.words import read_name, read_part
 from pipeline.intake.names import compose_name
 
 _TOO_NEW = (
@@ -66,9 +66,9 @@ def _is_text(cell: Any) -> bool:
 def _make_parts(arrays: dict[str, Values]) -> list[Part]:
     """Return a part for each array of pictures with what has the same name but for the word."""
     said = {name: read_name(name) for name in arrays}
-    of_kind = {(kind, key): arrays[name] for name, (kind, key, _) in said.items()}
-    mapping = next((arrays[name] for name, (kind, *_) in said.items() if kind == "names"), None)
-    found = [(name, key, part) for name, (kind, key, part) in said.items() if kind == "images"]
+    of_kind = {(kind, key): arrays[name] for name, (kind, key) in said.items()}
+    mapping = next((arrays[name] for name, (kind, _) in said.items() if kind == "names"), None)
+    found = [(name, key, read_part(name)) for name, (kind, key) in said.items() if kind == "images"]
     if not found:
         known = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:6])
         raise DataError(

@@ -20,7 +20,6 @@ class ArraySet:
     labels: PictureFile | None = None
     names: PictureFile | None = None
     groups: PictureFile | None = None
-    split: str = ""
 
 
 def find_sets(files: Iterable[PictureFile]) -> list[ArraySet]:
@@ -32,7 +31,7 @@ def find_sets(files: Iterable[PictureFile]) -> list[ArraySet]:
     """
     found: dict[str, dict[str, PictureFile]] = {}
     for file in files:
-        kind, key, _ = read_name(name_of(file))
+        kind, key = read_name(name_of(file))
         of_key = found.setdefault(key, {})
         if kind == "" and "" in of_key:
             key = name_of(file)  # no partner is looked for
@@ -67,7 +66,6 @@ def _make_sets(
             None if alone else labels,
             _find_names(key, names),
             None if file is not images else of_key.get("groups"),
-            read_name(name_of(file))[2],
         )
 
 

@@ -18,10 +18,10 @@ _ABOUT = {"label", "labels", "class", "target", "targets"}  # before `names`
 _FORMATS = ("npy", "npz", "csv", "tsv", "txt", "gz", "mat", "zip", "ubyte", "idx1", "idx3", "idx4")
 
 
-def read_name(name: str) -> tuple[Kind, str, str]:
-    """Return what a file's name says: its kind, what it shares with its partners, its part.
+def read_name(name: str) -> tuple[Kind, str]:
+    """Return what a file's name says: its kind, and what it shares with its partners.
 
-    `raw/mnist.npz/x_train.npy` gives ("images", "raw / mnist train", "train"); the last word that
+    `raw/mnist.npz/x_train.npy` gives ("images", "raw / mnist train"); the last word that
     says a kind counts, so that a folder `data` makes no pictures of labels.
     """
     words = _split_words(name)
@@ -30,7 +30,7 @@ def read_name(name: str) -> tuple[Kind, str, str]:
     own = said[-1] if said else -1
     beside = {own - 1} if kind == "names" and own and words[own - 1] in _ABOUT else set()
     key = " ".join(w for place, w in enumerate(words) if place not in {own, *beside})
-    return kind, key, read_part(name)
+    return kind, key
 
 
 def read_part(name: str) -> str:

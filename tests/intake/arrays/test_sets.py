@@ -95,7 +95,6 @@ def test_tables_and_mappings_are_of_the_set_and_other_notes_are_not(capsys):
     (one,) = choose_files([], [PictureFile(name) for name in notes])
     assert one.images == PictureFile("r/emnist-letters-train.csv")
     assert one.names == PictureFile("r/emnist-letters-mapping.txt")
-    assert one.split == "train"
 
 
 def test_an_array_whose_name_says_nothing_is_left_out_and_told(capsys):
