@@ -180,8 +180,8 @@ def test_labels_csv_has_the_last_word_by_page_and_by_box(run, prep, tmp_path):
     ]
     (tmp_path / "raw/labels.csv").write_text("\n".join(lines))
     after, _ = run({}, layout="rows")
-    assert [row["label"] for row in after] == list("21224444")
-    assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 7
+    assert [row["label"] for row in after] == list("2-1224444")
+    assert [row["group"] for row in after] == ["Grace"] + ["Ada"] * 8
 
 
 def test_the_text_of_a_page_labels_its_boxes_row_by_row(run, prep, tmp_path):
