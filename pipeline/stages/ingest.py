@@ -1,6 +1,7 @@
 """prep ingest: raw/ -> catalogue.csv, a row a scan."""
 
 import os
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -85,15 +86,14 @@ def _write_catalogue(
 def _list_files(root: Path, folders: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return the size and the time of each file of the sources, by its path."""
     own = {labels_file(root), boxes_file(root)}  # they may change: they are read at the end
-    places = [root / folder for folder in folders]
-    files = {place for place in places if place.is_file()}
-    for place in places:
-        files |= {Path(folder, name) for folder, _, names in os.walk(place) for name in names}
     found = {}
-    for path in files - own:
-        with suppress(FileNotFoundError):
-            state = path.lstat()
-            found[path.as_posix()] = (state.st_size, state.st_mtime_ns)
+    for place in (root / folder for folder in folders):
+        for path in (place, *place.rglob("*")):
+            with suppress(FileNotFoundError):
+                state = path.lstat()
+                if path not in own and not stat.S_ISDIR(state.st_mode):
+                    name = path.relative_to(root).as_posix()
+                    found[name] = (state.st_size, state.st_mtime_ns)
     return found
 
 
