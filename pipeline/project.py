@@ -20,6 +20,7 @@ MADE_BY = {
     "catalogue.csv": "ingest",
     "boxes.csv": "segment",
     "glyphs.h5": "segment",
+    "left_out.csv": "segment",
     "quarantine.csv": "segment",
     "overlays": "segment",
     "tiles.h5": "normalise",
@@ -38,7 +39,8 @@ MADE_BY = {
 }
 EDITED = {  # the tables that people edit by hand, and where that belongs
     "catalogue.csv": "labels and groups belong in raw/labels.csv",
-    "boxes.csv": "labels, groups and boxes to leave out belong in raw/labels.csv",
+    "boxes.csv": "labels, groups and boxes to leave out belong in raw/labels.csv, other boxes in "
+    "raw/boxes.csv",
     "balanced.csv": "what is to be left out belongs in raw/labels.csv, with the label -",
     "split.csv": "groups belong in raw/labels.csv, a test set in a source with split: test",
 }
