@@ -56,13 +56,14 @@ class Labels:
     def describe(self) -> Content:
         """Return what labels.csv says of ids, and the labels that wait for `dvc repro`."""
         last = self._journal.last()
-        content = {"version": self.version(), "undo": last.told if last else None}
+        content: Content = {"version": self.version(), "undo": last.told if last else None}
+        content |= {"said": {}, "waiting": {}, "trouble": None}
         try:
-            said = self._desk.said()
-        except DataError as error:
-            return content | {"said": {}, "waiting": {}, "trouble": str(error)}
-        labels = {one.id: one.label for one in said if one.id}
-        return content | {"said": labels, "waiting": self._desk.waiting(), "trouble": None}
+            content["said"] = {one.id: one.label for one in self._desk.said() if one.id}
+            content["waiting"] = self._desk.waiting()
+        except DataError as error:  # of labels.csv, or there are no tiles at this moment
+            content["trouble"] = str(error)
+        return content
 
     def save(self, sent: Content) -> Content:
         """Write labels, sent by id as `changes`, into labels.csv.
