@@ -1,8 +1,7 @@
 // The view of the tiles: chosen and ordered above, a grid, and what is known of the one in focus.
 
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, tellCost } from "./elements.js";
 import { Grid, setPicture } from "./grid.js";
-import { tellCost } from "./main.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
@@ -13,7 +12,7 @@ const KINDS = {
 const MOST = 20000; // tiles that are corrected at once
 const WAIT = 120; // milliseconds that a tile has the focus before its page is shown
 
-export const tilesView = { name: "tiles", title: "Tiles", open, close, keys, press, show };
+export const tilesView = { name: "tiles", title: "Tiles", open, close, keys, press, show, owns };
 
 let page, project, naming, grid, parts, suspects, listening;
 
@@ -101,7 +100,8 @@ function tellChoices() {
   const words = { train: "training set", val: "validation set", test: "test set" };
   setChoices("part", [["", "all"], ...held.map((n) => [String(n), words[split.names[n]]])]);
   const sources = [...new Set(tiles.pages.map((one) => folderOf(one)))];
-  const pages = tiles.pages.length <= 2000 ? tiles.pages.map((one, n) => [`p${n}`, one.name]) : [];
+  const several = tiles.pages.length < tiles.ids.length; // of photos each is its own page
+  const pages = several && tiles.pages.length <= 2000 ? tiles.pages.map((one, n) => [`p${n}`, one.name]) : [];
   setChoices("page", [["", "all"], ...(sources.length > 1 ? sources.map((one) => [`s${one}`, `${one}/`]) : []), ...pages]);
   setChoices("order", [["page", chosen.list in project.suspects ? "doubt" : "as on the pages"],
     ["class", "by class"], ...(tiles.score.some((one) => one < 1) ? [["score", "doubtful boxes first"]] : [])]);
@@ -371,6 +371,8 @@ function keys() {
     ["Esc", "unmark all"],
   ];
 }
+
+function owns(key) { return Boolean(naming.find(key)); }
 
 // Go to what was undone.
 function show(ids) {
