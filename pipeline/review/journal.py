@@ -61,18 +61,16 @@ class Journal:
 
     def last(self) -> Correction | None:
         """Return the last correction that stands, None where there is none."""
-        standing: list[dict[str, Any]] = []
-        for line in self._read():
+        undone = 0
+        for line in self._read_backwards():
             if "undone" in line:
-                del standing[-1:]
+                undone += 1
+            elif undone:
+                undone -= 1
             else:
-                standing.append(line)
-        if not standing:
-            return None
-        told = standing[-1]
-        return Correction(
-            told["told"], tuple(told["ids"]), tuple(Hunk(*one) for one in told["hunks"])
-        )
+                hunks = tuple(Hunk(*one) for one in line["hunks"])
+                return Correction(line["told"], tuple(line["ids"]), hunks)
+        return None
 
     def _append(self, content: dict[str, Any]) -> None:
         # Behind a line that was cut short a new one begins.
@@ -87,12 +85,12 @@ class Journal:
                 file.truncate(before)
                 raise
 
-    def _read(self) -> Iterator[dict[str, Any]]:
+    def _read_backwards(self) -> Iterator[dict[str, Any]]:
         try:
             lines: Sequence[bytes] = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return
-        for line in filter(None, lines):
+        for line in filter(None, reversed(lines)):
             with suppress(ValueError):
                 found = json.loads(line)
                 if isinstance(found, dict) and (

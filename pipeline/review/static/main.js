@@ -6,13 +6,14 @@
 //   open(place, page)   show it in an empty element; called anew whenever the view is chosen
 //   close()   stop listening
 //   keys()    [key, what it does] pairs for the help
-//   press(event)   a key that nothing else took; true when it was used
+//   press(event)   a key; true when it was used
+//   owns(key), show(ids)   if it likes: whether a letter is its own; go to what was undone
 // `page` is { project, ask, send, say(text), fail(error), refresh() }: project.js says what is known
 // and when it changes ("change" with the name of what did), asking.js how the server is asked.
 // A view is added by its line in VIEWS; its routes as app.py says.
 
 import { ask, send } from "./asking.js";
-import { count, make, tellTime } from "./elements.js";
+import { count, make, tellCost } from "./elements.js";
 import { openProject } from "./project.js";
 import { tilesView } from "./tiles.js";
 
@@ -71,11 +72,6 @@ async function sayCost(told) {
   } catch { /* the next look at the server tells what is wrong */ }
 }
 
-export function tellCost({ pages, trainings, seconds }) {
-  if (!pages) return "nothing";
-  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}, about ${tellTime(seconds)}`;
-}
-
 async function undo() {
   try {
     const undone = await project.undo();
@@ -87,7 +83,7 @@ async function undo() {
 }
 
 function help() {
-  const keys = [...view.keys(), ["u, Ctrl+Z", "undo the last correction, also one of yesterday"], ["?", "this help"]];
+  const keys = [...view.keys(), [view.owns?.("u") ? "Ctrl+Z" : "u, Ctrl+Z", "undo the last correction, also one of yesterday"], ["?", "this help"]];
   place("keys").querySelector("dl").replaceChildren(
     ...keys.flatMap(([key, what]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)]),
   );

@@ -12,7 +12,8 @@ export class Project extends EventTarget {
     Object.assign(this, about); // title, folder, classes, writing
     this.tiles = null;
     this.labels = { said: {}, waiting: {}, undo: null, trouble: null };
-    this.suspects = {};
+    this.suspects = {}; // lists by kind
+    this.search = { isOn: false, isStale: false, trouble: "" }; // for suspects
     this.parts = null; // of the split: names, and the place in them of each tile
     this.cost = null; // of what waits
     this.versions = {};
@@ -134,6 +135,11 @@ export class Project extends EventTarget {
     return send("/api/costs", { changes });
   }
 
+  async lookForErrors() {
+    Object.assign(this.search, await send("/api/suspects", {}));
+    this.tell("suspects");
+  }
+
   waitingRows() {
     const ids = new Set(Object.keys(this.labels.waiting));
     for (const { changes } of this.unsent) Object.keys(changes).forEach((id) => ids.add(id));
@@ -151,7 +157,9 @@ const READERS = {
     project.labels = await ask("/api/labels");
   },
   async suspects(project) {
-    project.suspects = (await ask("/api/suspects")).lists;
+    const found = await ask("/api/suspects");
+    project.suspects = found.lists;
+    project.search = found;
   },
   async parts(project) {
     project.parts = await ask("/api/parts");
