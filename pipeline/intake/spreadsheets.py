@@ -16,11 +16,11 @@ from pathlib import Path
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, nearest, pass_on_machine, shorten
 from pipeline.intake.archives import ArchiveLimits
+from pipeline.intake.columns import SEPARATORS
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import printable_name
 
 MOST_BYTES = 64_000_000  # a million lines
-SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
