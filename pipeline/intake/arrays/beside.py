@@ -35,8 +35,8 @@ def read_column(
 
     It is the one that the first line calls so or, of a table without names, the last. Columns of 0
     and 1 alone are labels one-hot (N, C). Of a table with a column split or part, as the tiles.csv
-    of `prep export`, only the rows about the part that the file of pictures is called count. Raises
-    DataError for a table that is not clear.
+    of `prep export`, the rows count that are about the part that the file of pictures is called,
+    if there are such. Raises DataError for a table that is not clear.
     """
     rows = _split_rows(data)
     names = rows[0][1]
@@ -52,14 +52,8 @@ def read_column(
             raise DataError(f"none of its columns is named {kind[:-1]}: it has {told}")
         place = others[0]
     split = find_column(names, SPLITS)
-    return np.array(
-        [
-            fields[place]
-            for _, fields in rows[1:]
-            if split < 0 or not pictures or _is_of_part(fields[split], pictures)
-        ],
-        str,
-    )
+    own = [row for row in rows[1:] if split >= 0 and _is_of_part(row[1][split], pictures)]
+    return np.array([fields[place] for _, fields in own or rows[1:]], str)
 
 
 @lru_cache

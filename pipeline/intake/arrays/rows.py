@@ -61,6 +61,8 @@ def list_rows(
         rows += _make_rows(files, *parts, layout)
         for note in dict.fromkeys(note for part in parts[1] for note in part.notes):
             noted[note].append(name_of(files.images))
+    if not rows:
+        raise DataError(f"{name_of(sets[0].images)} holds no picture")
     for note, names in noted.items():
         more = f" and {count_things(len(names) - 1, 'more file')}" if len(names) > 1 else ""
         warn(f"{names[0]}{more}: {note}")

@@ -38,9 +38,11 @@ def find_sets(files: Iterable[PictureFile]) -> list[ArraySet]:
             of_key = found.setdefault(key, {})
         other = of_key.setdefault(kind, file)
         if other is not file:
+            is_same = file.member and file.source == other.source
             raise DataError(
-                f"{name_of(other)} and {name_of(file)} are two files of the same {kind}: keep one "
-                "of them in the source or, of an .npz, save it again with one of them only"
+                f"{name_of(other)} and {name_of(file)} are two files of the same {kind}: "
+                + ("save it again with" if is_same else "keep in the source")
+                + " one of them only"
             )
     sets = {file: (key, labels) for key, of_key in found.items() for file, labels in _pair(of_key)}
     names = {key: of_key["names"] for key, of_key in found.items() if "names" in of_key}
@@ -82,8 +84,8 @@ def _deal_groups(
         if len(fitting) != 1 or fitting[0] in dealt:
             told = " and ".join(name_of(file) for file, _ in pictures[:2]) or "there are none"
             raise DataError(
-                f"{name_of(groups)}: which pictures it is about is not clear ({told}). Call it as "
-                "these are called, with groups in the place of images"
+                f"{name_of(groups)}: which pictures it is about is not clear ({told}). Name it "
+                "after its pictures, as in groups_train for x_train"
             )
         dealt[fitting[0]] = groups
     return dealt

@@ -21,11 +21,11 @@ _MOST_CLASSES = 1000
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a table that follow `start`, the first line in which something stands."""
+    """A table from the first line on in which something stands, with or without its header."""
 
-    start: str
-    number: int  # of that line, as an editor counts
-    body: bytes  # it and all that follow
+    start: str  # that line
+    number: int  # of the line with which `body` begins, as an editor counts
+    body: bytes
 
     @property
     def separator(self) -> str:
@@ -115,7 +115,7 @@ def read_table(data: bytes) -> ArrayPart:
 
 def _is_header(names: Sequence[str]) -> bool:
     """Return whether a first line holds the names of columns: words, or 0, 1, 2, ... of them."""
-    if len(names) > 4 and _counts(names):
+    if len(names) > 4 and list(names) == [str(number) for number in range(len(names))]:
         return True
     return not all(map(is_number, names)) and not _looks_like_text_label(names)
 

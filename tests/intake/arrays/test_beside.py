@@ -48,6 +48,10 @@ def test_groups_are_another_column_of_the_same_table():
     assert read_column(b"id,label,writer\n0,7,Ada\n1,3,Bea\n", "groups").tolist() == ["Ada", "Bea"]
 
 
+def test_a_column_of_parts_of_which_the_pictures_are_none_changes_nothing():
+    assert read_column(EXPORT, "groups", "out/X.npy").tolist() == ["Ada", "Bea", "Cid"]
+
+
 @pytest.mark.parametrize(
     ("pictures", "groups"),
     [("out/train.csv", ["Ada"]), ("out/fold-1.csv", ["Bea"]), ("out/fold-10.csv", ["Cid"])],
