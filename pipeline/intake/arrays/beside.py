@@ -16,6 +16,7 @@ from pipeline.intake.columns import (
     GROUPS,
     LABELS_OF_ARRAYS,
     NUMBERS,
+    SEPARATORS,
     SPLITS,
     find_column,
     simplify,
@@ -42,11 +43,13 @@ def read_column(
     names = rows[0][1]
     if not _is_header(rows):
         cells = np.array([fields for _, fields in rows])
-        is_one_hot = len(names) > 2 and {*np.unique(cells)} <= {"0", "1", "0.0", "1.0"}
+        different = np.unique(cells).tolist()
+        is_one_hot = len(names) > 2 and all(map(is_number, different))
+        is_one_hot = is_one_hot and {*map(float, different)} <= {0, 1}
         return cells.astype(float) if is_one_hot and kind == "labels" else cells[:, -1]
     place = find_said(names, kind)
     if place < 0:
-        others = [at for at, name in enumerate(names) if simplify(name) not in _KNOWN | {""}]
+        others = [at for at in range(len(names)) if not _is_known(rows, at)]
         if len(others) != 1:
             told = ", ".join(quote(name, 40) for name in names[:6])
             raise DataError(f"none of its columns is named {kind[:-1]}: it has {told}")
@@ -54,6 +57,18 @@ def read_column(
     split = find_column(names, SPLITS)
     own = [row for row in rows[1:] if split >= 0 and _is_of_part(row[1][split], pictures)]
     return np.array([fields[place] for _, fields in own or rows[1:]], str)
+
+
+def read_groups_of_labels(data: bytes) -> Values | None:
+    """Return the column of a table of labels that is called groups, writer, ...; None for none."""
+    names = _split_rows(data)[0][1]
+    return read_column(data, "groups") if find_said(names, "groups") >= 0 else None
+
+
+def _is_known(rows: Sequence[_Row], place: int) -> bool:
+    """Return whether a column is no label: its name says something else, or each row its own."""
+    cells = [fields[place] for _, fields in rows[1:]]
+    return simplify(rows[0][1][place]) in _KNOWN | {""} or len({*cells}) == len(cells) > 2
 
 
 @lru_cache
@@ -114,7 +129,11 @@ def read_names(
         return {}
     written = [(number, line.strip(' \t"')) for number, line in open_rows(data).split_lines()]
     pairs = [(number, *_split_pair(line)) for number, line in written]
-    if simplify(pairs[0][1]) in _KNOWN and all(_is_digits(label) for _, label, _ in pairs[1:]):
+    below = pairs[1:]
+    is_parted = below and any(mark in written[-1][1] for mark in SEPARATORS)
+    if is_parted and all(_is_digits(name) and not _is_digits(label) for _, label, name in below):
+        pairs = [(number, name, label) for number, label, name in pairs]  # cat,0
+    if below and written[0][1] not in classes and _is_header_of_names(written[0][1], pairs):
         del pairs[0], written[0]
     if not pairs or _is_list(pairs, [line for _, line in written], classes, is_mapping):
         return {label: (compose_name(line),) for label, (_, line) in enumerate(written)}
@@ -128,6 +147,14 @@ def read_names(
         if named.setdefault(int(label), found := _read_codes(number, name)) != found:
             raise DataError(f"line {number}: the label {label} has another name further up")
     return named
+
+
+def _is_header_of_names(line: str, pairs: Sequence[tuple[int, str, str]]) -> bool:
+    """Return whether the first line names the columns, as in label,name, or the only one."""
+    if simplify(line) in ("class", "classname", "label", "labelname", "name"):
+        return True
+    is_mapping = all(_is_digits(label) and name for _, label, name in pairs[1:])
+    return not _is_digits(pairs[0][1]) and is_mapping and any(mark in line for mark in SEPARATORS)
 
 
 def _split_pair(line: str) -> tuple[str, str]:

@@ -81,10 +81,19 @@ def _make_parts(arrays: dict[str, Values]) -> list[ArrayPart]:
             f"{known or 'nothing'}. Save the pictures as X (N, H, W) and their labels as y"
         )
     order = {"train": 0, "": 0, "val": 1, "test": 2}
-    return [
+    parts = [
         _make_part(arrays[name], of_kind, key, part, mapping)
         for name, key, part in sorted(found, key=lambda one: order[one[2]])
     ]
+    keys = {key for _, key, _ in found}
+    lost = [name for name, (kind, key) in said.items() if kind == "groups" and key not in keys]
+    for name in lost:
+        if arrays[name].size in map(len, parts):
+            raise DataError(
+                f"which pictures its variable {quote(name)} is about is not clear: name it after "
+                "them, as in writers_train for images_train"
+            )
+    return parts
 
 
 def _make_part(

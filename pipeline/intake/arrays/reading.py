@@ -20,7 +20,7 @@ import numpy as np
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.archives import read_within
-from pipeline.intake.arrays.beside import read_column, read_names
+from pipeline.intake.arrays.beside import read_column, read_groups_of_labels, read_names
 from pipeline.intake.arrays.content import MAX_BYTES, ArrayPart, Picture, Reading, Values
 from pipeline.intake.arrays.idx import is_idx, read_idx
 from pipeline.intake.arrays.labelling import name_labels
@@ -194,6 +194,8 @@ def _add_beside(
     if files.labels:
         with _naming(files.labels):
             parts[0].labels = _read_column(root, files.labels, "labels", name_of(files.images))
+            if parts[0].groups is None:
+                parts[0].groups = _read_groups_of_labels(root, files.labels)
     if files.groups:
         with _naming(files.groups):
             parts[0].groups = _read_column(root, files.groups, "groups", name_of(files.images))
@@ -218,6 +220,13 @@ def _read_column(
         raise DataError("labels in a Matlab file of their own are not read: save them with X")
     _refuse_foreign(data, name_of(file))
     return read_column(data, kind, pictures)
+
+
+def _read_groups_of_labels(root: Path, file: PictureFile) -> Values | None:
+    """Return the groups that stand in a table of labels; None where none do, or it is an array."""
+    data = _unpack(file.read(root))
+    is_array = is_idx(data) or data.startswith(b"\x93NUMPY")
+    return None if is_array else read_groups_of_labels(data)
 
 
 def _read_names(

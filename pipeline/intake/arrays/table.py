@@ -115,7 +115,7 @@ def read_table(data: bytes) -> ArrayPart:
 
 def _is_header(names: Sequence[str]) -> bool:
     """Return whether a first line holds the names of columns: words, or 0, 1, 2, ... of them."""
-    if len(names) > 4 and list(names) == [str(number) for number in range(len(names))]:
+    if len(names) > 4 and all(map(str.isdigit, names)) and _counts(names):
         return True
     return not all(map(is_number, names)) and not _looks_like_text_label(names)
 

@@ -20,6 +20,7 @@ EXPORT = b"part,id,label,group\ntrain,a,cat,Ada\nfold-1,b,dog,Bea\nfold-10,c,cat
         ("label,id\n7,0\n3,1\n", "7 3"),
         ("true_label;note\n7;x\n3;y\n", "7 3"),
         ("file,kind\n1.png,7\n2.png,3\n", "7 3"),  # the only one that names no picture
+        ("nr,kind\n0,7\n1,3\n2,3\n", "7 3 3"),  # a column in which each row has its own name
         ("0,7\n1,3\n", "7 3"),
         ("0 7\n1 3\n2 5\n", "7 3 5"),
         ("1.png 7\n2.png 3\n", "7 3"),
@@ -41,7 +42,9 @@ def test_words_of_a_label_are_no_columns():
 
 
 def test_labels_one_hot_are_no_column_of_them():
-    np.testing.assert_array_equal(read_column(b"0,0,1\n1,0,0\n"), [[0, 0, 1], [1, 0, 0]])
+    expected = [[0, 0, 1], [1, 0, 0]]
+    np.testing.assert_array_equal(read_column(b"0,0,1\n1,0,0\n"), expected)
+    np.testing.assert_array_equal(read_column(b"0.0e+00 0. 1e0\n1 0 0\n"), expected)  # as savetxt
 
 
 def test_groups_are_another_column_of_the_same_table():
@@ -86,6 +89,12 @@ def test_a_table_that_is_not_clear_is_refused(text, reason):
         ("1 cent\n2 cent\n5 cent\n", {0: ("1 cent",), 1: ("2 cent",), 2: ("5 cent",)}),
         ("1 cent\n1 euro\n", {0: ("1 cent",), 1: ("1 euro",)}),
         ("1 cent\n2 euro\n", {1: ("cent",), 2: ("euro",)}),
+        ("class_id,class_name\n0,cat\n1,dog\n", {0: ("cat",), 1: ("dog",)}),
+        ("name,label\ncat,0\ndog,1\n", {0: ("cat",), 1: ("dog",)}),
+        ("type 1\nkind 0\n", {0: ("type 1",), 1: ("kind 0",)}),
+        ("class\ncat\ndog\n", {0: ("cat",), 1: ("dog",)}),
+        ("0,cat\n", {0: ("cat",)}),
+        ("cat,dog\n", {0: ("cat,dog",)}),
         ("", {}),
     ],
 )
@@ -99,6 +108,8 @@ def test_the_classes_and_the_files_name_say_which_it_is():
     assert read_names(coins, ["1 cent", "2 euro"]) == as_list
     assert read_names(coins, ["cent"]) == {1: ("cent",), 2: ("euro",)}
     assert read_names(b"7 rings\nnone\n", ["none"]) == {0: ("7 rings",), 1: ("none",)}
+    assert read_names(b"class\nlabel\n", ["class", "label"]) == {0: ("class",), 1: ("label",)}
+    assert read_names(b"cat 1\ncat 2\n", ["cat 1", "cat 2"]) == {0: ("cat 1",), 1: ("cat 2",)}
     mapping = {0: ("cat",), 1: ("dog",), 2: ("cat",)}
     assert read_names(repeated, ["cat"]) == read_names(repeated, is_mapping=True) == mapping
 

@@ -97,6 +97,7 @@ def read(tmp_path, files, reading=Reading(), classes=CLASSES):  # noqa: B008 - i
 
 UPRIGHT = SQUARE.transpose(0, 2, 1)  # what Matlab and EMNIST hold in the place of SQUARE
 NAMES = ",".join(f"pixel{number}" for number in range(81))
+COUNTED = ",".join(map(str, range(1, 82)))
 FORMS = {
     "idx": {"a-images-idx3-ubyte": idx(SQUARE), "a-labels-idx1-ubyte": idx(LABELS)},
     "idx in a zip": None,
@@ -139,6 +140,7 @@ FORMS = {
     "csv, blank lines": {"m.csv": b"\n\r\n" + csv(LABELS, FLAT, header=f"label,{NAMES}")},
     "txt": {"X.npy": npy(SQUARE), "y.txt": csv(range(23), LABELS, mark=" ")},
     "labels, not last": {"X.npy": npy(SQUARE), "y.csv": csv(LABELS, range(23), header="label,id")},
+    "csv, counted": {"mImages.csv": csv(FLAT, header=COUNTED), "mLabels.csv": csv(LABELS)},
     "old mac": {"m.csv": csv(LABELS, FLAT).replace(b"\n", b"\r")},
     "parquet": {"train-00000-of-00001.parquet": table_of(SQUARE, LABELS, list("0123"))},
 }  # fmt: skip
@@ -307,6 +309,7 @@ BAD_ROW = csv(LABELS, FLAT).split(b"\n")
         ({"m.parquet": table_of(SQUARE, [[n] for n in LABELS], [])},
          "its column label is of type list.*, not of whole numbers or text"),
         ({"m.mat": mat(X=SQUARE, y=LABELS, writers=np.ones((23, 3)))}, "groups .* several a"),
+        ({"m.mat": mat(X=SQUARE, y=LABELS, all_writers=LABELS)}, "variable all_writers is about"),
         ({"m.h5": b"\x89HDF\r\n\x1a\n" + bytes(99)}, "an HDF5 file .*, which is not read"),
         ({"m.pkl": b"\x80\x04\x95" + bytes(99)}, "a pickle, which may run code"),
         ({"cat.png": images.encode_png(SQUARE[0])}, "a picture .PNG., .* go with layout whole"),
@@ -333,6 +336,15 @@ def test_labels_and_groups_of_a_parquet_file_have_any_type_that_is_text_or_numbe
     assert labels == groups == [str(label) for label in LABELS]
 
 
+def test_a_column_of_groups_goes_before_one_beside_it(tmp_path):
+    stream = io.BytesIO()
+    cells = [{"bytes": images.encode_png(picture)} for picture in SQUARE]
+    parquet.write_table(pyarrow.table({"image": cells, "group": ["own"] * 23}), stream)
+    beside = csv(LABELS, ["other"] * 23, header="label,group")
+    files = {"m.parquet": stream.getvalue(), "m-labels.csv": beside}
+    assert read(tmp_path, files)[3] == ["own"] * 23
+
+
 def test_labels_are_read_alike_in_every_row(tmp_path):
     words = ["01"] * 2048 + ["x"] * 30  # more than are parsed at once
     pictures = np.zeros((len(words), 81), int)
@@ -349,6 +361,13 @@ def test_a_table_has_its_writers_in_a_column(tmp_path):
     table = {"m.csv": csv(LABELS, FLAT, writers, header=f"label,{NAMES},writer")}
     pictures, labels, _, groups = read(tmp_path, table)
     np.testing.assert_array_equal(pictures, SQUARE)
+    assert labels == [str(label) for label in LABELS] and groups == writers
+
+
+def test_writers_in_a_table_of_labels_are_groups(tmp_path):
+    writers = [f"w{number % 3}" for number in range(23)]
+    table = csv(range(23), LABELS, writers, header="id,label,writer")
+    _, labels, _, groups = read(tmp_path, {"X.npy": npy(SQUARE), "y.csv": table})
     assert labels == [str(label) for label in LABELS] and groups == writers
 
 
