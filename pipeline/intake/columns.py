@@ -43,6 +43,8 @@ def split_line(line: str, separator: str) -> list[str]:
     """Return a line's fields without quotes and without space around them."""
     if separator == " ":
         return [field.strip('"') for field in line.split()]
+    if '"' not in line:
+        return [field.strip() for field in line.split(separator)]
     try:
         fields = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
     except csv.Error:  # an enormous field, or a sign that no text has

@@ -60,9 +60,10 @@ def read_column(
 
 
 def read_groups_of_labels(data: bytes) -> Values | None:
-    """Return the column of a table of labels that is called groups, writer, ...; None for none."""
-    names = _split_rows(data)[0][1]
-    return read_column(data, "groups") if find_said(names, "groups") >= 0 else None
+    """Return the column of groups in a table that also names one of labels; None for none."""
+    names = open_rows(data).fields
+    has_both = find_said(names, "labels") >= 0 and find_said(names, "groups") >= 0
+    return read_column(data, "groups") if has_both else None
 
 
 def _is_known(rows: Sequence[_Row], place: int) -> bool:

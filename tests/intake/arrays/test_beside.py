@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.intake.arrays.beside import read_column, read_names
+from pipeline.intake.arrays.beside import read_column, read_groups_of_labels, read_names
 
 EXPORT = b"part,id,label,group\ntrain,a,cat,Ada\nfold-1,b,dog,Bea\nfold-10,c,cat,Cid\n"
 
@@ -45,6 +45,11 @@ def test_labels_one_hot_are_no_column_of_them():
     expected = [[0, 0, 1], [1, 0, 0]]
     np.testing.assert_array_equal(read_column(b"0,0,1\n1,0,0\n"), expected)
     np.testing.assert_array_equal(read_column(b"0.0e+00 0. 1e0\n1 0 0\n"), expected)  # as savetxt
+
+
+def test_a_label_that_is_called_group_makes_no_groups():
+    assert read_groups_of_labels(b"group\nportrait\ngroup\n") is None
+    assert read_groups_of_labels(b"label,group\n7,Ada\n").tolist() == ["Ada"]
 
 
 def test_groups_are_another_column_of_the_same_table():
