@@ -192,14 +192,14 @@ def _ingest_source(
     return rows, said.remedies
 
 
-def _explain_no_files(root: Path, folder: str) -> str:
+def _explain_no_files(root: Path, folder: str, *, is_array: bool = False) -> str:
     """Return why a source has no files: it is empty, or what it holds counts as notes."""
     base = root / folder
     paths = sorted(path for path in base.rglob("*") if path.is_file()) if base.is_dir() else [base]
     shown = [path for path in paths if not is_clutter(path.name)]
     names = [printable_name(path.relative_to(root).as_posix()) for path in shown]
     for name in names:
-        if table := explain_table(name):
+        if table := explain_table(name, is_array=is_array):
             return table
     if names:
         rest = f" and {count_things(len(names) - 1, 'other note')}" if len(names) > 1 else ""
@@ -288,7 +288,7 @@ def _ingest_arrays(
 ) -> list[Row]:
     """Return a row for each picture of the sets in a source."""
     if not sets:
-        raise _SourceError(source, _explain_no_files(root, folder))
+        raise _SourceError(source, _explain_no_files(root, folder, is_array=True))
     limits = params.limits.model_dump()
     rows = list_rows(
         root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits
