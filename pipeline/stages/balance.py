@@ -9,9 +9,12 @@ from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, name_labels
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError, count_things
+from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.division import choose_balanced
+from pipeline.subjects.boxes import scan_of
+from pipeline.training.division import Column, choose_balanced
 
 
 def balance(project: Project, params: Params) -> str:
@@ -30,11 +33,24 @@ def balance(project: Project, params: Params) -> str:
     ]
     write_table(project.renew("balanced.csv"), COLUMNS["balanced"], rows)
     note = _name_smallest(Counter(labels[labelled]), params)
+    note += _tell_given(project, ids[labelled & ~keep], ids[labelled])
     note += f"; {unlabelled:,} unlabelled left out" if unlabelled else ""
     note += f"; {left_out:,} left out by raw/labels.csv" if left_out else ""
     return (
         f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv, "
         f"{_spread(Counter(labels[keep]))} a class{note}"
+    )
+
+
+def _tell_given(project: Project, dropped: Column, every: Column) -> str:
+    """Return how many tiles of a test set as given do not stay, which nobody may expect."""
+    tested = {scan_id_of(scan) for scan in read_catalogue(project) if scan["split"] == "test"}
+    lost, whole = (sum(scan_of(name) in tested for name in names) for names in (dropped, every))
+    if not lost:
+        return ""
+    return (
+        f"; {lost:,} of {whole:,} tiles of the test set as given do not (balance.method: none "
+        "keeps all)"
     )
 
 

@@ -167,7 +167,8 @@ def _ingest_source(
     if layout.is_array:
         return _ingest_arrays(root, source, folder, choose_files(files, notes), params, jobs), {}
     if not files:
-        raise _SourceError(source, _explain_no_files(root, folder))
+        unread = _find_unread(root, params)
+        raise _SourceError(source, _explain_no_files(root, folder) + unread)
     said = label_files(
         root,
         folder,
@@ -205,6 +206,24 @@ def _explain_no_files(root: Path, folder: str, *, is_array: bool = False) -> str
         rest = f" and {count_things(len(names) - 1, 'other note')}" if len(names) > 1 else ""
         return f"{folder} holds no picture, only {names[0]}{rest}: put your pictures there"
     return f"{folder} is empty: put your pictures there (see raw/README.md)"
+
+
+def _find_unread(root: Path, params: Params) -> str:
+    """Return a sentence on a folder of raw/ that holds files and that no source reads."""
+    for folder in sorted(path for path in (root / "raw").iterdir() if path.is_dir()):
+        name = folder.relative_to(root).as_posix()
+        holds_source = any(source.path.startswith(f"{name}/") for source in params.sources)
+        if holds_source or params.find_source(name):
+            continue
+        files = [path for path in folder.iterdir() if path.is_file() and not is_clutter(path.name)]
+        if files:
+            shown = printable_name(name)
+            return (
+                f". {shown} holds {count_things(len(files), 'file')}, but no source in params.yaml "
+                f"reads it: add a line such as - {{path: {shown}, layout: form}} (for printed "
+                "forms; raw/README.md has the layouts)"
+            )
+    return ""
 
 
 def _ingest_pictures(
