@@ -186,6 +186,9 @@ def _ingest_source(
             f"1.jpg,{params.classes[0]}",
         )
     rows = list(_ingest_pictures(root, source, files, said, params.limits, jobs))
+    if not any(row["status"] == "ok" for row in rows):
+        for table in filter(None, map(explain_table, {row["source"]: None for row in rows})):
+            raise _SourceError(source, table)
     for note in said.notes:
         warn(note)
     if layout.wants_class_folders and not labels_file(root).exists():
