@@ -16,7 +16,7 @@ from pipeline.settings.params import Params
 
 GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
 
-DRIFT = 0.1  # of a class, by corrections, until tiles are chosen anew
+DRIFT = 0.05  # of a class, by corrections, until tiles are chosen anew
 
 Column = npt.NDArray[np.object_]
 
@@ -28,7 +28,7 @@ def choose_balanced(
 
     Both are '' where there is none, labels '-' where a tile was left out. The choice is that of the
     tiles as they were found, so that no correction brings another tile in or puts one out, for as
-    long as no class has a tenth less or more for it than a new choice would give it.
+    long as no class has a twentieth less or more for it than a new choice would give it.
     """
     known = np.isin(labels, params.classes)
     if params.balance.method == "none":
