@@ -103,8 +103,10 @@ def _flatten(labels: Values, noun: str) -> tuple[Values, list[str]]:
             f"{noun}s in the shape {labels.shape} are not read: (N,) or (N, 1), or one-hot (N, C)"
         )
     if labels.dtype.kind == "f":
-        if not np.all(np.isfinite(labels)) or np.any(labels != np.floor(labels)):
-            row = int(np.argmax(~np.isfinite(labels) | (labels != np.floor(labels))))
+        with np.errstate(invalid="ignore"):
+            odd = ~np.isfinite(labels) | (labels != np.floor(labels)) | (np.abs(labels) >= 2.0**63)
+        if odd.any():
+            row = int(np.argmax(odd))
             raise DataError(f"{noun} {row + 1:,} is {labels[row]}, no whole number and no text")
         return labels.astype(np.int64), []
     if labels.dtype.kind == "b":

@@ -37,6 +37,8 @@ def read_parquet(data: bytes, *, max_pixels: int) -> ArrayPart:
         labels = _read_column(file, label) if label else None
         groups = _read_column(file, group) if group else None
         count = file.metadata.num_rows
+    except MemoryError:  # Arrow's is one of its own errors as well
+        raise
     except broken as error:
         raise DataError(f"damaged Parquet file: {quote(str(error))}") from error
     return ArrayPart(
@@ -88,16 +90,16 @@ def _holds_labels(kind: Any, types: Any) -> bool:
 
 def _holds_files(kind: Any, types: Any) -> bool:
     if types.is_struct(kind):
-        return any(kind.field(i).name == "bytes" for i in range(kind.num_fields))
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        return any(one.name == "bytes" and _holds_files(one.type, types) for one in fields)
     return bool(types.is_binary(kind) or types.is_large_binary(kind))
 
 
 def _read_column(file: Any, column: str) -> Values:
-    """Return labels or groups; where there is none a text is empty, and a number -1."""
+    """Return labels or groups as text, empty where there is none."""
     values = file.read(columns=[column]).column(column).to_pylist()
-    if any(isinstance(value, str) for value in values):
-        return np.array(["" if value is None else value for value in values])
-    return np.array([-1 if value is None else value for value in values])
+    numbers = (int(value) if isinstance(value, bool) else value for value in values)
+    return np.array(["" if value is None else str(value) for value in numbers], str)
 
 
 def _read_names(metadata: dict[bytes, bytes], label: str) -> dict[int, tuple[str, ...]]:
@@ -118,6 +120,8 @@ def _decode(
         for window in file.iter_batches(_WINDOW, columns=[column]):
             for cell in window.column(0).to_pylist():
                 yield _decode_one(cell["bytes"] if isinstance(cell, dict) else cell, max_pixels)
+    except MemoryError:
+        raise
     except broken as error:
         raise DataError(f"damaged Parquet file: {quote(str(error))}") from error
 

@@ -94,6 +94,8 @@ def read_arrays(
     for one in parts:
         with _naming(files.images):
             pictures, notes = _make_pictures(one, reading)
+        if isinstance(pictures, Iterator):
+            pictures = _name_errors(pictures, files.images)
         labelled = Labelled(pictures, split=one.split, notes=notes)
         if one.labels is not None:
             _label(labelled, one, files, classes)
@@ -111,6 +113,14 @@ def read_pictures(
     """Yield the pictures in the bytes of a set's file of that name, as read_arrays counts them."""
     for one in _read_parts(data, name, max_pixels):
         yield from _make_pictures(one, reading)[0]
+
+
+def _name_errors(
+    pictures: Iterator[Picture | DataError], file: PictureFile
+) -> Iterator[Picture | DataError]:
+    """Yield pictures that are made one by one; an error meanwhile begins with their file's name."""
+    with _naming(file):
+        yield from pictures
 
 
 @contextmanager

@@ -442,3 +442,62 @@ def test_damage_gives_pictures_or_a_reason(name, noise, place, cut):
         assert str(error).isprintable()
     else:
         assert all(isinstance(one, DataError) or one.dtype == np.uint8 for one in made)
+
+
+def head_of(shape):
+    """An .npy file whose header says a shape, and that holds nothing."""
+    said = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(said)) + said.encode()
+
+
+@pytest.mark.parametrize(
+    "shape", ["(0, 10**18, 10**18)", "(0, 1000000000000000000, 9)", "(True, 9, 9)"]
+)
+def test_a_header_of_an_impossible_shape_is_damage(tmp_path, shape):
+    with pytest.raises(DataError, match=r"raw/m\.npy: (damaged|too large)"):
+        read(tmp_path, {"m.npy": head_of(shape)})
+
+
+def table(**columns):
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), stream)
+    return stream.getvalue()
+
+
+PNGS = [{"bytes": images.encode_png(picture), "path": None} for picture in SQUARE[:3]]
+
+
+@pytest.mark.parametrize("odd", ["text", 7, [1, 2]])
+def test_a_struct_whose_bytes_are_none_is_no_column_of_pictures(tmp_path, odd):
+    cells = [{"bytes": odd, "path": None}] * 3
+    with pytest.raises(DataError, match="it has no column of pictures"):
+        read(tmp_path, {"m.parquet": table(image=cells)})
+    found, *_ = read(tmp_path, {"m.parquet": table(image=PNGS, other=cells)})
+    assert np.array_equal(found, SQUARE[:3])
+
+
+def test_a_label_that_is_not_there_is_no_class_called_minus_one(tmp_path):
+    data = table(image=PNGS, label=pyarrow.array([-1, None, 1]))
+    _, labels, _, _ = read(tmp_path, {"m.parquet": data}, classes=["-1", "1"])
+    assert labels == ["-1", "", "1"]
+
+
+@pytest.mark.parametrize("huge", [2**63, 2**64 - 1])
+def test_a_label_beyond_all_numbers_is_named_as_it_stands(tmp_path, huge):
+    data = table(image=PNGS, label=pyarrow.array([huge, 1, 2], pyarrow.uint64()))
+    _, labels, _, _ = read(tmp_path, {"m.parquet": data})
+    assert labels == [str(huge), "1", "2"]
+    many = csv([10**30] + [1] * 22, FLAT, header=f"label,{NAMES}")
+    assert read(tmp_path / "csv", {"m.csv": many})[1][0] == str(10**30)
+    with pytest.raises(DataError, match="label 1 is 1e\\+30, no whole number"):
+        read(tmp_path / "npz", {"m.npz": npz(x=SQUARE, y=LABELS.astype(float) + 1e30)})
+
+
+def test_memory_that_runs_out_in_a_parquet_file_is_no_damage_of_it(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise pyarrow.lib.ArrowMemoryError("realloc of size 622084096 failed")
+
+    data = table(image=PNGS)
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", fail)
+    with pytest.raises(MemoryError):
+        read(tmp_path, {"m.parquet": data})
