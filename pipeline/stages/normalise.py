@@ -134,7 +134,7 @@ def _cut_files(
     """Return of several files the name, the digest of what its tiles depend on, and the tiles."""
     digests = [_digest_file(root, params.tile, program, rows, some) for rows, some, _ in files]
     same = [
-        before if before and digest == before.digest else None
+        before if before and digest and digest == before.digest else None
         for digest, (_, _, before) in zip(digests, files, strict=True)
     ]
     kept = read_kept_tiles(tiles, list(filter(None, same)))

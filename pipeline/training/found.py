@@ -6,7 +6,7 @@ validated or tested on: what the corrections gained is measured on the corrected
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,8 @@ from pipeline.intake.scans import read_catalogue
 from pipeline.intake.twins import find_twins
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
+from pipeline.training.division import find_given
 
 PARTS = 3  # train, validate, test
 
@@ -37,13 +39,20 @@ def add_left_out(project: Project, params: Params, folds: Sequence[Fold]) -> lis
     places = np.flatnonzero(left_out | np.array([name in known for name in ids], bool))
     words = name_labels(np.where(left_out, found, labels), params.classes)
     rows = [{"id": ids[n], "group": groups[n], "label": words[n]} for n in places.tolist()]
-    own = np.array(_group_rows(project, params, rows), object)
-    twins = find_twins(project.input("tiles.h5"), places, params.twin_distance)
-    return [_choose_of_fold(params, fold, rows, own, twins, left_out[places]) for fold in folds]
-
-
-def _group_rows(project: Project, params: Params, rows: Sequence[Row]) -> list[str]:
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
+    own = np.array(_group_rows(project, params, rows, scans), object)
+    given, _ = find_given(params, [scans[scan_of(row["id"])] for row in rows])
+    barred = np.isin(given, ("val", "test"))
+    twins = find_twins(project.input("tiles.h5"), places, params.twin_distance)
+    return [
+        _choose_of_fold(params, fold, rows, own, twins, left_out[places] & ~barred)
+        for fold in folds
+    ]
+
+
+def _group_rows(
+    project: Project, params: Params, rows: Sequence[Row], scans: Mapping[str, Row]
+) -> list[str]:
     lines = read_lines(project, rows)
     return group_tiles(params.split.group, rows, scans, lines, max(PARTS, params.split.folds))
 

@@ -11,6 +11,7 @@ import pytest
 from conftest import draw_subject, write_params, write_pictures
 from PIL import Image
 
+from pipeline.dataset.store import open_dataset
 from pipeline.intake import images, scans
 from pipeline.settings.sections import Tile
 from pipeline.stages import normalise
@@ -221,3 +222,25 @@ def test_only_photos_that_a_change_touches_are_opened_and_the_tiles_are_the_same
     Path("processed/.cut").unlink()
     make_tiles(prep)
     assert Path("processed/tiles.h5").read_bytes() == kept
+
+
+@pytest.mark.parametrize("change", ["pictures", "size"])
+def test_the_tiles_of_an_array_are_cut_anew_each_time(tmp_path, monkeypatch, prep, change):
+    monkeypatch.chdir(tmp_path)
+    pictures = np.random.default_rng(3).integers(0, 256, (8, 16, 16, 3)).astype(np.uint8)
+
+    def make(array, size):
+        (tmp_path / "raw/a").mkdir(parents=True, exist_ok=True)
+        np.savez(tmp_path / "raw/a/set.npz", x=array, y=np.array([0, 1] * 4))
+        write_params(tmp_path, classes=["0", "1"], sources=[{"path": "raw/a", "layout": "array"}],
+                     tile={"size": size, "channels": 3, "method": "photo"})  # fmt: skip
+        for stage in ("ingest", "segment", "normalise"):
+            assert prep(stage)[0] == 0
+        with open_dataset(tmp_path / "processed/tiles.h5") as tiles:
+            return tiles.read_images(np.arange(8))
+
+    assert (make(pictures, 16) == pictures).all()
+    if change == "size":
+        assert make(pictures, 8).shape == (8, 8, 8, 3)
+    else:
+        assert (make(255 - pictures, 16) == 255 - pictures).all()

@@ -149,6 +149,34 @@ def test_a_tile_left_out_follows_its_page(project, prep):
 
 
 @pytest.mark.slow
+def test_a_tile_of_a_given_test_set_is_never_trained_on(project, prep):
+    """The test set is a source; of it, and of the training source, five tiles are left out."""
+    sources = [{"path": "raw/pictures", "layout": "whole", "split": "train"},
+               {"path": "raw/test", "layout": "whole", "split": "test"}]  # fmt: skip
+    write_params(project, sources=sources, experiments=EXPERIMENTS, balance={"method": "none"})
+    for name in ("bar", "square"):
+        (project / "raw/test" / name).mkdir(parents=True)
+        for number in range(8):
+            picture = project / f"raw/pictures/{name}/{number:03}.png"
+            picture.rename(project / f"raw/test/{name}/{number}.png")
+    for stage in STAGES:
+        assert prep(stage)[0] == 0
+    boxes = read_boxes(project)
+    chosen = {
+        part: [name for name, row in boxes.items() if row["source"].startswith(f"raw/{part}")][:5]
+        for part in ("test", "pictures")
+    }
+    names = chosen["test"] + chosen["pictures"]
+    correct(project, {name: (boxes[name]["source"], "-") for name in names})
+    for stage in STAGES:
+        assert prep(stage)[0] == 0
+    here, params = Project(project), load_params(project / "params.yaml")
+    [added] = add_left_out(here, params, read_folds(project / "processed/split.csv"))
+    assert set(added) <= set(chosen["pictures"])
+    assert added
+
+
+@pytest.mark.slow
 def test_without_corrections_it_is_said_and_nothing_differs(project, prep):
     write_params(project, experiments=EXPERIMENTS)
     run_to(prep, "augment")
