@@ -48,6 +48,7 @@ SHOWS: dict[str, str] = {
 }
 LONGEST_NAME = 24  # letters of a picture's in a table on a terminal, which its columns share
 MOST_NAMED = 5  # of the labels that are left empty
+MOST_ROWS = 30  # of the table that is shown
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def predict(
             found.append(predicted)
         except DataError as error:
             unused.append(f"{name_of(row)}: {error}")
-    _report(found, unused, ways.looks, reader)
+    _report(found, unused, ways.looks, reader, is_written=targets.table is not None)
     written = _write_targets(targets, found, homes, reader.classes)
     count = sum(len(predicted.subjects) for predicted in found)
     return (
@@ -381,8 +382,13 @@ def _report(
     unused: Sequence[str],
     looks: Mapping[str, Sequence[str]],
     reader: Reader,
+    *,
+    is_written: bool,
 ) -> None:
-    """Show every label, and warn of pictures that can't be used; raises DataError if none can."""
+    """Show every label, and warn of pictures that can't be used; raises DataError if none can.
+
+    is_written: whether a table of them is written, and need not be shown as well.
+    """
     if not found:
         heading = ["none of the pictures can be used:"] if len(unused) > 1 else []
         raise DataError("\n".join([*heading, *unused, *_tell_looks(looks)]))
@@ -391,12 +397,25 @@ def _report(
         say("\n".join(_read_out(scan, reader.classes, own)))
     for line in _tell_looks(looks):
         say(line)
-    say("")
-    show("Predictions", COLUMNS, (row for scan in found for row in _describe(scan, reader.classes)))
+    _show_table(found, reader.classes, is_written=is_written)
     if reader.note:
         warn(reader.note)
     for line in unused:
         warn(f"not used: {line}")
+
+
+def _show_table(found: Sequence[Predicted], classes: Sequence[str], *, is_written: bool) -> None:
+    """Show the chances of each subject; of very many those of the least sure."""
+    if is_written:
+        return
+    rows = [row for scan in found for row in _describe(scan, classes)]
+    title = "Predictions"
+    if len(rows) > MOST_ROWS:
+        title = f"The {MOST_ROWS} least sure of {len(rows):,} predictions; all of them: --csv FILE"
+        sure = np.concatenate([scan.probabilities.max(axis=1) for scan in found])
+        rows = [rows[place] for place in np.sort(np.argsort(sure, kind="stable")[:MOST_ROWS])]
+    say("")
+    show(title, COLUMNS, rows)
 
 
 def _read_out(scan: Predicted, classes: Sequence[str], name: str) -> Iterator[str]:

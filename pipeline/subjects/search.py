@@ -91,7 +91,10 @@ def search_flowing_page(
     A form, a photo or a page of print gives none, even where pieces of it look like glyphs.
     """
     if finding.shows_form(scan):
-        reason = f"this is a form printed by `prep sheet`; expected a page of layout {flow}"
+        reason = (
+            f"this is a form printed by `prep sheet`; expected a page of layout {flow}. Give forms "
+            "a folder and a source of their own, with layout: form"
+        )
         return Searched(reason=reason, overlay=_draw_markers(scan))
     row_length = len(classes) if flow == "sequence" and classes is not None else None
     page = read_page(scan, flow, row_length)

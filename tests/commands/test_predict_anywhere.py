@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import re
 import subprocess
 import sys
 
@@ -95,6 +96,20 @@ def test_one_close_up_is_answered_first_and_without_tensorflow(anywhere):
     assert last == "[]"
     assert f"labelled by the digit model that comes with prep ({shipped.ACCURACY} %" in done.stdout
     assert [path.suffix for path in (anywhere / "predictions").iterdir()] == [".jpg"]
+
+
+def test_of_many_subjects_the_least_sure_are_shown_and_with_a_table_none(anywhere, prep):
+    page = save(anywhere / "page.png", draw_page(*["0123456789"] * 4))
+    code, printed, _ = prep("predict", page)
+    assert code == 0
+    assert "The 30 least sure of 40 predictions; all of them: --csv FILE" in printed
+    table = printed.split("--csv FILE")[1]
+    assert len(re.findall(r"[01]\.\d{3} +\d \(0\.\d{3}\)", table)) == 30
+    code, printed, _ = prep("predict", page, "--csv", "read.csv")
+    rows = read_csv(anywhere / "read.csv")
+    assert (code, len(rows)) == (0, 40)
+    assert "predictions;" not in printed and not re.search(r"\d \(0\.\d{3}\)", printed)
+    assert "0 1 2 3 4 5 6 7 8 9" in printed
 
 
 # --- the layout -----------------------------------------------------------------------------------

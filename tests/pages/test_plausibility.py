@@ -157,5 +157,6 @@ def test_a_form_among_ordinary_pages_is_no_ordinary_page() -> None:
     searched = search.search_flowing_page(page, "free", ["4", "7"], "4", "")
     assert searched.subjects == ()
     assert searched.reason == (
-        "this is a form printed by `prep sheet`; expected a page of layout free"
+        "this is a form printed by `prep sheet`; expected a page of layout free. Give forms a "
+        "folder and a source of their own, with layout: form"
     )
