@@ -25,8 +25,8 @@ from photography import DPI, MM, Picture, Shot, photograph, scan
 
 from pipeline.intake import images
 from pipeline.pages import reading, rendering
+from pipeline.searching.files import search_file
 from pipeline.settings.params import Params
-from pipeline.stages.segment import search_file
 from pipeline.tiles.cutting import cut_writing
 
 PAGES = 8

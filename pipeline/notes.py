@@ -44,6 +44,11 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_if_there(path: Path) -> str:
+    """Return the SHA-256 of a file, '' where there is none."""
+    return digest_file(path) if path.is_file() else ""
+
+
 def note(made: Path, target: Path) -> None:
     """Note a file, or all files of a folder, that is about to become `target`.
 

@@ -20,6 +20,7 @@ MADE_BY = {
     "catalogue.csv": "ingest",
     "boxes.csv": "segment",
     "glyphs.h5": "segment",
+    "left_out.csv": "segment",
     "quarantine.csv": "segment",
     "overlays": "segment",
     "tiles.h5": "normalise",

@@ -9,6 +9,7 @@ import pytest
 from conftest import write_params
 
 from pipeline.dataset import store
+from pipeline.dataset.schema import name_labels
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.forms import finding, layout
 from pipeline.intake import images
@@ -52,8 +53,7 @@ def run(tmp_path, monkeypatch, prep):
         boxes = read_table(tmp_path / "processed/boxes.csv", COLUMNS["boxes"])
         with store.open_dataset(tmp_path / "processed/tiles.h5") as tiles:
             assert list(tiles.ids) == [row["id"] for row in boxes]
-            words = [*CLASSES, "-", ""]  # -2: left out, -1: unlabelled
-            labels = [words[number] for number in tiles.labels]
+            labels = name_labels(tiles.labels, CLASSES).tolist()
             assert labels == [row["label"] for row in boxes]
             return boxes, tiles.read().images
 

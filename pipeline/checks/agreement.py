@@ -25,6 +25,7 @@ from pipeline.checks.readers import (
     read_balanced,
     read_boxes,
     read_columns,
+    read_left_out,
     read_part,
     read_quarantine,
     read_scans,
@@ -55,6 +56,7 @@ def examine(project: Project, params: Params) -> list[Fault]:
         balanced=read("balanced.csv", partial(read_balanced, params.classes)),
         folds=read("split.csv", read_split),
     )
+    read("left_out.csv", read_left_out)
     read("quarantine.csv", read_quarantine)
     faults += _compare_data(data, params.classes)
     if data.tiles:

@@ -95,6 +95,14 @@ def judge_box(row: Row, classes: Sequence[str]) -> str:
     return "" if row["id"] else "it has no id"
 
 
+def judge_left_out(row: Row) -> str:
+    """Return what is wrong with a row of left_out.csv."""
+    sides = [row[side] for side in ("x0", "y0", "x1", "y1")]
+    if not all(_is_number(side) for side in sides):
+        return f"{', '.join(sides)} is no box in pixels"
+    return "" if row["id"] and row["reason"] else "it lacks the id or the reason"
+
+
 def judge_balanced(row: Row, classes: Sequence[str]) -> str:
     """Return what is wrong with a row of balanced.csv."""
     return "" if row["label"] in classes else _tell_label(row["label"])

@@ -146,6 +146,12 @@ def read_split(path: Path, faults: list[str]) -> Folds:
     return folds
 
 
+def read_left_out(path: Path, faults: list[str]) -> None:
+    """Read left_out.csv."""
+    for _ in judge_lines(path, COLUMNS["left_out"], contents.judge_left_out, faults):
+        pass
+
+
 def read_quarantine(path: Path, faults: list[str]) -> None:
     """Read quarantine.csv."""
     for _ in judge_lines(path, COLUMNS["quarantine"], contents.judge_quarantined, faults):

@@ -26,6 +26,9 @@ COLUMNS = {
         "id", "source", "page", "x0", "y0", "x1", "y1", "label", "group", "row", "col", "score",
         "found",
     ),
+    "left_out": (
+        "id", "source", "member", "page", "x0", "y0", "x1", "y1", "label", "row", "col", "reason",
+    ),
     "quarantine": ("source", "page", "member", "reason"),
     "balanced": ("id", "label", "group"),
     "split": ("id", "split", "fold", "group"),

@@ -42,6 +42,7 @@ _PALE = 0.7  # of the light of bare paper: rules are seldom darker, markers alwa
 _FLAT_FIT, _WORST_FIT = 0.12, 0.8
 
 _BEND_TERMS = 10  # of a polynomial of third degree in two variables
+_BACK_STEPS = 4  # from the picture to the page
 _BLOCK = 32  # the flat page's map is computed once a block and interpolated between
 _CODE_SEARCH = 2.0  # mm to either side of where the code is expected
 _SHARPEN = 0.55  # of what the four neighbours of a module show
@@ -69,6 +70,14 @@ class PageMapping:
         """Return the pixels (N, 2) of page points (N, 2) in mm."""
         flat = _project(self.homography, points)
         return np.asarray(flat + _bend_terms(self.paper, points) @ self.bend)
+
+    def to_page(self, points: Points) -> Points:
+        """Return the page points (N, 2) in mm of pixels (N, 2)."""
+        back = np.asarray(np.linalg.inv(self.homography), np.float64)
+        page = _project(back, points)
+        for _ in range(_BACK_STEPS):  # the bend is gentle: each step leaves a small part of it
+            page = _project(back, points - _bend_terms(self.paper, page) @ self.bend)
+        return page
 
     def scale(self) -> float:
         """Return how many pixels a millimetre has in the middle of the page."""

@@ -26,7 +26,7 @@ from pipeline.forms.layout import (
     has_label_column,
     square_corners,
 )
-from pipeline.pages.pieces import Boxes, enclose_pixels
+from pipeline.pages.pieces import Boxes, assign_pixels, cut_region, enclose_pixels, find_pieces
 
 Grey = npt.NDArray[np.uint8]
 Reals = npt.NDArray[np.float32]
@@ -85,6 +85,8 @@ class ReadForm:
     form: Form
     boxes: tuple[FilledBox, ...]
     flat: Grey
+    dark: Reals  # of the flat page, without the printed boxes' lines
+    mapping: PageMapping
 
     @property
     def group(self) -> str:
@@ -132,7 +134,7 @@ def read_form(picture: Grey) -> ReadForm:
     _remove_lines(dark, places, line)
     boxes = _read_boxes(found, dark, places)
     _check_clear(boxes)
-    return ReadForm(found.form, boxes, found.flat)
+    return ReadForm(found.form, boxes, found.flat, dark, found.mapping)
 
 
 def _check_clear(boxes: tuple[FilledBox, ...]) -> None:
@@ -447,3 +449,29 @@ def _cut_glyph(ink: _Ink, number: int) -> tuple[Grey, npt.NDArray[np.int64]]:
     near = cv2.dilate(own.astype(np.uint8), _disc(2 * _PADDING - 1)) > 0
     coverage = np.clip((dark - _PAPER_GRAIN) / (full - _PAPER_GRAIN), 0, 1) * near
     return np.round(255 * coverage).astype(np.uint8), np.array([x0, y0])
+
+
+def cut_box(page: ReadForm, box: tuple[int, int, int, int]) -> Grey | None:
+    """Return the ink coverage in any box on the picture of a form; None where there is none."""
+    x0, y0, x1, y1 = box
+    corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float64)
+    there = page.mapping.to_page(corners) * PIXELS_A_MM
+    square = np.concatenate([np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))])
+    # Around it, so that it shows which strokes reach out of the box.
+    left, top, right, lower = np.maximum(_grow(square, max(square[2:] - square[:2])), 0).astype(int)
+    dark = page.dark[top:lower, left:right]
+    if not dark.size:
+        return None
+    inner = (square - (left, top, left, top)).astype(np.int64)
+    noise = _measure_noise(page.dark)[top:lower, left:right]
+    mask = dark > _FADED * np.maximum(_FAINTEST_INK, _NOISE_FACTOR * noise)
+    own = np.zeros_like(mask)
+    own[max(inner[1], 0) : inner[3], max(inner[0], 0) : inner[2]] = True
+    if np.count_nonzero(mask & own) < _SMALLEST_SPOT * PIXELS_A_MM**2:
+        return None
+    full = float(np.percentile(dark[mask & own], _FULL_INK))
+    near = cv2.dilate(mask.astype(np.uint8), _disc(2 * _PADDING - 1)) > 0
+    coverage = np.clip((dark - _PAPER_GRAIN) / (full - _PAPER_GRAIN), 0, 1) * near
+    whole = np.round(255 * coverage).astype(np.uint8)
+    pieces = find_pieces(whole)
+    return cut_region(whole, pieces, assign_pixels(pieces, _PADDING), inner, _PADDING)

@@ -50,6 +50,13 @@ class Sheet:
         low, high = np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
+    def box_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.int64]:
+        """Return the upright box (4,) on the sheet around a box x0, y0, x1, y1 on the page."""
+        x0, y0, x1, y1 = box
+        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
+        there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))[0]
+        return np.concatenate([np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))]).astype(int)
+
 
 def lay_flat(page: Picture) -> Sheet:
     """Find the paper on a page and undo perspective, or at least skew, at a working size."""

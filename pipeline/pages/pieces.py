@@ -23,6 +23,7 @@ Numbers = npt.NDArray[np.integer[Any]]  # (n,): one for each pixel
 Groups = list[list[int]]
 
 HALF = 128  # coverage from which a pixel belongs to a stroke
+_INTRUDER = 0.25  # of a piece: what has less of it in a box is a neighbour
 # Heights of a usual glyph: as large is one, with what hands vary by; from here it may be two.
 WIDE = 1.15
 
@@ -52,6 +53,7 @@ class Writing:
     groups: Groups
     height: float  # of a usual glyph, in pixels of the sheet
     stroke: float  # the usual width of a stroke
+    dropped: tuple[tuple[int, str], ...] = ()  # other pieces that a glyph could be, and why not
 
 
 def find_pieces(coverage: Coverage) -> Pieces:
@@ -157,6 +159,35 @@ def cut_glyph(coverage: Coverage, owner: Labels, box: Box, group: list[int], pad
     window = np.s_[max(y0 - pad, 0) : y1 + pad, max(x0 - pad, 0) : x1 + pad]
     own = np.isin(owner[window], np.array(group) + 1)
     return np.pad(np.where(own, coverage[window], 0).astype(np.uint8), pad)
+
+
+def cut_region(
+    coverage: Coverage, pieces: Pieces, owner: Labels, box: Box, pad: int
+) -> Coverage | None:
+    """Cut the ink in a box as one glyph, as cut_glyph does; None where there is none.
+
+    A piece that lies in the box is cut whole, with its soft edges; of one that reaches out of it
+    what lies in the box, and nothing where that is a small share, as of a neighbour's tail.
+    """
+    low = np.clip(box[:2], 0, coverage.shape[1::-1])
+    high = np.clip(box[2:], 0, coverage.shape[1::-1])
+    x0, y0, x1, y1 = (int(edge) for edge in (*low, *high))
+    counts = np.bincount(pieces.labels[y0:y1, x0:x1].ravel(), minlength=len(pieces.areas) + 1)[1:]
+    there = np.flatnonzero(counts)
+    if len(there) == 0:
+        return None
+    share = counts[there] / pieces.areas[there]
+    chosen = there[share >= _INTRUDER] if (share >= _INTRUDER).any() else there
+    whole = chosen[counts[chosen] == pieces.areas[chosen]]
+    top, left = max(y0 - pad, 0), max(x0 - pad, 0)
+    window = np.s_[top : y1 + pad, left : x1 + pad]
+    inside = np.zeros(coverage[window].shape, bool)
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    own = np.isin(owner[window], whole + 1) | (np.isin(owner[window], chosen + 1) & inside)
+    ink = np.where(own, coverage[window], 0).astype(np.uint8)
+    ys, xs = np.nonzero(ink >= HALF)
+    top, left = max(ys.min() - pad, 0), max(xs.min() - pad, 0)
+    return np.pad(ink[top : ys.max() + 1 + pad, left : xs.max() + 1 + pad], pad)
 
 
 def assign_pixels(pieces: Pieces, reach: float) -> Labels:

@@ -4,7 +4,8 @@ A page is uint8 (H, W) or (H, W, 3) RGB, upright. A glyph's pixels are ink cover
 (h, w), 0 paper, 255 full ink, straightened, without its neighbours, padded by pixels of 0.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,11 +25,13 @@ from pipeline.pages.pieces import (
     Boxes,
     Coverage,
     Flags,
+    Groups,
     Pieces,
     Writing,
     assign_pixels,
     boxes_of,
     cut_glyph,
+    cut_region,
     enclose,
     find_pieces,
     find_touching,
@@ -44,6 +47,8 @@ Flow = Literal["rows", "sequence", "free"]
 
 _SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
 _PAD = 4  # pixels of room around a glyph, at working size
+# Of heights of a usual glyph: what else of that size is seen on a page might be one.
+_LEAST, _MOST = 0.3, 4.0
 _UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
 
 
@@ -64,11 +69,20 @@ class Glyph:
 
 
 @dataclass(frozen=True)
+class Dropped:
+    """A mark that was seen on a page and is taken for no glyph: where it lies on it, and why."""
+
+    box: tuple[int, int, int, int]
+    reason: str
+
+
+@dataclass(frozen=True)
 class ReadPage:
     """A page's glyphs in reading order, and why they can't be handwriting ('' when they may be)."""
 
     glyphs: list[Glyph]
     doubt: str = ""
+    dropped: tuple[Dropped, ...] = ()
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -86,13 +100,18 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     if not writing.groups:
         return ReadPage([])
     doubt = plausibility.doubt_writing(writing, sheet.paper)
-    return ReadPage(_order_glyphs(sheet, writing, flow, row_length), doubt)
+    glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
+    marks = [
+        Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
+        for piece, reason in writing.dropped
+    ]
+    return ReadPage(glyphs, doubt, (*marks, *strays))
 
 
 def _order_glyphs(
     sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
-) -> list[Glyph]:
-    """Put the glyphs of a sheet in rows and columns, in reading order."""
+) -> tuple[list[Glyph], list[Dropped]]:
+    """Put the glyphs of a sheet in rows and columns, in reading order; some have no place."""
     boxes = boxes_of(writing.pieces, writing.groups)
     scores = score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
     row = rows.find_rows(boxes, writing.height)
@@ -103,17 +122,17 @@ def _order_glyphs(
         scores[rows.count_mates(row) != row_length] *= _UNPLACED
         column = rows.align_columns(boxes, row, row_length)
     cut = _cut_groups(writing, boxes)
-    return [
-        Glyph(
-            sheet.box_on_page(boxes[index]),
-            cut[index],
-            int(row[index]),
-            int(column[index]),
-            float(scores[index]),
-        )
-        for index in np.lexsort((column, row))
-        if column[index] != rows.NOWHERE
-    ]
+    glyphs, strays = [], []
+    for index in np.lexsort((column, row)):
+        box = sheet.box_on_page(boxes[index])
+        place = int(row[index]), int(column[index])
+        if place[1] != rows.NOWHERE:
+            glyphs.append(Glyph(box, cut[index], *place, float(scores[index])))
+        elif place[0] == rows.NOWHERE:
+            strays.append(Dropped(box, "in a row of a few doubtful marks"))
+        else:
+            strays.append(Dropped(box, "one too many in its row"))
+    return glyphs, strays
 
 
 def read_writing(sheet: flattening.Sheet) -> Writing:
@@ -121,20 +140,42 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
     coverage, rules = _read_coverage(sheet)
     coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
     height, stroke = usual_size(pieces, inside)
-    written = inside & find_writing(pieces, height, stroke)
-    written &= ~furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
+    printed = furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
+    written = inside & find_writing(pieces, height, stroke) & ~printed
     groups = joining.join_strokes(pieces, written, height)
-    return Writing(coverage, pieces, groups, height, stroke)
+    dropped = _explain_dropped(pieces, groups, inside, printed, written, height)
+    return Writing(coverage, pieces, groups, height, stroke, tuple(dropped))
+
+
+def _explain_dropped(
+    pieces: Pieces, groups: Groups, inside: Flags, printed: Flags, written: Flags, height: float
+) -> Iterator[tuple[int, str]]:
+    """Yield the pieces that make no glyph though they have the size of one, with the reason."""
+    used = {piece for group in groups for piece in group}
+    extent = pieces.sizes.max(axis=1)
+    for piece in np.flatnonzero(written | ((extent > _LEAST * height) & (extent < _MOST * height))):
+        if piece in used:
+            continue
+        if not inside[piece]:
+            yield int(piece), "at the edge of the paper"
+        elif printed[piece]:
+            yield int(piece), "taken for print"
+        else:
+            yield int(piece), "a speck" if written[piece] else "no stroke of a pen"
 
 
 def _cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     """Cut each group of a sheet's pieces out of its ink."""
-    # So far from a stroke its soft edge goes.
-    owner = assign_pixels(writing.pieces, reach=max(3, writing.stroke / 3))
+    owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
     return [
         cut_glyph(writing.coverage, owner, box, group, _PAD)
         for box, group in zip(boxes, writing.groups, strict=True)
     ]
+
+
+def _find_reach(stroke: float) -> float:
+    """Return how far from a stroke its soft edge goes, in pixels."""
+    return max(3, stroke / 3)
 
 
 def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
@@ -175,18 +216,48 @@ def _find_parted_pieces(
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
     """Cut a page into equal cells; each cell with ink gives a glyph, row and column its cell."""
-    ys = np.linspace(0, page.shape[0], row_count + 1).round().astype(int)
-    xs = np.linspace(0, page.shape[1], column_count + 1).round().astype(int)
-    found = []
-    for row in range(row_count):
-        for column in range(column_count):
-            x, y = int(xs[column]), int(ys[row])
-            glyph = cut_whole(page[y : ys[row + 1], x : xs[column + 1]])
-            if glyph is not None:
-                x0, y0, x1, y1 = glyph.box
-                box = (x0 + x, y0 + y, x1 + x, y1 + y)
-                found.append(Glyph(box, glyph.pixels, row, column, glyph.score))
-    return found
+    cells = cells_of(page.shape, row_count, column_count)
+    cut = ((place, cut_part(page, cell)) for place, cell in cells.items())
+    return [
+        Glyph(glyph.box, glyph.pixels, *place, glyph.score)
+        for place, glyph in cut
+        if glyph is not None
+    ]
+
+
+def cells_of(
+    shape: tuple[int, ...], row_count: int, column_count: int
+) -> dict[tuple[int, int], tuple[int, int, int, int]]:
+    """Return the box of each cell, by row and column, of a page (H, W, ...) cut into equal ones."""
+    ys = np.linspace(0, shape[0], row_count + 1).round().astype(int).tolist()
+    xs = np.linspace(0, shape[1], column_count + 1).round().astype(int).tolist()
+    return {
+        (row, column): (xs[column], ys[row], xs[column + 1], ys[row + 1])
+        for row in range(row_count)
+        for column in range(column_count)
+    }
+
+
+def cut_part(page: Picture, part: tuple[int, int, int, int]) -> Glyph | None:
+    """Take all writing in a box of a page as one glyph, as cut_whole does of a picture."""
+    x0, y0, x1, y1 = part
+    glyph = cut_whole(page[y0:y1, x0:x1])
+    if glyph is None:
+        return None
+    left, top, right, bottom = glyph.box
+    return replace(glyph, box=(left + x0, top + y0, right + x0, bottom + y0))
+
+
+def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list[Coverage | None]:
+    """Cut the ink in boxes on a page of handwriting, None where there is none."""
+    sheet = flattening.lay_flat(page)
+    if min(sheet.picture.shape[:2]) < _SMALLEST:
+        parts = [cut_part(page, box) for box in boxes]
+        return [None if part is None else part.pixels for part in parts]
+    coverage, _ = _read_coverage(sheet)
+    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
+    owner = assign_pixels(pieces, _find_reach(usual_size(pieces, inside)[1]))
+    return [cut_region(coverage, pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
 
 
 def cut_whole(picture: Picture) -> Glyph | None:

@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pipeline.errors import DataError, count_things
 from pipeline.intake import catalogue
 from pipeline.intake.arrays.rows import choose_files, list_rows
 from pipeline.intake.arrays.sets import ArraySet
+from pipeline.intake.drawn_boxes import boxes_file
 from pipeline.intake.files import PictureFile, find_files_and_notes, locate
 from pipeline.intake.inspection import Inspection, inspect_file
 from pipeline.intake.kinds import explain_table
@@ -21,6 +23,7 @@ from pipeline.intake.labels import LABELS, find_lookalike, labels_file, read_ove
 from pipeline.intake.links import refuse_unseen
 from pipeline.intake.names import is_clutter, printable_name
 from pipeline.isolation import Death, map_isolated
+from pipeline.notes import digest_if_there
 from pipeline.project import Project
 from pipeline.settings.loading import list_source_places, write_source
 from pipeline.settings.params import Params
@@ -46,6 +49,7 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     try:
         folders = _locate_sources(project.root, params.sources)
         refuse_unseen(project.root, folders, inputs)
+        before = _list_files(project.root, folders)
         for source, folder in zip(params.sources, folders, strict=True):
             said = _ingest_source(project.root, source, folder, params, inputs, jobs)
             by_source.append(said[0])
@@ -54,6 +58,19 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
         places = dict(enumerate(list_source_places(project.params_file)))
         place = places.get(params.sources.index(error.source), "")
         raise DataError(f"{place}{error}") from error
+    _refuse_changed(before, _list_files(project.root, folders))
+    while True:  # what is corrected meanwhile counts, for DVC will take it for used
+        digest = digest_if_there(labels_file(project.root))
+        told = _write_catalogue(project, params, by_source, remedies)
+        if digest_if_there(labels_file(project.root)) == digest:
+            return told
+
+
+def _write_catalogue(
+    project: Project, params: Params, read: list[list[Row]], remedies: dict[str, str]
+) -> str:
+    """Write the rows of all sources, which stay as they are, with what raw/labels.csv says."""
+    by_source = [[row.copy() for row in its_rows] for its_rows in read]
     rows = [row for its_rows in by_source for row in its_rows]
     catalogue.apply_overrides(rows, read_overrides(project.root, params.classes))
     catalogue.check_labels(rows, params.classes, remedies)
@@ -63,6 +80,36 @@ def ingest(project: Project, params: Params, jobs: int | None = None) -> str:
     more = ("found",) if any("found" in row for row in rows) else ()
     write_table(project.renew("catalogue.csv"), (*COLUMNS["catalogue"], *more), rows)
     return _describe(rows)
+
+
+def _list_files(root: Path, folders: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return the size and the time of each file of the sources, by its path."""
+    own = {labels_file(root), boxes_file(root)}  # they may change: they are read at the end
+    places = [root / folder for folder in folders]
+    files = {place for place in places if place.is_file()}
+    for place in places:
+        files |= {Path(folder, name) for folder, _, names in os.walk(place) for name in names}
+    found = {}
+    for path in files - own:
+        with suppress(FileNotFoundError):
+            state = path.lstat()
+            found[path.as_posix()] = (state.st_size, state.st_mtime_ns)
+    return found
+
+
+def _refuse_changed(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> None:
+    """Raise DataError when files came, went or changed while they were read.
+
+    DVC looks at raw/ when a stage is done, and would take them for read.
+    """
+    changed = sorted(path for path, _ in before.items() ^ after.items())
+    if changed:
+        more = len(set(changed)) - 1
+        others = f" and {count_things(more, 'other file')}" if more else ""
+        raise DataError(
+            f"{printable_name(changed[0])}{others} changed while prep ingest read the pictures. "
+            "Run it again when all are there: dvc repro"
+        )
 
 
 def _describe(rows: list[Row]) -> str:

@@ -1,9 +1,10 @@
 """prep normalise: boxes.csv and glyphs.h5 (writing) or the photos -> tiles.h5, contact/."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from pipeline.intake.catalogue import name_of, scan_id_of
 from pipeline.intake.scans import group_by_file, read_catalogue, read_photos
 from pipeline.parallel import map_in_order
 from pipeline.project import Project, class_file_name, find_alike
+from pipeline.searching.kept import digest_program, digest_work
+from pipeline.searching.kept_tiles import Cut, keep_tiles, open_kept_tiles, read_kept_tiles
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Tile
 from pipeline.subjects.boxes import box_of, scan_of
@@ -33,6 +36,7 @@ WINDOW = 256  # tiles that are in memory at once
 SHEET_TILES = 300  # of a contact sheet, so that its JPEG stays under 1 MB
 BATCH = 16  # files that a process is sent at once
 NamedTile = tuple[Row, npt.NDArray[np.uint8]]
+CutFile = tuple[str, str, int]  # its name, the digest of what its tiles depend on, how many
 FileWork = tuple[list[Row], list[list[Row]]]  # a file's scans, and the boxes on each
 
 
@@ -42,8 +46,9 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     if not boxes:
         raise DataError("processed/boxes.csv has no box: see processed/quarantine.csv for why")
     _refuse_strange_labels(boxes, params.classes)
+    cuts: list[CutFile] = []
     if params.tile.method == "photo":
-        made = _photo_tiles(project, params, boxes, jobs)
+        made = _photo_tiles(project, params, boxes, cuts, jobs)
     else:
         made = _writing_tiles(project, params.tile, boxes)
     side, channels = params.tile.size, params.tile.channels
@@ -57,6 +62,8 @@ def normalise(project: Project, params: Params, jobs: int | None = None) -> str:
     ) as out:
         for window in in_windows(track(made, "normalising", total=len(boxes)), WINDOW):
             out.append(_to_rows(window, params.classes))
+    if cuts:
+        keep_tiles(project.output("tiles.h5"), cuts)
     _write_contact_sheets(project, params, boxes)
     labels = Counter(row["label"] for row in boxes)
     note = f", {labels['']:,} of them unlabelled" if labels[""] else ""
@@ -78,21 +85,34 @@ def _writing_tiles(project: Project, tile: Tile, boxes: list[Row]) -> Iterator[N
 
 
 def _photo_tiles(
-    project: Project, params: Params, boxes: list[Row], jobs: int | None
+    project: Project, params: Params, boxes: list[Row], cuts: list[CutFile], jobs: int | None
 ) -> Iterator[NamedTile]:
-    """Yield a tile for each box, cut from its photo."""
+    """Yield a tile for each box, cut from its photo, and add of which file to `cuts`.
+
+    Those of a photo that is as it was come from the tiles.h5 of before.
+    """
     on_scan: dict[str, list[Row]] = defaultdict(list)
     for row in boxes:
         on_scan[scan_of(row["id"])].append(row)
     scans = [row for row in read_catalogue(project) if scan_id_of(row) in on_scan]
     _refuse_strangers(scans, boxes)
     files = group_by_file(scans)
-    cut = partial(_cut_files, project.root, params)
-    work = ((rows, [on_scan[scan_id_of(row)] for row in rows]) for rows in files)
+    kept = open_kept_tiles(project.output("tiles.h5"))
+    cut = partial(_cut_files, project.root, params, digest_program(), kept.path)
+    work = (
+        (rows, [on_scan[scan_id_of(row)] for row in rows], kept.cuts.get(_name_file(rows)))
+        for rows in files
+    )
     # Of arrays the thousands of tiles are made here: to send them takes longer.
     for is_array, some in groupby(work, key=lambda file: LAYOUTS[file[0][0]["layout"]].is_array):
         for tiles_of_files in map_in_order(cut, in_windows(some, BATCH), 1 if is_array else jobs):
-            yield from tiles_of_files
+            for name, digest, tiles in tiles_of_files:
+                cuts.append((name, digest, len(tiles)))
+                yield from tiles
+
+
+def _name_file(rows: list[Row]) -> str:
+    return json.dumps([rows[0]["source"], rows[0]["member"]])
 
 
 def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:
@@ -108,15 +128,36 @@ def _refuse_strangers(scans: list[Row], boxes: list[Row]) -> None:
             )
 
 
-def _cut_files(root: Path, params: Params, files: list[FileWork]) -> list[NamedTile]:
-    """Return the tiles of several files."""
-    return [
-        named
-        for file in files
-        for named in cut_file(
-            root, params.tile, file, params.source_of(file[0][0]["source"]).reading
-        )
+def _cut_files(
+    root: Path, params: Params, program: str, tiles: Path, files: list[tuple[*FileWork, Cut | None]]
+) -> list[tuple[str, str, list[NamedTile]]]:
+    """Return of several files the name, the digest of what its tiles depend on, and the tiles."""
+    digests = [_digest_file(root, params.tile, program, rows, some) for rows, some, _ in files]
+    same = [
+        before if before and digest == before.digest else None
+        for digest, (_, _, before) in zip(digests, files, strict=True)
     ]
+    kept = read_kept_tiles(tiles, list(filter(None, same)))
+    made = []
+    for (rows, boxes, _), digest, cut in zip(files, digests, same, strict=True):
+        if cut:
+            named = list(zip(chain(*boxes), next(kept), strict=True))
+        else:
+            reading = params.source_of(rows[0]["source"]).reading
+            named = cut_file(root, params.tile, (rows, boxes), reading)
+        made.append((_name_file(rows), digest, named))
+    return made
+
+
+def _digest_file(
+    root: Path, tile: Tile, program: str, rows: list[Row], boxes: list[list[Row]]
+) -> str:
+    """Return a digest of all that a file's tiles depend on; '' for an array, which is quick."""
+    if LAYOUTS[rows[0]["layout"]].is_array:
+        return ""
+    on_scans = [[box_of(box) for box in some] for some in boxes]
+    said = [[row["page"], row["width"], row["height"]] for row in rows]
+    return digest_work(root, rows, [program, said, on_scans, tile.model_dump(mode="json")])
 
 
 def cut_file(

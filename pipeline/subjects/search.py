@@ -6,7 +6,7 @@ Where labels are not wanted (`classes` is None), nothing is promised but the way
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -16,12 +16,14 @@ from pipeline.errors import DataError
 from pipeline.forms import finding
 from pipeline.forms.reading import read_form
 from pipeline.pages.closeups import shows_one
-from pipeline.pages.reading import Flow, Glyph, cut_cells, cut_whole, read_page
+from pipeline.pages.reading import Flow, Glyph, cells_of, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
 from pipeline.subjects.boxes import Box, label_places
 from pipeline.subjects.layouts import LayoutName, Origin
 
 Scan = npt.NDArray[np.uint8]
+
+_UNUSED = {"empty": "empty", "unclear": "unclear", "crossed": "crossed out"}  # boxes of a form
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,18 @@ class Subject:
     score: float = 1.0
     pixels: npt.NDArray[np.uint8] | None = None
     found: str = ""  # the label that it had first, if a person gave it another
+    drawn: bool = False  # in a box that a person drew, who may have said what it is
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What was seen on a scan and is no subject: where, why, and its label and place if known."""
+
+    box: Box
+    reason: str
+    label: str = ""
+    row: int | None = None
+    column: int | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,7 @@ class Searched:
     reason: str = ""
     overlay: Scan | None = None
     note: str = ""  # what was left out of it, or is doubtful
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def search_scan(
@@ -102,7 +117,10 @@ def search_flowing_page(
         reason = f"{page.doubt}; expected a handwritten page of layout {flow}"
         unlabelled = [""] * len(page.glyphs)
         return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
-    return _label_glyphs(scan, page.glyphs, flow, classes, label, group)
+    found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
+    marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
+    seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
+    return found if found.reason else replace(found, left_out=tuple(seen))
 
 
 def _search_cells(
@@ -116,7 +134,11 @@ def _search_cells(
 ) -> Searched:
     """Find the glyphs of a page that is cut into equal cells."""
     glyphs = cut_cells(scan, rows, columns)
-    return _label_glyphs(scan, glyphs, "cells", classes, label, group, labels_from)
+    found = _label_glyphs(scan, glyphs, "cells", classes, label, group, labels_from)
+    filled = {(glyph.row, glyph.column) for glyph in glyphs}
+    cells = cells_of(scan.shape, rows, columns)
+    empty = (LeftOut(cells[p], "empty", "", *p) for p in cells if p not in filled)
+    return found if found.reason else replace(found, left_out=tuple(empty))
 
 
 def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
@@ -142,7 +164,14 @@ def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
         for c in page.boxes
         if c.state == "written"
     )
-    return Searched(subjects, "" if subjects else "no box of the form is filled in", overlay)
+    left_out = tuple(
+        LeftOut(c.box, _UNUSED[c.state], c.label, c.row, c.column)
+        for c in page.boxes
+        if c.state != "written"
+    )
+    if not subjects:
+        return Searched(reason="no box of the form is filled in", overlay=overlay)
+    return Searched(subjects, overlay=overlay, left_out=left_out)
 
 
 def _search_picture(scan: Scan, label: str, group: str) -> Searched:
@@ -182,6 +211,12 @@ def _label_glyphs(
     return Searched(
         subjects, overlay=overlay, note=next(filter(None, (g.note for g in glyphs)), "")
     )
+
+
+def _clip(box: Box, shape: tuple[int, ...]) -> Box:
+    """Return the part of a box that lies on a scan (H, W, ...)."""
+    height, width = shape[:2]
+    return max(box[0], 0), max(box[1], 0), min(box[2], width), min(box[3], height)
 
 
 def _draw_glyphs(scan: Scan, glyphs: Sequence[Glyph], labels: Sequence[str]) -> Scan:

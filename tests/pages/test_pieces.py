@@ -12,6 +12,7 @@ from pipeline.pages.pieces import (
     Pieces,
     assign_pixels,
     cut_glyph,
+    cut_region,
     find_pieces,
     find_touching,
     find_writing,
@@ -118,3 +119,33 @@ def test_scores_fall_for_what_is_thin_or_small() -> None:
     thin = int(np.argmax(pieces.boxes[:, 0]))
     assert scores[thin] < 0.7
     assert np.delete(scores, thin).min() == 1
+
+
+def draw_strokes() -> np.ndarray:
+    """Return coverage with an upright stroke, a dot beside it, and a level stroke that leaves."""
+    coverage = np.zeros((40, 70), np.uint8)
+    coverage[5:30, 10:14] = 255
+    coverage[6:9, 18:21] = 255
+    coverage[20:23, 24:64] = 255
+    return coverage
+
+
+@pytest.mark.parametrize(
+    "box, inked",
+    [
+        ((8, 3, 23, 32), 25 * 4 + 9),  # the stroke and its dot
+        ((8, 3, 30, 32), 25 * 4 + 9),  # a tail of 6 in 40 is a neighbour's
+        ((8, 3, 44, 32), 25 * 4 + 9 + 20 * 3),  # of half of it there is what lies in the box
+        ((24, 18, 44, 25), 20 * 3),  # a stroke that two boxes share
+        ((44, 18, 66, 25), 20 * 3),
+        ((58, 18, 66, 25), 6 * 3),  # a small part is all that there is
+        ((30, 30, 60, 39), None),
+        ((60, 30, 90, 60), None),  # beyond the page
+    ],
+)
+def test_the_ink_in_a_box_is_of_the_strokes_that_lie_in_it(box, inked) -> None:
+    coverage = draw_strokes()
+    pieces = find_pieces(coverage)
+    ink = cut_region(coverage, pieces, assign_pixels(pieces, 3), np.array(box), 4)
+    assert (None if ink is None else np.count_nonzero(ink)) == inked
+    assert ink is None or not ink[[0, -1]].any()

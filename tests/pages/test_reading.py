@@ -223,3 +223,33 @@ def test_no_small_picture_is_too_odd_to_be_searched(pixels):
         x0, y0, x1, y1 = glyph.box
         assert x0 < x1 and y0 < y1
         assert glyph.pixels.max() > 0
+
+
+@pytest.mark.parametrize("paper", [plain, ruled])
+def test_the_boxes_that_were_found_give_the_same_ink_and_so_do_wider_ones(paper) -> None:
+    page = paper(write(["380", "695"])[0])
+    glyphs = reading.read_page(page, "free").glyphs
+    boxes = [glyph.box for glyph in glyphs]
+    wider = [(x0 - 5, y0 - 3, x1 + 4, y1 + 6) for x0, y0, x1, y1 in boxes]
+    for some in (boxes, wider):
+        for ink, glyph in zip(reading.cut_boxes(page, some), glyphs, strict=True):
+            np.testing.assert_array_equal(ink, glyph.pixels)
+
+
+def test_where_nothing_is_written_there_is_no_ink() -> None:
+    page = plain(write(["380"])[0])
+    x0, y0, x1, y1 = reading.read_page(page, "free").glyphs[0].box
+    aside = (x0, y1 + 30, x1, y1 + 30 + y1 - y0)
+    assert reading.cut_boxes(page, [aside])[0] is None
+
+
+def test_what_a_page_drops_is_named_with_its_box() -> None:
+    page = plain(write(["3801", "6952"])[0]).copy()
+    page[300:303, 400:403] = 60  # a speck
+    page[500:560, 0:9] = 60  # at the edge
+    found = reading.read_page(page, "free")
+    assert len(found.glyphs) == 8
+    told = {mark.reason: mark.box for mark in found.dropped}
+    assert "at the edge of the paper" in told
+    x0, y0, x1, y1 = told["at the edge of the paper"]
+    assert (x0 <= 2, y0 <= 502, x1 <= 12, y1 >= 558) == (True,) * 4

@@ -82,7 +82,7 @@ def test_tiles_keep_it_too_and_everything_counts_what_is_left_out_apart(correcte
     assert (project / "processed/contact/left-out.jpg").exists()
     assert not (project / "processed/contact/unlabelled.jpg").exists()
     for sentence in (
-        "40 boxes on 41 scans in processed/boxes.csv, 1 more left out by raw/labels.csv",
+        "40 boxes on 41 scans in processed/boxes.csv, 1 left out by raw/labels.csv (see",
         "41 tiles of 28x28x1 in processed/tiles.h5, 1 left out by raw/labels.csv",
         ", as many as 'bar' has; 1 left out by raw/labels.csv",
     ):

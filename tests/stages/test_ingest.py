@@ -8,6 +8,7 @@ from conftest import draw_subject, write_params
 
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
+from pipeline.stages import ingest as ingesting
 
 DECOMPOSED = "Mu\N{COMBINING DIAERESIS}ller"  # as a Mac may write it
 COMPOSED = "Müller"
@@ -145,3 +146,54 @@ def test_a_table_by_another_name_is_told(start, prep, name):
     )
     (project / "raw/labels.csv").write_text("source\n")
     assert prep("ingest")[2] == ""
+
+
+def test_a_correction_that_is_saved_while_it_runs_is_used(start, prep, monkeypatch):
+    project = start("raw/pictures/bar/1.png", "raw/pictures/bar/2.png", "raw/pictures/bar/3.png")
+    said = iter(
+        [
+            "source,label\nraw/pictures/bar/1.png,square\n",
+            "source,label\nraw/pictures/bar/2.png,-\n",
+        ]
+    )
+    write = ingesting.write_table
+
+    def save_meanwhile(path, columns, rows):
+        write(path, columns, rows)
+        if text := next(said, ""):
+            (project / "raw/labels.csv").write_text(text)
+
+    monkeypatch.setattr(ingesting, "write_table", save_meanwhile)
+    assert "2 scans in processed/catalogue.csv" in prep("ingest")[1]
+    rows = read_table(project / "processed/catalogue.csv", COLUMNS["catalogue"])
+    assert [(row["label"], row["status"]) for row in rows] == [
+        ("bar", "ok"), ("bar", "left out"), ("bar", "ok"),
+    ]  # fmt: skip
+
+
+def come(folder):
+    (folder / "late.png").write_bytes((folder / "1.png").read_bytes())
+
+
+def go(folder):
+    (folder / "2.png").unlink()
+
+
+def change(folder):
+    (folder / "2.png").write_bytes((folder / "2.png").read_bytes() + b"1")
+
+
+@pytest.mark.parametrize("happen, name", [(come, "late.png"), (go, "2.png"), (change, "2.png")])
+def test_pictures_that_change_while_they_are_read_are_told(start, prep, monkeypatch, happen, name):
+    project = start("raw/pictures/bar/1.png", "raw/pictures/bar/2.png")
+    read = ingesting._ingest_pictures
+
+    def read_and_change(*what):
+        yield from read(*what)
+        happen(project / "raw/pictures/bar")
+
+    monkeypatch.setattr(ingesting, "_ingest_pictures", read_and_change)
+    code, _, errors = prep("ingest")
+    assert code == 1
+    assert f"{name} changed while prep ingest read the pictures" in " ".join(errors.split())
+    assert not (project / "processed/catalogue.csv").exists()
