@@ -4,17 +4,15 @@ A row is its text as it stands in the file, with the end of its line. What is do
 told as hunks, of which each can be undone as long as nobody changed the row since.
 """
 
-import os
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.atomic import whole_file
 from pipeline.errors import DataError, shorten
 from pipeline.intake.labels import COLUMNS, LABELS, Override, labels_file, read_overrides
 from pipeline.intake.names import compose_name
-from pipeline.intake.spreadsheets import Writing, read_file, read_writing
+from pipeline.intake.rewriting import Work, rewrite
+from pipeline.intake.spreadsheets import Writing, read_writing
 
 _NEEDED = ("id", "label")  # columns, beside source
 _ENDS = "\r\n"
@@ -32,7 +30,8 @@ class Hunk(NamedTuple):
     """A row before and after a change; None where there was none."""
 
     before: str | None
-    after: str
+    after: str | None
+    place: int = -1  # of the row in the file, where that counts
 
 
 class ChangedSinceError(DataError):
@@ -68,29 +67,22 @@ def undo_lines(data: bytes | None, hunks: Sequence[Hunk]) -> bytes | None:
 def rewrite_labels(
     root: Path,
     classes: Sequence[str],
-    work: Callable[[bytes | None], bytes | None],
+    work: Work,
     wanted: Sequence[Line] = (),
 ) -> None:
     """Let `work` change the bytes of raw/labels.csv (None: there is no file).
 
-    The file changes whole or not at all, and only if it can be read before, and says what is wanted
-    after: else DataError. Nothing else appears in raw/ meanwhile, for DVC lists what lies there.
+    The file changes only if it can be read before, and says what is wanted after: else DataError.
     """
     path = labels_file(root)
     read_overrides(root, classes)
-    data = read_file(path, LABELS) if path.exists() else None
-    made = work(data)
-    if made is None:
-        path.unlink(missing_ok=True)
-        return
-    target = path.resolve()
-    if data is not None and not os.access(target, os.W_OK):
-        raise PermissionError(13, "it is read-only", str(path))
-    with whole_file(target, folder=_find_room(root)) as part:
-        part.write_bytes(made)
-        if data is not None:
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        _refuse_misread(read_overrides(root, classes, part), wanted)
+    rewrite(
+        root,
+        path,
+        LABELS,
+        work,
+        lambda part: _refuse_misread(read_overrides(root, classes, part), wanted),
+    )
 
 
 def _refuse_misread(said: Sequence[Override], wanted: Sequence[Line]) -> None:
@@ -108,14 +100,6 @@ def _refuse_misread(said: Sequence[Override], wanted: Sequence[Line]) -> None:
                 f"{LABELS} can't name the file '{shorten(line.source)}': rename it, without space "
                 "at the ends of its name"
             )
-
-
-def _find_room(root: Path) -> Path:
-    """Return a folder outside raw/ on the disk that raw/ is on."""
-    raw = (root / "raw").resolve()
-    disk = raw.stat().st_dev
-    folders = (root / "processed", raw.parent)
-    return next((one for one in folders if one.is_dir() and one.stat().st_dev == disk), raw)
 
 
 class _Table:
@@ -169,12 +153,11 @@ class _Table:
 
     def undo(self, hunk: Hunk) -> None:
         """Put back what a hunk changed."""
-        same = [
-            n for n, row in enumerate(self.rows) if row.rstrip(_ENDS) == hunk.after.rstrip(_ENDS)
-        ]
+        after = (hunk.after or "").rstrip(_ENDS)
+        same = [n for n, row in enumerate(self.rows) if row.rstrip(_ENDS) == after]
         if not same:
             raise ChangedSinceError(
-                f"{LABELS}: the line '{shorten(hunk.after)}' was changed outside this page since, "
+                f"{LABELS}: the line '{shorten(after)}' was changed outside this page since, "
                 "so it stays as it is"
             )
         place = same[-1]

@@ -1,4 +1,4 @@
-"""processed/.corrections: what the page did to raw/labels.csv, so that it can be undone later.
+"""processed/.corrections: what the page did to files in raw/, so that it can be undone later.
 
 A line a correction, JSON, only ever appended: the rows before and after, and what to call it; or
 that the last one that stands was undone. One that a kill cut short is as good as none.
@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.errors import NO_LOCKS
 from pipeline.intake.label_lines import Hunk
+from pipeline.intake.labels import LABELS
 
 NAME = ".corrections"
 _threads = threading.Lock()
@@ -27,6 +28,7 @@ class Correction:
     told: str
     ids: tuple[str, ...]
     hunks: tuple[Hunk, ...]
+    file: str = LABELS
 
 
 class Journal:
@@ -71,7 +73,10 @@ class Journal:
             return None
         told = standing[-1]
         return Correction(
-            told["told"], tuple(told["ids"]), tuple(Hunk(*one) for one in told["hunks"])
+            told["told"],
+            tuple(told["ids"]),
+            tuple(Hunk(*one) for one in told["hunks"]),
+            told.get("file", LABELS),
         )
 
     def _append(self, content: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
+from pipeline.intake.box_lines import undo_boxes
 from pipeline.intake.catalogue import path_of
 from pipeline.intake.label_lines import (
     ChangedSinceError,
@@ -81,7 +82,7 @@ class Labels:
         tiles = self._desk.tiles()
         wanted = [Line(_source_of(tiles, name), name, label) for name, label in changes.items()]
         with self._journal.held():
-            self._refuse_busy()
+            refuse_busy(self._root)
             _refuse_clashes(self._read(), was)
             self._rewrite(partial(self._change, wanted=wanted), wanted)
         return self.describe()
@@ -89,17 +90,23 @@ class Labels:
     def undo(self) -> Content:
         """Take back the last correction that stands; return what it was, too."""
         with self._journal.held():
-            self._refuse_busy()
+            refuse_busy(self._root)
             last = self._journal.last()
             if last is None:
                 raise MissingError("there is nothing to undo")
             try:
-                self._rewrite(lambda data: undo_lines(data, last.hunks))
+                self._take_back(last)
             except ChangedSinceError:
                 self._journal.drop()  # so that the one before can be undone
                 raise
             self._journal.drop()
         return self.describe() | {"undone": {"told": last.told, "ids": last.ids}}
+
+    def _take_back(self, last: Correction) -> None:
+        if last.file == LABELS:
+            self._rewrite(lambda data: undo_lines(data, last.hunks))
+        else:
+            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.hunks))
 
     def _change(self, data: bytes | None, wanted: Sequence[Line]) -> bytes:
         made, hunks = change_lines(data, wanted)
@@ -120,12 +127,6 @@ class Labels:
 
     def _read(self) -> list[Override]:
         return read_overrides(self._root, self._desk.params.classes)
-
-    def _refuse_busy(self) -> None:
-        if is_read_by_dvc(self._root):
-            raise BusyError(
-                "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
-            )
 
 
 def _source_of(tiles: Tiles, name: str) -> str:
@@ -163,6 +164,14 @@ def _tell(wanted: Sequence[Line]) -> str:
         else f"label {labels.pop()}"
     )
     return f"{count_things(len(wanted), 'tile')}: {what}"
+
+
+def refuse_busy(root: Path) -> None:
+    """Raise BusyError while `dvc repro` is at a stage that reads raw/."""
+    if is_read_by_dvc(root):
+        raise BusyError(
+            "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
+        )
 
 
 def is_read_by_dvc(root: Path) -> bool:
