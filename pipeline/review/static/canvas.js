@@ -100,7 +100,9 @@ export class Canvas extends EventTarget {
     const item = this.item, unit = 1 / this.scale;
     if (!item || item.kind.includes("unused")) { this.handles.replaceChildren(); return; }
     const [x0, y0, x1, y1] = item.box, large = matchMedia("(hover: none)").matches ? 13 : 5;
+    const isSmall = Math.min(x1 - x0, y1 - y0) * this.scale < 36;
     this.handles.replaceChildren(...HANDLES.map(([h, v], n) => {
+      if (isSmall && !(h && v)) return ""; // there is room for the corners only
       const [x, y] = [h < 0 ? x0 : h > 0 ? x1 : (x0 + x1) / 2, v < 0 ? y0 : v > 0 ? y1 : (y0 + y1) / 2];
       return draw("g", { class: "handle", "data-handle": n },
         draw("circle", { cx: x, cy: y, r: (large + 4) * unit, class: "reach" }),

@@ -53,7 +53,7 @@ function hear(what) {
 // --- What is shown ----------------------------------------------------------------------------
 
 function makeParts() {
-  const pages = make("select", { "aria-label": "Page", onchange: () => { choose(pages.value); canvas.element.focus(); } });
+  const pages = make("select", { class: "long", "aria-label": "Page", onchange: () => { choose(pages.value); canvas.element.focus(); } });
   const unused = make("input", { type: "checkbox", checked: shown.unused, onchange: () => { shown.unused = unused.checked; refill(); } });
   const size = make("input", { type: "range", min: 1, max: 6, step: 0.25, value: 1, oninput: () => canvas.resizeTo(Number(size.value)) });
   const drawing = make("input", { type: "checkbox", onchange: () => { canvas.drawing = drawing.checked; parts.place.classList.toggle("drawing", drawing.checked); } });
@@ -117,7 +117,7 @@ function makeItems() {
   const boxes = sheet.boxes.map((one) => {
     const label = labelOf(one);
     const kind = label === LEFT_OUT ? "out" : label ? (one.score < 0.5 ? "doubted" : "used") : "bare";
-    return { ...one, shown: label, label: label === LEFT_OUT ? "–" : label || "·", kind };
+    return { ...one, shown: label, label: label === LEFT_OUT ? "–" : label, kind };
   });
   const unused = shown.unused ? sheet.unused.map((one) => ({ ...one, shown: one.label, label: "", kind: "unused" })) : [];
   return [...boxes, ...unused];
@@ -265,12 +265,10 @@ function measureInk([x0, y0, x1, y1], isWide) {
 
 function takeIn() {
   const item = canvas.item;
-  if (!item) return;
-  if (item.kind === "unused") put([...sheet.boxes, makeBox(item.box, item.label || item.shown)], "taken in", item.box);
-  else if (item.shown === LEFT_OUT && item.label && item.label !== "–") relabel(item.label);
-  else if (item.shown === LEFT_OUT) {
-    const found = sheet.boxes[canvas.at].label;
-    if (found) relabel(found);
+  if (item?.kind === "unused") put([...sheet.boxes, makeBox(item.box, item.shown)], "taken in", item.box);
+  else if (item?.shown === LEFT_OUT) {
+    const { label } = sheet.boxes[canvas.at];
+    if (label) relabel(label);
     else typeName("");
   }
 }

@@ -24,7 +24,7 @@ function open(place, given) {
   project = page.project;
   naming = new Naming(project.classes);
   parts = makeParts();
-  place.append(parts.filters, parts.list);
+  place.append(parts.filters, parts.by, parts.list);
   observer = new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) if (isIntersecting) fill(Number(target.dataset.n));
   }, { root: parts.list, rootMargin: "600px" });
@@ -66,13 +66,13 @@ async function suggest() {
 
 function makeParts() {
   const all = make("input", { type: "checkbox", checked: chosen.all, onchange: () => { chosen.all = all.checked; refill(); focusRow(); } });
-  const pages = make("select", { onchange: () => { chosen.page = pages.value; settled.clear(); refill(); focusRow(); } });
+  const pages = make("select", { class: "long", onchange: () => { chosen.page = pages.value; settled.clear(); refill(); focusRow(); } });
   const model = make("select", { onchange: () => { chosen.model = model.value; suggest(); } });
   const counted = make("output", { class: "quiet" });
   const by = make("p", { class: "quiet by", role: "status" });
   const modelLabel = make("label", { hidden: true }, "Model ", model);
   const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    make("label", {}, "Page ", pages), counted, modelLabel, by, make("label", {}, all, "Rows with labels too"));
+    make("label", {}, "Page ", pages), counted, modelLabel, make("label", {}, all, "Rows with labels too"));
   return { filters, counted, pages, model, modelLabel, by, list: make("ol", { class: "rows", tabindex: "-1", "aria-label": "Rows" }) };
 }
 
