@@ -37,9 +37,11 @@ MADE_BY = {
     "ablation.md": "compare",
     "report": "report",
 }
+BY_HAND = {"suspects.csv": "check suspects"}  # what no stage makes, and the road goes without
 EDITED = {  # the tables that people edit by hand, and where that belongs
     "catalogue.csv": "labels and groups belong in raw/labels.csv",
-    "boxes.csv": "labels, groups and boxes to leave out belong in raw/labels.csv",
+    "boxes.csv": "labels, groups and boxes to leave out belong in raw/labels.csv, other boxes in "
+    "raw/boxes.csv",
     "balanced.csv": "what is to be left out belongs in raw/labels.csv, with the label -",
     "split.csv": "groups belong in raw/labels.csv, a test set in a source with split: test",
 }
@@ -166,7 +168,7 @@ class Project:
         """Return the command that makes a file or folder under processed/."""
         name, *below = path.relative_to(self.output()).parts
         only = f" --only {below[0]}" if name == "augmented" and below else ""
-        return f"prep {MADE_BY[name]}{only}"
+        return f"prep {(MADE_BY | BY_HAND)[name]}{only}"
 
     def _tell_remedy(self, path: Path) -> str:
         again = f"Make it again with: {self._tell_maker(path)}"

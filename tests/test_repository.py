@@ -125,7 +125,14 @@ def test_the_params_reference_names_every_key():
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/pages.md", "docs/params.md", "docs/ablation.md", "docs/datasets.md"],
+    [
+        "README.md",
+        "docs/pages.md",
+        "docs/params.md",
+        "docs/ablation.md",
+        "docs/datasets.md",
+        "docs/review.md",
+    ],
 )
 def test_every_link_leads_to_a_file(page):
     text = (ROOT / page).read_text(encoding="utf-8")

@@ -398,3 +398,17 @@ def labels(
     Example: `prep check labels --only flip`
     """
     run("checks.labels", "check_labels", "check labels", quiet, {"only": only})
+
+
+@check.command()
+def suspects(quiet: Quiet = False) -> None:
+    """List the tiles whose labels are likely wrong, and those that look like nothing else.
+
+    Each tile is read by what was learnt from the others, its own page and writer left out, and the
+    labels that this contradicts most come first. Then tiles that look the same under two labels,
+    tiles that look like no other, and all but empty ones. Prints the first of each and writes all
+    into processed/suspects.csv. It changes no label.
+
+    Example: `prep check suspects`
+    """
+    run("checks.suspects", "check_suspects", "check suspects", quiet)

@@ -41,8 +41,9 @@ def segment(jobs: Jobs = None, quiet: Quiet = False) -> None:
     """Find the subjects on every scan.
 
     Writes processed/boxes.csv (pixels of the upright scan), glyphs.h5 (the ink of each glyph),
-    quarantine.csv (scans that can't be used, with the reason) and overlays/ (pages with their
-    boxes drawn: look at them).
+    left_out.csv (what was seen and is not used), quarantine.csv (scans that can't be used, with
+    the reason) and overlays/ (pages with their boxes drawn: look at them). raw/labels.csv corrects
+    labels, raw/boxes.csv boxes; only pages that these touch are searched again.
 
     Example: `prep segment`
     """

@@ -1,6 +1,6 @@
 """The boxes of one page changed in raw/boxes.csv: all else in the file stays, byte for byte.
 
-What is done is told as hunks, of which each can be undone as long as nobody changed the row since.
+What is done is told as edits, of which each can be undone as long as nobody changed the row since.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from pipeline.dataset.tables import Row
 from pipeline.errors import shorten
 from pipeline.intake.catalogue import path_of
 from pipeline.intake.drawn_boxes import BOXES, boxes_file, place_boxes, read_drawn_boxes
-from pipeline.intake.label_lines import ChangedSinceError, Hunk
+from pipeline.intake.label_lines import ChangedSinceError
 from pipeline.intake.names import compose_name
 from pipeline.intake.rewriting import Work, rewrite
 from pipeline.intake.spreadsheets import Writing, read_writing
@@ -23,6 +23,14 @@ _HEADER = f"{','.join(_NEEDED)}\n"
 _ENDS = "\r\n"
 
 
+class Edit(NamedTuple):
+    """A row before and after a change, None where there was none, and its place in the file."""
+
+    before: str | None
+    after: str | None
+    place: int
+
+
 class LabelledBox(NamedTuple):
     """A box on a page, and its label, '' for what the page's layout says."""
 
@@ -32,7 +40,7 @@ class LabelledBox(NamedTuple):
 
 def change_boxes(
     data: bytes | None, scan: Row, wanted: Sequence[LabelledBox]
-) -> tuple[bytes | None, list[Hunk]]:
+) -> tuple[bytes | None, list[Edit]]:
     """Return raw/boxes.csv with these boxes alone on a scan, and what was done to it.
 
     None: there is no file. A box that is there already keeps its line, with another label if need
@@ -50,17 +58,17 @@ def change_boxes(
             table.set_label(place, labels.pop(box))
     for box, label in labels.items():
         end = table.insert(end, path_of(scan), scan["page"], LabelledBox(box, label))
-    return table.encode(), table.hunks
+    return table.encode(), table.edits
 
 
-def undo_boxes(data: bytes | None, hunks: Sequence[Hunk]) -> bytes | None:
-    """Return the file as it was before some hunks; None where there was none.
+def undo_boxes(data: bytes | None, edits: Sequence[Edit]) -> bytes | None:
+    """Return the file as it was before some edits; None where there was none.
 
     Raises ChangedSinceError when a row is not as these left it.
     """
     table = _Table(data)
-    for hunk in reversed(hunks):
-        table.undo(hunk)
+    for edit in reversed(edits):
+        table.undo(edit)
     return table.encode()
 
 
@@ -88,11 +96,11 @@ class _Table:
     """The rows of the file, and what was done to them."""
 
     def __init__(self, data: bytes | None) -> None:
-        self.hunks: list[Hunk] = []
+        self.edits: list[Edit] = []
         if data is None:
             self.writing = Writing("utf-8", "", ",", "")
             self.rows, self.top = [_HEADER], 0
-            self.hunks.append(Hunk(None, self.rows[0], 0))
+            self.edits.append(Edit(None, self.rows[0], 0))
             return
         self.writing = read_writing(data, BOXES, _is_header, _NEEDED)
         self.rows = self.writing.split()
@@ -139,37 +147,37 @@ class _Table:
         said = {"source": source, "page": page, **sides, "label": box.label}
         row = self.writing.write([said.get(name, "") for name in self._columns()]) + end
         self.rows.insert(place, row)
-        self.hunks.append(Hunk(None, row, place))
+        self.edits.append(Edit(None, row, place))
         return place + 1
 
     def replace(self, place: int, row: str | None) -> None:
         """Let another row stand in the place of one, or none."""
-        self.hunks.append(Hunk(self.rows[place], row, place))
+        self.edits.append(Edit(self.rows[place], row, place))
         self.rows[place : place + 1] = [] if row is None else [row]
 
-    def undo(self, hunk: Hunk) -> None:
-        """Put back what a hunk changed."""
-        if hunk.after is None:
-            place = max(self.top + 1, min(hunk.place, len(self.rows)))
-            self.rows.insert(place, hunk.before or "")
+    def undo(self, edit: Edit) -> None:
+        """Put back what a edit changed."""
+        if edit.after is None:
+            place = max(self.top + 1, min(edit.place, len(self.rows)))
+            self.rows.insert(place, edit.before or "")
             return
-        same = [place for place, row in enumerate(self.rows) if row == hunk.after]
+        same = [place for place, row in enumerate(self.rows) if row == edit.after]
         if not same:
             raise ChangedSinceError(
-                f"{BOXES}: the line '{shorten(hunk.after.rstrip(_ENDS))}' was changed outside this "
+                f"{BOXES}: the line '{shorten(edit.after.rstrip(_ENDS))}' was changed outside this "
                 "page since, so the boxes stay as they are"
             )
-        place = min(same, key=lambda one: abs(one - hunk.place))
+        place = min(same, key=lambda one: abs(one - edit.place))
         if place == self.top:
-            self._undo_top(hunk)
+            self._undo_top(edit)
         else:
-            self.rows[place : place + 1] = [] if hunk.before is None else [hunk.before]
+            self.rows[place : place + 1] = [] if edit.before is None else [edit.before]
 
-    def _undo_top(self, hunk: Hunk) -> None:
+    def _undo_top(self, edit: Edit) -> None:
         """Put back the first row, unless something stands in the columns that it lacked."""
-        known = 0 if hunk.before is None else len(self._parse(hunk.before))
-        if hunk.before and not any(any(self._parse(row)[known:]) for row in self.rows[1:]):
-            self.rows[self.top] = hunk.before
+        known = 0 if edit.before is None else len(self._parse(edit.before))
+        if edit.before and not any(any(self._parse(row)[known:]) for row in self.rows[1:]):
+            self.rows[self.top] = edit.before
 
     def _add_columns(self) -> None:
         """Let the first row name the columns that are needed."""

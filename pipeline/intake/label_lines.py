@@ -4,14 +4,15 @@ A row is its text as it stands in the file, with the end of its line. What is do
 told as hunks, of which each can be undone as long as nobody changed the row since.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import DataError, shorten
 from pipeline.intake.labels import COLUMNS, LABELS, Override, labels_file, read_overrides
 from pipeline.intake.names import compose_name
-from pipeline.intake.rewriting import Work, rewrite
+from pipeline.intake.rewriting import rewrite
 from pipeline.intake.spreadsheets import Writing, read_writing
 
 _NEEDED = ("id", "label")  # columns, beside source
@@ -30,8 +31,10 @@ class Hunk(NamedTuple):
     """A row before and after a change; None where there was none."""
 
     before: str | None
-    after: str | None
-    place: int = -1  # of the row in the file, where that counts
+    after: str
+
+
+Work = Callable[[bytes | None, Sequence[Override]], bytes | None]
 
 
 class ChangedSinceError(DataError):
@@ -45,11 +48,7 @@ def change_lines(data: bytes | None, wanted: Sequence[Line]) -> tuple[bytes, lis
     """
     table = _Table(data)
     for line in wanted:
-        places = table.find(line.id)
-        for place in places:
-            table.set_label(place, line.label)
-        if not places:
-            table.append(line)
+        table.write(line)
     return table.encode(), table.hunks
 
 
@@ -70,17 +69,16 @@ def rewrite_labels(
     work: Work,
     wanted: Sequence[Line] = (),
 ) -> None:
-    """Let `work` change the bytes of raw/labels.csv (None: there is no file).
+    """Let `work` change the bytes of raw/labels.csv (None: there is no file), given what they say.
 
     The file changes only if it can be read before, and says what is wanted after: else DataError.
     """
-    path = labels_file(root)
-    read_overrides(root, classes)
+    said = read_overrides(root, classes)
     rewrite(
         root,
-        path,
+        labels_file(root),
         LABELS,
-        work,
+        lambda data: work(data, said),
         lambda part: _refuse_misread(read_overrides(root, classes, part), wanted),
     )
 
@@ -103,96 +101,91 @@ def _refuse_misread(said: Sequence[Override], wanted: Sequence[Line]) -> None:
 
 
 class _Table:
-    """The rows of the file, and what was done to them."""
+    """The rows of the file, and what was done to them; a row that was taken out is ''."""
 
     def __init__(self, data: bytes | None) -> None:
         self.hunks: list[Hunk] = []
-        if data is None:
-            self.writing, self.rows, self.top = Writing("utf-8", "", ",", ""), list[str](), 0
-            return
-        self.writing = read_writing(data, LABELS, _is_header, COLUMNS)
+        self.writing = Writing("utf-8", "", ",", "")
+        if data is not None:
+            self.writing = read_writing(data, LABELS, _is_header, COLUMNS)
         self.rows = self.writing.split()
-        self.top = next(place for place, row in enumerate(self.rows) if any(self._parse(row)))
+        cells = [[cell.strip() for cell in row] for row in self.writing.read()]
+        self.top = next((place for place, row in enumerate(cells) if any(row)), 0)
+        self.columns = [name.casefold() for name in cells[self.top]] if cells else []
+        self.of_id: dict[str, list[int]] = defaultdict(list)  # places of lines
+        self.of_text: dict[str, list[int]] = defaultdict(list)  # without the ends of their lines
+        for place, text in enumerate(self.rows):
+            self.of_text[text.rstrip(_ENDS)].append(place)
+            if place > self.top and "id" in self.columns:
+                self.of_id["".join(cells[place][self.columns.index("id") :][:1])].append(place)
 
     def encode(self) -> bytes:
         """Return the bytes of the file."""
         return self.writing.encode("".join(self.rows))
 
-    def find(self, name: str) -> list[int]:
-        """Return the places of an id's lines."""
-        columns = self._columns()
-        if "id" not in columns:
-            return []
-        place = columns.index("id")
-        return [
-            number
-            for number, row in enumerate(self.rows)
-            if number > self.top and name in row and self._parse(row)[place : place + 1] == [name]
-        ]
-
-    def set_label(self, place: int, label: str) -> None:
-        """Let a line give a label."""
+    def write(self, line: Line) -> None:
+        """Let a line say what is wanted of an id: those that it has, or a new one."""
         self._add_columns()
-        columns, row = self._columns(), self.rows[place]
-        cells = self._parse(row)
-        cells += [""] * (len(columns) - len(cells))
-        if cells[columns.index("label")] != label:
-            cells[columns.index("label")] = label
+        for place in self.of_id[line.id]:
+            self._set_label(place, line.label)
+        if not self.of_id[line.id]:
+            self._append(line)
+
+    def undo(self, hunk: Hunk) -> None:
+        """Put back what a hunk changed."""
+        places = self.of_text[hunk.after.rstrip(_ENDS)]
+        if not places:
+            raise ChangedSinceError(
+                f"{LABELS}: the line '{shorten(hunk.after)}' was changed outside this page since, "
+                "so it stays as it is"
+            )
+        place = places.pop()
+        if place == self.top and not self._may_lose_columns(hunk.before):
+            return
+        before = hunk.before or ""
+        if not before or _end_of(before) or not any(self.rows[place + 1 :]):
+            self.rows[place] = before
+        self.of_text[before.rstrip(_ENDS)].append(place)
+
+    def _set_label(self, place: int, label: str) -> None:
+        row, number = self.rows[place], self.columns.index("label")
+        cells = self.writing.parse(row)
+        cells += [""] * (len(self.columns) - len(cells))
+        if cells[number] != label:
+            cells[number] = label
             self._replace(place, self.writing.write(cells) + _end_of(row))
 
-    def append(self, line: Line) -> None:
-        """Add a line at the end."""
-        self._add_columns()
+    def _append(self, line: Line) -> None:
         end = _end_of(self.rows[self.top]) or "\n"
         if not _end_of(self.rows[-1]):
             self._replace(len(self.rows) - 1, self.rows[-1] + end)
         said = line._asdict()
-        row = self.writing.write([said.get(name, "") for name in self._columns()])
-        self.rows.append(row + end)
-        self.hunks.append(Hunk(None, row + end))
-
-    def undo(self, hunk: Hunk) -> None:
-        """Put back what a hunk changed."""
-        after = (hunk.after or "").rstrip(_ENDS)
-        same = [n for n, row in enumerate(self.rows) if row.rstrip(_ENDS) == after]
-        if not same:
-            raise ChangedSinceError(
-                f"{LABELS}: the line '{shorten(after)}' was changed outside this page since, "
-                "so it stays as it is"
-            )
-        place = same[-1]
-        if place == self.top and not self._may_lose_columns(hunk.before):
-            return
-        if hunk.before is None:
-            del self.rows[place]
-        elif _end_of(hunk.before) or place == len(self.rows) - 1:
-            self.rows[place] = hunk.before
+        row = self.writing.write([said.get(name, "") for name in self.columns]) + end
+        self.of_id[line.id].append(len(self.rows))
+        self.rows.append(row)
+        self.hunks.append(Hunk(None, row))
 
     def _may_lose_columns(self, before: str | None) -> bool:
         """Return whether nothing stands in the columns that a first row did not have before."""
-        known = 0 if before is None else len(self._parse(before))
-        return not any(any(self._parse(row)[known:]) for row in self.rows[self.top + 1 :])
+        known = 0 if before is None else len(self.writing.parse(before))
+        return not any(any(self.writing.parse(row)[known:]) for row in self.rows[self.top + 1 :])
 
     def _add_columns(self) -> None:
         """Let the first row name the columns that are needed."""
         if not self.rows:
-            self.rows.append("source,id,label\n")
+            self.columns = ["source", *_NEEDED]
+            self.rows.append(",".join(self.columns) + "\n")
             self.hunks.append(Hunk(None, self.rows[0]))
-        row, columns = self.rows[self.top], self._columns()
-        missing = [name for name in _NEEDED if name not in columns]
+        missing = [name for name in _NEEDED if name not in self.columns]
         if missing:
+            row = self.rows[self.top]
             named = self.writing.separator.join([row.rstrip(_ENDS), *missing])
             self._replace(self.top, named + _end_of(row))
+            self.columns += missing
 
     def _replace(self, place: int, row: str) -> None:
         self.hunks.append(Hunk(self.rows[place], row))
         self.rows[place] = row
-
-    def _columns(self) -> list[str]:
-        return [name.casefold() for name in self._parse(self.rows[self.top])] if self.rows else []
-
-    def _parse(self, row: str) -> list[str]:
-        return self.writing.parse(row)
 
 
 def _is_header(fields: list[str]) -> bool:

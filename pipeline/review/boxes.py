@@ -72,14 +72,17 @@ def _save(desk: Desk, sent: Content) -> Content:
     scan = sheets.scans[name]
     size = int(scan["width"]), int(scan["height"])
     wanted = check_boxes(sent.get("boxes"), size, desk.params.classes)
+    noted = False
     journal = Journal(desk.project.output())
 
     def change(data: bytes | None) -> bytes | None:
-        made, hunks = change_boxes(data, scan, wanted)
-        if hunks:
+        nonlocal noted
+        made, edits = change_boxes(data, scan, wanted)
+        if edits:
             told = _tell(sent.get("did"), name_of(scan))
             ids = tuple(box_id(name, box) for box, _ in wanted[:1]) or (name,)
-            journal.note(Correction(told, ids, tuple(hunks), BOXES))
+            noted = True
+            journal.note(Correction(told, ids, edits=tuple(edits)))
         return made
 
     with journal.held():
@@ -89,11 +92,10 @@ def _save(desk: Desk, sent: Content) -> Content:
                 f"{BOXES} was changed outside this page. Nothing was written; look at what it says "
                 "now, and do it again if you mean it"
             )
-        before = journal.last()
         try:
             desk.rewrite_boxes(change)
         except BaseException:
-            if journal.last() != before:
+            if noted:  # what could not be done does not stay in the journal
                 journal.drop()
             raise
     return _show(desk, name)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import NO_LOCKS
+from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
-from pipeline.intake.labels import LABELS
 
 NAME = ".corrections"
 _threads = threading.Lock()
@@ -27,12 +27,12 @@ class Correction:
 
     told: str
     ids: tuple[str, ...]
-    hunks: tuple[Hunk, ...]
-    file: str = LABELS
+    hunks: tuple[Hunk, ...] = ()  # of raw/labels.csv
+    edits: tuple[Edit, ...] = ()  # of raw/boxes.csv
 
 
 class Journal:
-    """The journal of a project; whoever changes labels.csv holds it meanwhile."""
+    """The journal of a project; whoever changes such a file holds it meanwhile."""
 
     def __init__(self, processed: Path) -> None:
         """Keep the journal in a project's processed/."""
@@ -63,21 +63,17 @@ class Journal:
 
     def last(self) -> Correction | None:
         """Return the last correction that stands, None where there is none."""
-        standing: list[dict[str, Any]] = []
-        for line in self._read():
+        undone = 0
+        for line in self._read_backwards():
             if "undone" in line:
-                del standing[-1:]
+                undone += 1
+            elif undone:
+                undone -= 1
             else:
-                standing.append(line)
-        if not standing:
-            return None
-        told = standing[-1]
-        return Correction(
-            told["told"],
-            tuple(told["ids"]),
-            tuple(Hunk(*one) for one in told["hunks"]),
-            told.get("file", LABELS),
-        )
+                hunks = tuple(Hunk(*one) for one in line["hunks"])
+                edits = tuple(Edit(*one) for one in line.get("edits", ()))
+                return Correction(line["told"], tuple(line["ids"]), hunks, edits)
+        return None
 
     def _append(self, content: dict[str, Any]) -> None:
         # Behind a line that was cut short a new one begins.
@@ -92,12 +88,12 @@ class Journal:
                 file.truncate(before)
                 raise
 
-    def _read(self) -> Iterator[dict[str, Any]]:
+    def _read_backwards(self) -> Iterator[dict[str, Any]]:
         try:
             lines: Sequence[bytes] = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return
-        for line in filter(None, lines):
+        for line in filter(None, reversed(lines)):
             with suppress(ValueError):
                 found = json.loads(line)
                 if isinstance(found, dict) and (

@@ -2,9 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 from starlette.routing import BaseRoute
@@ -16,11 +15,12 @@ from pipeline.intake.catalogue import path_of
 from pipeline.intake.label_lines import (
     ChangedSinceError,
     Line,
+    Work,
     change_lines,
     rewrite_labels,
     undo_lines,
 )
-from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
+from pipeline.intake.labels import LABELS, Override, labels_file
 from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
@@ -28,8 +28,6 @@ from pipeline.review.journal import Correction, Journal
 from pipeline.review.shelf import Tiles
 from pipeline.review.watching import name_state
 from pipeline.subjects.boxes import scan_of
-
-Work = Callable[[bytes | None], bytes | None]
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -59,13 +57,14 @@ class Labels:
     def describe(self) -> Content:
         """Return what labels.csv says of ids, and the labels that wait for `dvc repro`."""
         last = self._journal.last()
-        content = {"version": self.version(), "undo": last.told if last else None}
+        content: Content = {"version": self.version(), "undo": last.told if last else None}
+        content |= {"said": {}, "waiting": {}, "trouble": None}
         try:
-            said = self._desk.said()
-        except DataError as error:
-            return content | {"said": {}, "waiting": {}, "trouble": str(error)}
-        labels = {one.id: one.label for one in said if one.id}
-        return content | {"said": labels, "waiting": self._desk.waiting(), "trouble": None}
+            content["said"] = {one.id: one.label for one in self._desk.said() if one.id}
+            content["waiting"] = self._desk.waiting()
+        except DataError as error:  # of labels.csv, or there are no tiles at this moment
+            content["trouble"] = str(error)
+        return content
 
     def save(self, sent: Content) -> Content:
         """Write labels, sent by id as `changes`, into labels.csv.
@@ -81,16 +80,29 @@ class Labels:
             raise DataError("it has to be said what the lines are taken to say")
         tiles = self._desk.tiles()
         wanted = [Line(_source_of(tiles, name), name, label) for name, label in changes.items()]
+        noted = False
+
+        def change(data: bytes | None, said: Sequence[Override]) -> bytes:
+            nonlocal noted
+            _refuse_clashes(said, was)
+            made, hunks = change_lines(data, wanted)
+            if hunks:
+                self._journal.note(Correction(_tell(wanted), tuple(changes), tuple(hunks)))
+                noted = True
+            return made
+
         with self._journal.held():
-            refuse_busy(self._root)
-            _refuse_clashes(self._read(), was)
-            self._rewrite(partial(self._change, wanted=wanted), wanted)
+            try:
+                self._rewrite(change, wanted)
+            except BaseException:
+                if noted:  # what could not be done does not stay in the journal
+                    self._journal.drop()
+                raise
         return self.describe()
 
     def undo(self) -> Content:
         """Take back the last correction that stands; return what it was, too."""
         with self._journal.held():
-            refuse_busy(self._root)
             last = self._journal.last()
             if last is None:
                 raise MissingError("there is nothing to undo")
@@ -103,30 +115,16 @@ class Labels:
         return self.describe() | {"undone": {"told": last.told, "ids": last.ids}}
 
     def _take_back(self, last: Correction) -> None:
-        if last.file == LABELS:
-            self._rewrite(lambda data: undo_lines(data, last.hunks))
+        if last.edits:
+            refuse_busy(self._root)
+            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.edits))
         else:
-            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.hunks))
-
-    def _change(self, data: bytes | None, wanted: Sequence[Line]) -> bytes:
-        made, hunks = change_lines(data, wanted)
-        if hunks:
-            ids = tuple(line.id for line in wanted)
-            self._journal.note(Correction(_tell(wanted), ids, tuple(hunks)))
-        return made
+            self._rewrite(lambda data, said: undo_lines(data, last.hunks))
 
     def _rewrite(self, work: Work, wanted: Sequence[Line] = ()) -> None:
-        """Change labels.csv; what could not be done does not stay in the journal."""
-        before = self._journal.last()
-        try:
-            rewrite_labels(self._root, self._desk.params.classes, work, wanted)
-        except BaseException:
-            if self._journal.last() != before:
-                self._journal.drop()
-            raise
-
-    def _read(self) -> list[Override]:
-        return read_overrides(self._root, self._desk.params.classes)
+        """Change labels.csv, unless DVC reads raw/ at this moment."""
+        refuse_busy(self._root)
+        rewrite_labels(self._root, self._desk.params.classes, work, wanted)
 
 
 def _source_of(tiles: Tiles, name: str) -> str:

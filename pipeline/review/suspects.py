@@ -1,31 +1,84 @@
-"""Lists of suspects for the page: processed/suspects.csv, as `prep check suspects` wrote it."""
+"""Suspects for the page: processed/suspects.csv, and `prep check suspects`, which writes it.
+
+That runs in a process of its own: it takes minutes of a large project, and the page goes on.
+"""
+
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from functools import partial
 
 from starlette.routing import BaseRoute
 
 from pipeline.dataset.tables import read_table
-from pipeline.review.answering import Content, give
+from pipeline.project import Project
+from pipeline.review.answering import Content, give, take
 from pipeline.review.desk import Desk
 from pipeline.review.watching import Watched
 
 FILE = "suspects.csv"
 COLUMNS = ("kind", "rank", "id", "label", "read_as", "probability", "why")
+SHOWN = ("id", "label", "read_as", "probability", "why")
+HEAD = "tiles"  # the kind of the row that says of which tiles.h5 the others are, and how found
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the suspects."""
-    path = desk.project.output(FILE)
-    listed = Watched([path], lambda: list_suspects(desk))
-    desk.versions["suspects"] = lambda: listed.version
-    return [give("/api/suspects", lambda asked: {"lists": listed.read()[1]})]
+    files = [desk.project.output(FILE), *desk.files[:1]]
+    listed = Watched(files, partial(list_suspects, desk.project))
+    search = Search(desk.project)
+    desk.versions["suspects"] = lambda: f"{listed.version} {search.version}"
+    return [
+        give("/api/suspects", lambda asked: listed.read()[1] | search.describe()),
+        take("/api/suspects", lambda sent: search.start()),
+    ]
 
 
-def list_suspects(desk: Desk) -> Content:
-    """Return the suspects of each kind, the likeliest first; nothing where none were looked for."""
-    path = desk.project.output(FILE)
-    if not path.exists():
-        return {}
-    lists: dict[str, list[Content]] = {}
-    for row in read_table(path, COLUMNS):
-        suspect = {name: row[name] for name in ("id", "label", "read_as", "probability", "why")}
-        lists.setdefault(row["kind"], []).append(suspect)
-    return lists
+def list_suspects(project: Project) -> Content:
+    """Return the suspects of each kind, the likeliest first; `isStale`: they are of other tiles."""
+    path, tiles = project.output(FILE), project.output("tiles.h5")
+    lists: dict[str, list[Content]] = defaultdict(list)
+    for row in read_table(path, COLUMNS) if path.exists() else ():
+        lists[row["kind"]].append({name: row[name] for name in SHOWN})
+    head = lists.pop(HEAD, [])
+    is_stale = bool(head) and tiles.exists() and head[0]["id"] != project.digest(tiles)
+    return {"lists": lists, "isStale": is_stale}
+
+
+class Search:
+    """`prep check suspects`, at most one at a time; what it could not do is told."""
+
+    def __init__(self, project: Project) -> None:
+        """Search in a project."""
+        self._project, self._trouble, self._begun = project, "", 0
+        self._thread: threading.Thread | None = None
+
+    @property
+    def version(self) -> str:
+        """What is another when a search begins or ends."""
+        return f"{self._begun} {self._is_on}"
+
+    def describe(self) -> Content:
+        """Return whether a search is on, and why the last one failed."""
+        return {"isOn": self._is_on, "trouble": self._trouble}
+
+    def start(self) -> Content:
+        """Begin a search, unless one is on."""
+        if not self._is_on:
+            self._trouble, self._begun = "", self._begun + 1
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        return self.describe()
+
+    @property
+    def _is_on(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run(self) -> None:
+        words = [sys.executable, "-m", "pipeline", "check", "suspects", "--quiet"]
+        made = subprocess.run(
+            words, cwd=self._project.root, capture_output=True, text=True, check=False
+        )
+        if made.returncode:
+            self._trouble = made.stderr.strip().removeprefix("Error: ") or "the search was ended"

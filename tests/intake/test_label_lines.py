@@ -112,7 +112,7 @@ def root(tmp_path):
 
 
 def write(root, line=ONE):
-    rewrite_labels(root, CLASSES, lambda data: change_lines(data, [line])[0], [line])
+    rewrite_labels(root, CLASSES, lambda data, said: change_lines(data, [line])[0], [line])
 
 
 def test_nothing_else_is_ever_seen_in_raw(root, monkeypatch):

@@ -63,6 +63,7 @@ def test_of_two_tiles_on_a_page_it_is_done_once(planned):
     assert cost_of(project, {ids[0]: "2", ids[8]: "1"})["pages"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["none", "undersample"])
 def test_what_it_says_is_what_the_road_then_does(planned, method):
     """Tiles left out and relabelled in turn: trainings, where other tiles train or validate."""

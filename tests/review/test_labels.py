@@ -295,6 +295,14 @@ def test_tiles_that_are_not_there_at_the_moment_are_told(client, folder, ids):
     assert client.get("/api/tiles").status_code == 200
 
 
+def test_an_undo_is_answered_also_while_there_are_no_tiles(client, folder, ids):
+    save(client, {ids[0]: "2"})
+    (folder / "processed/tiles.h5").unlink()
+    answer = client.post("/api/undo", json={}).json()
+    assert answer["undone"]["ids"] == [ids[0]]
+    assert "tiles.h5 is not there yet" in answer["trouble"]
+
+
 def test_tiles_of_another_time_are_not_drawn_for_those_in_sight(client, folder, ids):
     digest = client.get("/api/tiles").json()["digest"]
     write_tiles(folder, [(name, "0") for name in reversed(ids)])

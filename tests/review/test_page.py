@@ -197,6 +197,18 @@ def test_what_is_done_while_dvc_reads_raw_is_saved_when_it_has(folder, serve, sh
     assert list(labels_of(folder).values()) == ["4", "5"]
 
 
+def test_before_there_are_tiles_it_says_what_makes_them_and_waits(folder, serve, browser):
+    tiles = folder / "processed/tiles.h5"
+    tiles.rename(folder / "aside.h5")
+    page = browser.new_page()
+    page.goto(serve(folder).address)
+    page.wait_for_selector("#trouble >> text=Make it with: prep normalise")
+    (folder / "aside.h5").rename(tiles)
+    page.wait_for_selector("#item-0")
+    page.wait_for_selector("#trouble", state="hidden")
+    page.close()
+
+
 def test_a_server_that_is_gone_is_told(folder, serve, show):
     server = serve(folder)
     page = show(server)

@@ -1,16 +1,18 @@
 """What raw/labels.csv changes or takes away stays known: as it was found, and as it is now."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
-from conftest import run_to
+from conftest import run_to, write_params
 
 from pipeline.checks.agreement import examine
 from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, name_labels, number_labels
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.project import Project
+from pipeline.report.data import _count_steps
 from pipeline.settings.loading import load_params
 
 
@@ -186,3 +188,67 @@ def test_names_and_numbers_of_labels_are_each_other():
     assert name_labels(numbers, classes).tolist() == names
     with pytest.raises(KeyError):
         number_labels(["dog"], classes)
+
+
+# --- What a tile that is left out costs ----------------------------------------------------------
+
+
+def read_plans(project):
+    """Return for each experiment and fold the digests of what it trains on."""
+    plans = [
+        json.loads((project / f"processed/experiments/{name}.json").read_text())
+        for name in ("none", "flip")
+    ]
+    return {
+        (plan["experiment"], fold["fold"]): {k: v for k, v in fold.items() if k != "fold"}
+        for plan in plans
+        for fold in plan["folds"]
+    }
+
+
+def read_parts(project):
+    rows = read_table(project / "processed/split.csv", COLUMNS["split"])
+    return {(row["id"], row["fold"]): row["split"] for row in rows}
+
+
+@pytest.mark.parametrize(
+    "part, name, retrained",
+    [
+        # Of 22 squares 7 are tested and 4 validate, of 21 it is 6 and 4.
+        ("test", "square", set()),
+        # Of 20 bars 6 are tested and 4 validate, and so it is of 19.
+        ("train", "bar", {("none", 0), ("flip", 0)}),
+    ],
+)
+def test_a_tile_that_is_left_out_moves_no_other_and_only_what_held_it_is_trained(
+    project, prep, part, name, retrained
+):
+    write_params(project, balance={"method": "none"})
+    run_to_plan(prep)
+    plans, parts = read_plans(project), read_parts(project)
+    boxes = {row["id"]: row for row in read_boxes(project).values()}
+    gone = next(box for box in boxes if parts[box, "0"] == part and boxes[box]["label"] == name)
+    line = f"source,id,label\n{boxes[gone]['source']},{gone},-\n"
+    (project / "raw/labels.csv").write_text(line)
+    run_to_plan(prep)
+    assert read_parts(project) == {key: part for key, part in parts.items() if key[0] != gone}
+    now = read_plans(project)
+    assert {key for key in plans if now[key] != plans[key]} == retrained
+
+
+def run_to_plan(prep):
+    for stage in ("ingest", "segment", "normalise", "balance", "split", "augment", "plan"):
+        assert prep(stage)[0] == 0
+
+
+def test_the_report_counts_what_is_left_out(corrected):
+    project, _ = corrected
+    params = load_params(project / "params.yaml")
+    tables = [
+        read_table(project / f"processed/{name}.csv", COLUMNS[name])
+        for name in ("catalogue", "quarantine", "boxes")
+    ]
+    steps = {step.name: step.counts for step in _count_steps(Project(project), params, *tables)}
+    # 20 bars and 22 squares: a square is left out whole; two bars are squares, and one is nothing.
+    assert steps["subjects found on them"] == [20, 21, 0]
+    assert steps["with raw/labels.csv, and without what it leaves out"] == [17, 23, 0]

@@ -3,14 +3,17 @@
 import io
 import math
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from conftest import draw_subject, write_params, write_pictures
 from PIL import Image
 
 from pipeline.intake import images, scans
 from pipeline.settings.sections import Tile
+from pipeline.stages import normalise
 from pipeline.stages.normalise import cut_file
 from pipeline.tiles import normalising
 
@@ -137,3 +140,84 @@ def test_a_photo_is_reduced_no_further_than_twice_the_tile():
     assert (
         normalising.share_needed((0, 0, 500, 1), 10, "pad") >= 1
     )  # a line one pixel high stays that
+
+
+# --- Tiles that stay -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def photos(tmp_path, monkeypatch, prep):
+    """A project of photos with tiles, and the names of files that are cut from then on."""
+    write_params(tmp_path, tile={"size": 16, "channels": 3, "method": "photo"})
+    write_pictures(tmp_path, count=3)
+    monkeypatch.chdir(tmp_path)
+    cut, names = normalise.cut_file, []
+
+    def note(root, tile, file, reading):
+        names.append(Path(file[0][0]["source"]).relative_to("raw/pictures").as_posix())
+        return cut(root, tile, file, reading)
+
+    monkeypatch.setattr(normalise, "cut_file", note)
+    make_tiles(prep)
+    assert len(names) == 8
+    names.clear()
+    return names
+
+
+def make_tiles(prep):
+    for words in (["ingest"], ["segment"], ["normalise", "--jobs", "1"]):
+        code, _, errors = prep(*words)
+        assert code == 0, errors
+
+
+def relabel():
+    Path("raw/labels.csv").write_text("source,label\nraw/pictures/bar/001.png,square\n")
+
+
+def leave_out():
+    Path("raw/labels.csv").write_text("source,label\nraw/pictures/bar/001.png,-\n")
+
+
+def draw_box():
+    Path("raw/boxes.csv").write_text("source,x0,y0,x1,y1\nraw/pictures/square/002.png,3,4,28,40\n")
+
+
+def change_photo():
+    picture = images.encode_png(draw_subject("bar", 77))
+    Path("raw/pictures/bar/000.png").write_bytes(picture)
+
+
+def change_size():
+    write_params(Path(), tile={"size": 18, "channels": 3, "method": "photo"})
+
+
+def lose_tiles():
+    Path("processed/tiles.h5").unlink()
+
+
+def spoil_notes():
+    Path("processed/.cut").write_text('{"tiles": 3')
+
+
+@pytest.mark.parametrize(
+    "change, cut",
+    [
+        (relabel, []),
+        (leave_out, []),
+        (draw_box, ["square/002.png"]),
+        (change_photo, ["bar/000.png"]),
+        (change_size, None),
+        (lose_tiles, None),
+        (spoil_notes, None),
+    ],
+)
+def test_only_photos_that_a_change_touches_are_opened_and_the_tiles_are_the_same(
+    photos, prep, change, cut
+):
+    change()
+    make_tiles(prep)
+    assert photos == cut if cut is not None else len(photos) == 8
+    kept = Path("processed/tiles.h5").read_bytes()
+    Path("processed/.cut").unlink()
+    make_tiles(prep)
+    assert Path("processed/tiles.h5").read_bytes() == kept

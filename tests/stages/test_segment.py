@@ -5,11 +5,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import photography
 import pytest
 from conftest import draw_subject, run_to, write_params
 
 from pipeline.dataset.store import read_glyphs
 from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.forms.layout import form_boxes
+from pipeline.forms.planning import plan_forms
 from pipeline.intake import images
 from pipeline.intake.drawn_boxes import DrawnBox, read_drawn_boxes, write_drawn_boxes
 from pipeline.searching import files as searching
@@ -376,6 +379,76 @@ def test_a_photo_is_cropped_by_its_boxes_each_a_tile_of_its_own(tmp_path, monkey
     assert (right["id"][10:], right["label"]) == ("-0-22-19", "square")
     [whole] = [row for row in rows if row["source"] == "raw/pictures/square/2.png"]
     assert whole["id"].count("-") == 1  # a box around all of it is the picture itself
+
+
+@pytest.fixture
+def form(tmp_path, monkeypatch):
+    """A project of one photographed form with boxes empty, crossed out and filled in."""
+    dice = np.random.default_rng(3)
+    (printed,) = plan_forms("124", "k3f9d2", writer="Ada", rows=3, columns=6)
+    page = photography.print_form(printed).copy()
+    for number, box in enumerate(form_boxes(printed)):
+        if number == 4:
+            continue
+        glyph = np.zeros((40, 40), np.uint8)
+        cv2.putText(glyph, box.label, (6, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 255, 4)
+        photography.write_glyph(page, box.square, glyph, photography.PENS["blue"], dice, 0.6)
+        if number == 7:
+            photography.cross_out(page, box.square, photography.PENS["blue"], dice)
+    photo, _ = photography.photograph(page, photography.Shot(6, 0.05, 2, 1.0, 3, 0.2), dice)
+    source = {"path": "raw/forms", "layout": "form"}
+    write_params(tmp_path, sources=[source], classes=CLASSES, experiments={"none": {}})
+    (tmp_path / "raw/forms").mkdir(parents=True)
+    (tmp_path / "raw/forms/1.jpg").write_bytes(images.encode_jpeg(photo))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_is_empty_or_crossed_out_on_a_form_is_counted_and_can_be_taken_in(form, prep):
+    said = run(prep)
+    assert "16 boxes on 1 scans in processed/boxes.csv, 1 empty, 1 crossed out (see" in said
+    before, made = read("boxes"), glyphs()
+    crossed, empty = sorted(read("left_out"), key=lambda row: row["reason"])
+    assert (empty["reason"], empty["label"], empty["row"], empty["col"]) == ("empty", "1", "0", "4")
+    assert (crossed["label"], crossed["row"], crossed["col"]) == ("2", "1", "1")
+    sides = ("x0", "y0", "x1", "y1")
+    taken = Drawn(tuple(int(crossed[side]) for side in sides))
+    drawn = draw_found("1.jpg")
+    x0, y0, x1, y1 = drawn[0].drawn.box
+    wider = Drawn((x0 - 3, y0 - 3, x1 + 3, y1 + 3))
+    boxes = [wider, *(one.drawn for one in drawn[1:]), taken]
+    write_drawn_boxes(form, [DrawnBox("raw/forms/1.jpg", 0, one) for one in boxes])
+    run(prep)
+    after = {(row["row"], row["col"]): row for row in read("boxes")}
+    # The printed box says label, place and writer of a box on it that says none.
+    assert len(after) == 17
+    assert (after["1", "1"]["label"], after["1", "1"]["group"]) == ("2", "Ada")
+    for row in before[1:]:
+        now = after[row["row"], row["col"]]
+        assert (now["id"], now["label"], now["group"]) == (row["id"], row["label"], row["group"])
+        np.testing.assert_array_equal(glyphs()[row["id"]], made[row["id"]])
+    one, other = (
+        np.count_nonzero(ink >= 128)
+        for ink in (glyphs()[after["0", "0"]["id"]], made[before[0]["id"]])
+    )
+    assert abs(one - other) < 0.1 * other
+    assert np.count_nonzero(glyphs()[after["1", "1"]["id"]] >= 128) > other  # its 2, and the cross
+
+
+def test_a_label_of_a_drawn_box_goes_before_its_folders_and_that_stays_known(pages, prep):
+    (pages / "raw/in/4").mkdir()
+    (pages / "raw/in/a.png").rename(pages / "raw/in/4/a.png")
+    run(prep)
+    drawn = draw_found("a.png")
+    other = DrawnBox(drawn[0].source, 0, Drawn(drawn[0].drawn.box, "1"))
+    write_drawn_boxes(pages, [other, *drawn[1:]])
+    write_csv(
+        "raw/labels.csv", ("source", "id", "label"), ("raw/in/4/a.png", read("boxes")[1]["id"], "2")
+    )
+    run(prep)
+    rows = [row for row in read("boxes") if row["source"] == "raw/in/4/a.png"]
+    known = [(row["label"], row["found"]) for row in rows]
+    assert known == [("1", "4"), ("2", "4"), *[("4", "")] * 5]
 
 
 # --- Lines of raw/boxes.csv that are not clear ---------------------------------------------------

@@ -23,7 +23,13 @@ export function draw(name, attributes = {}, ...children) {
 export const count = (number, noun) =>
   `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
-export function tellTime(seconds) {
+function tellTime(seconds) {
   if (seconds < 90) return `${Math.max(10, Math.round(seconds / 10) * 10)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+// What `dvc repro` has to do, in words.
+export function tellCost({ pages, trainings, seconds }) {
+  if (!pages) return "nothing";
+  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}, about ${tellTime(seconds)}`;
 }

@@ -6,15 +6,15 @@
 //   open(place, page)   show it in an empty element; called anew whenever the view is chosen
 //   close()   stop listening
 //   keys()    [key, what it does] pairs for the help
-//   press(event)   a key that nothing else took; true when it was used
-//   show(ids)   go to what was undone
-//   flush()   save what was done and waits for more, if there is such a thing
+//   press(event)   a key; true when it was used
+//   owns(key), show(ids), flush()   if it likes: whether a letter is its own; go to what was undone;
+//             save what was done and waits for more
 // `page` is { project, ask, send, say(text), fail(error), refresh(), undo(), help() }: project.js says what is known
 // and when it changes ("change" with the name of what did), asking.js how the server is asked.
 // A view is added by its line in VIEWS; its routes as app.py says.
 
 import { ask, send } from "./asking.js";
-import { count, make, tellTime } from "./elements.js";
+import { count, make, tellCost } from "./elements.js";
 import { openProject } from "./project.js";
 import { pagesView } from "./pages.js";
 import { rowsView } from "./rows.js";
@@ -72,18 +72,11 @@ let weighing;
 async function sayCost(told) {
   try {
     const cost = await project.weigh();
-    if (!cost.pages && project.pages.waiting.length) {
-      told.textContent = `. dvc repro will read ${count(project.pages.waiting.length, "page")} anew.`;
-      return;
-    }
+    const pages = project.pages.waiting.length;
+    if (!cost.pages && pages) { told.textContent = `. dvc repro will read ${count(pages, "page")} anew.`; return; }
     const will = cost.trouble ? `dvc repro would stop: ${cost.trouble}` : `dvc repro will redo ${tellCost(cost)}.`;
     told.textContent = `. ${will}`;
   } catch { /* the next look at the server tells what is wrong */ }
-}
-
-export function tellCost({ pages, trainings, seconds }) {
-  if (!pages) return "nothing";
-  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}, about ${tellTime(seconds)}`;
 }
 
 async function undo() {
@@ -99,7 +92,7 @@ async function undo() {
 }
 
 function help() {
-  const keys = [...view.keys(), ["u, Ctrl+Z", "undo the last correction, also one of yesterday"], ["?", "this help"]];
+  const keys = [...view.keys(), [view.owns?.("u") ? "Ctrl+Z" : "u, Ctrl+Z", "undo the last correction, also one of yesterday"], ["?", "this help"]];
   place("keys").querySelector("dl").replaceChildren(
     ...keys.flatMap(([key, what]) => [make("dt", {}, make("kbd", {}, key)), make("dd", {}, what)]),
   );

@@ -11,7 +11,7 @@ const SOON = 1500; // until it is tried again while dvc repro reads raw/
 const MOST = 2000; // pictures of one subject that are offered, beside pages
 const REASONS = { empty: "empty", unclear: "unclear" };
 
-export const pagesView = { name: "pages", title: "Pages", open, close, keys, press, show, flush };
+export const pagesView = { name: "pages", title: "Pages", open, close, keys, press, show, flush, owns };
 
 let page, project, naming, canvas, parts, listening;
 let id = ""; // of the page
@@ -376,6 +376,8 @@ function keys() {
     ["Del", "delete the box"], ["Space", "mark, or unmark"], ["+, -", "larger, smaller"], [", and .", "the page before, the next page"],
   ];
 }
+
+function owns(letter) { return Boolean(naming.find(letter)); }
 
 // Go to a page, or to one on which something was undone.
 function show(ids) {

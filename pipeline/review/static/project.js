@@ -12,7 +12,8 @@ export class Project extends EventTarget {
     Object.assign(this, about); // title, folder, classes, writing
     this.tiles = null;
     this.labels = { said: {}, waiting: {}, undo: null, trouble: null };
-    this.suspects = {};
+    this.suspects = {}; // lists by kind
+    this.search = { isOn: false, isStale: false, trouble: "" }; // for suspects
     this.parts = null; // of the split: names, and the place in them of each tile
     this.cost = null; // of what waits
     this.pages = { ids: [], waiting: [] }; // those on which boxes can be drawn
@@ -146,6 +147,11 @@ export class Project extends EventTarget {
     return send("/api/costs", { changes });
   }
 
+  async lookForErrors() {
+    Object.assign(this.search, await send("/api/suspects", {}));
+    this.tell("suspects");
+  }
+
   waitingRows() {
     const ids = new Set(Object.keys(this.labels.waiting));
     for (const { changes } of this.unsent) Object.keys(changes).forEach((id) => ids.add(id));
@@ -163,7 +169,9 @@ const READERS = {
     project.labels = await ask("/api/labels");
   },
   async suspects(project) {
-    project.suspects = (await ask("/api/suspects")).lists;
+    const found = await ask("/api/suspects");
+    project.suspects = found.lists;
+    project.search = found;
   },
   async boxes(project) {
     project.pages = await ask("/api/pages");

@@ -10,7 +10,7 @@ const NONE = "·"; // where no label is known
 const GLYPH = 56, LETTER = 20, GAP = 19; // pixels: of a usual glyph, a label, and between two labels
 const BARE = ["whole", "array", "idx"]; // layouts that have no rows
 
-export const rowsView = { name: "rows", title: "Rows", open, close, keys, press, show };
+export const rowsView = { name: "rows", title: "Rows", open, close, keys, press, show, owns };
 
 let page, project, naming, parts, listening, observer;
 let rows = [], at = 0, cell = 0;
@@ -378,6 +378,8 @@ function keys() {
     ["Backspace", "go back, and forget what was typed there"], ["Esc", "forget what was typed in the row"],
   ];
 }
+
+function owns(letter) { return Boolean(naming.find(letter)); }
 
 // Go to what was undone.
 function show(ids) {

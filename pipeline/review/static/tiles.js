@@ -1,8 +1,7 @@
 // The view of the tiles: chosen and ordered above, a grid, and what is known of the one in focus.
 
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, tellCost } from "./elements.js";
 import { Grid, setPicture } from "./grid.js";
-import { tellCost } from "./main.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
@@ -13,7 +12,7 @@ const KINDS = {
 const MOST = 20000; // tiles that are corrected at once
 const WAIT = 120; // milliseconds that a tile has the focus before its page is shown
 
-export const tilesView = { name: "tiles", title: "Tiles", open, close, keys, press, show };
+export const tilesView = { name: "tiles", title: "Tiles", open, close, keys, press, show, owns };
 
 let page, project, naming, grid, parts, suspects, listening;
 
@@ -64,10 +63,11 @@ function makeParts() {
   };
   const marking = make("input", { type: "checkbox", onchange: () => { grid.marking = marking.checked; } });
   const counted = make("output", { class: "quiet" });
+  const search = make("button", { type: "button", onclick: () => project.lookForErrors().catch(page.fail) });
   const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    found.list.label, counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
+    found.list.label, search, counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
     make("label", {}, "Size ", size), make("label", {}, marking, "Mark several"));
-  return { filters, size, counted, choices: found, place: make("div", { class: "place" }), panel: makePanel() };
+  return { filters, size, counted, search, choices: found, place: make("div", { class: "place" }), panel: makePanel() };
 }
 
 function makeChoice(name, key) {
@@ -100,7 +100,8 @@ function tellChoices() {
   const words = { train: "training set", val: "validation set", test: "test set" };
   setChoices("part", [["", "all"], ...held.map((n) => [String(n), words[split.names[n]]])]);
   const sources = [...new Set(tiles.pages.map((one) => folderOf(one)))];
-  const pages = tiles.pages.length <= 2000 ? tiles.pages.map((one, n) => [`p${n}`, one.name]) : [];
+  const several = tiles.pages.length < tiles.ids.length; // of photos each is its own page
+  const pages = several && tiles.pages.length <= 2000 ? tiles.pages.map((one, n) => [`p${n}`, one.name]) : [];
   setChoices("page", [["", "all"], ...(sources.length > 1 ? sources.map((one) => [`s${one}`, `${one}/`]) : []), ...pages]);
   setChoices("order", [["page", chosen.list in project.suspects ? "doubt" : "as on the pages"],
     ["class", "by class"], ...(tiles.score.some((one) => one < 1) ? [["score", "doubtful boxes first"]] : [])]);
@@ -115,11 +116,11 @@ function choose() {
   if (chosen.list in project.suspects) {
     for (const one of project.suspects[chosen.list]) {
       const row = project.rowOf.get(one.id);
-      if (row !== undefined && (project.saidOf(one.id) === null || keeps(row))) suspects.set(row, one);
+      if (row !== undefined && (!project.saidOf(one.id) || keeps(row))) suspects.set(row, one);
     }
     rows = [...suspects.keys()];
   } else if (chosen.list === "waiting") rows = project.waitingRows().sort((a, b) => a - b);
-  else if (chosen.list === "said") rows = rows.filter((row) => project.saidOf(tiles.ids[row]) !== null);
+  else if (chosen.list === "said") rows = rows.filter((row) => project.saidOf(tiles.ids[row]));
   if (chosen.class) rows = rows.filter((row) => isOfClass(row));
   if (chosen.part && split) rows = rows.filter((row) => String(split.part[row]) === chosen.part);
   if (chosen.page.startsWith("p")) rows = rows.filter((row) => `p${tiles.page[row]}` === chosen.page);
@@ -148,6 +149,7 @@ function refill() {
   if (!project.tiles) { parts.counted.textContent = "No tiles yet."; return; }
   if (settled.list !== chosen.list) { settled.list = chosen.list; settled.rows.clear(); }
   tellChoices();
+  tellSearch();
   const id = grid.tiles && grid.row !== undefined ? grid.tiles.ids[grid.row] : null;
   const marks = grid.tiles ? [...grid.marks].map((row) => grid.tiles.ids[row]) : [];
   grid.marks = new Set(marks.map((one) => project.rowOf.get(one)).filter((row) => row !== undefined));
@@ -155,6 +157,17 @@ function refill() {
   if (!sized) { grid.side = usualSide(); parts.size.value = grid.side; }
   grid.fill(project.tiles, choose(), project.rowOf.get(id));
   tellCount();
+}
+
+// The search for likely errors is offered where there is none, or one of other tiles.
+function tellSearch() {
+  const { isOn, isStale, trouble } = project.search;
+  const lists = Object.values(project.suspects).some((those) => those.length);
+  parts.search.hidden = lists && !isStale && !isOn;
+  parts.search.disabled = isOn;
+  parts.search.textContent = isOn ? "Looking for errors …" : lists ? "Look for errors again" : "Look for errors";
+  if (trouble && !isOn && tellSearch.told !== trouble) page.fail(new Error(trouble));
+  tellSearch.told = trouble;
 }
 
 function tellCount() {
@@ -169,8 +182,8 @@ function describe(row) {
   const said = project.saidOf(project.tiles.ids[row]);
   const isNew = label !== found;
   const shown = label === LEFT_OUT ? "out" : label || "no label";
-  const note = isNew ? `was ${found || "none"}` : said !== null ? "confirmed" : suspect?.read_as ? `read ${suspect.read_as}` : "";
-  const kind = isNew ? (label === LEFT_OUT ? "out" : "changed") : said !== null ? "sure" : suspect?.read_as ? "doubted" : "";
+  const note = isNew ? `was ${found || "none"}` : said ? "confirmed" : suspect?.read_as ? `read ${suspect.read_as}` : "";
+  const kind = isNew ? (label === LEFT_OUT ? "out" : "changed") : said ? "sure" : suspect?.read_as ? "doubted" : "";
   return { label: shown, note, kind, name: `${shown}${note ? `, ${note}` : ""}; ${tellPlace(row)}` };
 }
 
@@ -348,7 +361,7 @@ function keys() {
   const own = project.classes.filter((name) => naming.keyOf(name));
   const first = own.length > 2 ? `${own[0]} … ${own.at(-1)}` : own.join(", ");
   return [
-    ["arrows, Page, Home, End", "go to another tile; with Shift mark all on the way"],
+    ["arrows", "go to another tile (Page, Home and End do too); with Shift mark all on the way"],
     ...(own.length ? [[first, "give the tile, or all that are marked, this label"]] : []),
     ...(naming.hasWords ? [["letters, /", "type a class; its first letters do"]] : [["/", "type a class"]]),
     [acceptKey(), "give it the label that it was read as"],
@@ -358,6 +371,8 @@ function keys() {
     ["Esc", "unmark all"],
   ];
 }
+
+function owns(key) { return Boolean(naming.find(key)); }
 
 // Go to what was undone.
 function show(ids) {

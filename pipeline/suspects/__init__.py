@@ -1,0 +1,1 @@
+"""Which tiles are suspicious: likely label errors, contradicting twins, outliers, empty ones."""
