@@ -18,8 +18,8 @@ from pipeline.intake.spreadsheets import Writing, read_writing
 from pipeline.subjects.boxes import Box
 
 _SIDES = ("x0", "y0", "x1", "y1")
-_NEEDED = ("source", "page", *_SIDES, "label")
-_HEADER = f"{','.join(_NEEDED)}\n"
+_COLUMNS = ("source", "page", *_SIDES, "label")
+_HEADER = f"{','.join(_COLUMNS)}\n"
 _ENDS = "\r\n"
 
 
@@ -102,7 +102,7 @@ class _Table:
             self.rows, self.top = [_HEADER], 0
             self.edits.append(Edit(None, self.rows[0], 0))
             return
-        self.writing = read_writing(data, BOXES, _is_header, _NEEDED)
+        self.writing = read_writing(data, BOXES, _is_header, _COLUMNS)
         self.rows = self.writing.split()
         self.top = next(place for place, row in enumerate(self.rows) if any(self._parse(row)))
 
@@ -130,7 +130,7 @@ class _Table:
         """Let a line give a label."""
         if self._read(place).get("label", "") == label:
             return
-        self._add_columns()
+        self._add_columns("label")
         columns = self._columns()
         cells = self._parse(self.rows[place])
         cells += [""] * (len(columns) - len(cells))
@@ -139,7 +139,7 @@ class _Table:
 
     def insert(self, place: int, source: str, page: str, box: LabelledBox) -> int:
         """Add a line; return the place behind it."""
-        self._add_columns()
+        self._add_columns("label", *(["page"] if int(page) else []))
         end = _end_of(self.rows[self.top]) or "\n"
         if not _end_of(self.rows[place - 1]):
             self.replace(place - 1, self.rows[place - 1] + end)
@@ -179,10 +179,10 @@ class _Table:
         if edit.before and not any(any(self._parse(row)[known:]) for row in self.rows[1:]):
             self.rows[self.top] = edit.before
 
-    def _add_columns(self) -> None:
-        """Let the first row name the columns that are needed."""
+    def _add_columns(self, *needed: str) -> None:
+        """Let the first row name the columns that are needed: without a page it is the first."""
         row, columns = self.rows[self.top], self._columns()
-        missing = [name for name in _NEEDED if name not in columns]
+        missing = [name for name in needed if name not in columns]
         if missing:
             named = self.writing.separator.join([row.rstrip(_ENDS), *missing])
             self.replace(self.top, named + _end_of(row))

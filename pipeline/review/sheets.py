@@ -48,19 +48,24 @@ def read_sheets(project: Project) -> Sheets:
     rows = (row for row in read_catalogue(project) if not LAYOUTS[row["layout"]].is_array)
     scans = {scan_id_of(row): row for row in rows}
     names = {(r["source"], r["member"], r["page"]): name for name, r in scans.items()}
-    unused = project.output("left_out.csv")
-    refused = read_table(project.input("quarantine.csv"), COLUMNS["quarantine"])
+    refused = _read_if_there(project, "quarantine")
     return Sheets(
         catalogue=read_table(project.input("catalogue.csv"), COLUMNS["catalogue"]),
         scans=scans,
         found=_group(read_table(project.input("boxes.csv"), COLUMNS["boxes"])),
-        left_out=_group(read_table(unused, COLUMNS["left_out"]) if unused.exists() else []),
+        left_out=_group(_read_if_there(project, "left_out")),
         refused={
             names[key]: row["reason"]
             for row in refused
             if (key := (row["source"], row["member"], row["page"])) in names
         },
     )
+
+
+def _read_if_there(project: Project, name: str) -> list[Row]:
+    """Return the rows of a table that an older prep did not write."""
+    path = project.output(f"{name}.csv")
+    return read_table(path, COLUMNS[name]) if path.exists() else []
 
 
 def _group(rows: Sequence[Row]) -> dict[str, list[Row]]:
