@@ -98,8 +98,14 @@ export class Canvas extends EventTarget {
 
   showHandles() {
     const item = this.item, unit = 1 / this.scale;
-    if (!item || item.kind.includes("unused")) { this.handles.replaceChildren(); return; }
-    const [x0, y0, x1, y1] = item.box, large = matchMedia("(hover: none)").matches ? 13 : 5;
+    if (!item) { this.handles.replaceChildren(); return; }
+    const [x0, y0, x1, y1] = item.box, extent = Math.max(x1 - x0, y1 - y0) * this.scale;
+    if (item.kind === "unused") {
+      // A speck would not be seen without a ring around it.
+      this.handles.replaceChildren(...(extent > 24 ? [] : [draw("circle", { cx: (x0 + x1) / 2, cy: (y0 + y1) / 2, r: 18 * unit, class: "ring" })]));
+      return;
+    }
+    const large = matchMedia("(hover: none)").matches ? 13 : 5;
     const isSmall = Math.min(x1 - x0, y1 - y0) * this.scale < 36;
     this.handles.replaceChildren(...HANDLES.map(([h, v], n) => {
       if (isSmall && !(h && v)) return ""; // there is room for the corners only

@@ -1,7 +1,7 @@
 // The view of the pages: their boxes moved, drawn and taken away, and what was seen and not used.
 
 import { Canvas } from "./canvas.js";
-import { count, make } from "./elements.js";
+import { count, draw, make } from "./elements.js";
 import { enclose, isSame, move, split } from "./geometry.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
@@ -137,8 +137,18 @@ function labelOf(one) {
 function tellFocus() {
   const item = canvas.item;
   parts.panel.replaceChildren(
+    ...(item ? [lookNear(item.box)] : []),
     make("p", { class: "why", id: "box-told", role: "status" }, item ? tellItem(item) : "Choose a box, or draw one."),
     makeButtons(item), ...tellPage());
+}
+
+// What is around a box, large.
+function lookNear([x0, y0, x1, y1]) {
+  const reach = 0.6 * Math.max(x1 - x0, y1 - y0), [width, height] = canvas.size;
+  const image = draw("image", { href: canvas.address, width, height, preserveAspectRatio: "none" });
+  return make("div", { class: "context near" }, draw("svg", {
+    viewBox: `${x0 - reach} ${y0 - reach} ${x1 - x0 + 2 * reach} ${y1 - y0 + 2 * reach}`, "aria-hidden": "true",
+  }, image, draw("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 })));
 }
 
 function tellItem(item) {
