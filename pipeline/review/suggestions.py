@@ -111,10 +111,12 @@ def _find_images(
 ) -> Iterator[tuple[list[str], npt.NDArray[np.uint8]]]:
     """Yield tiles (n, S, S, C) as a model takes them, with their ids, a window at a time.
 
-    Those of tiles.h5, but where the model takes others: made of the glyphs then.
+    Of writing they are made of the glyphs, as `prep predict` makes them; of photos they are there.
     """
-    if tile == params.tile:
+    if tile.method == "photo":
         with open_tiles(project, params.classes) as tiles:
+            if tiles.tile_shape != (tile.size, tile.size, tile.channels):
+                raise DataError("tiles.h5 was made with other settings. Make it again: dvc repro")
             rows = [row for row, name in enumerate(tiles.ids) if name in ids]
             for start in range(0, len(rows), WINDOW):
                 some = np.array(rows[start : start + WINDOW])

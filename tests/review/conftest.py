@@ -63,6 +63,7 @@ def show(browser):
             viewport={"width": width, "height": 900}, color_scheme=scheme, **options
         )
         page = context.new_page()
+        page.set_default_timeout(10_000)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(

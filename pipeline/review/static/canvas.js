@@ -3,7 +3,7 @@
 // Items are { box, kind, label, name }; what was done is told by events: "focused", "marked", and
 // "done" with detail { did, n, box }: of a new box n is -1.
 
-import { between, findNext, move, resize } from "./geometry.js";
+import { between, findNext, isSame, move, resize } from "./geometry.js";
 import { draw, make } from "./elements.js";
 
 const HANDLES = [[-1, -1], [0, -1], [1, -1], [1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0]];
@@ -51,10 +51,10 @@ export class Canvas extends EventTarget {
       this.svg.setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
       this.element.scrollTop = this.element.scrollLeft = 0;
     }
-    const focused = this.items[this.at]?.box;
+    const place = (box) => (box ? items.findIndex((one) => isSame(one.box, box)) : -1);
+    const same = place(this.item?.box);
+    this.marks = new Set([...this.marks].map((n) => place(this.items[n]?.box)).filter((n) => n >= 0));
     this.items = items;
-    this.marks = new Set([...this.marks].filter((n) => n < items.length));
-    const same = focused ? items.findIndex((one) => one.box.every((side, n) => side === focused[n])) : -1;
     this.at = same >= 0 ? same : Math.min(this.at, items.length - 1);
     this.layOut();
   }
@@ -124,7 +124,7 @@ export class Canvas extends EventTarget {
   }
 
   goTo(box) {
-    const n = this.items.findIndex((one) => one.box.every((side, k) => side === box[k]));
+    const n = this.items.findIndex((one) => isSame(one.box, box));
     if (n >= 0) this.go(n);
   }
 

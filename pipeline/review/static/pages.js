@@ -290,8 +290,8 @@ async function relabel(name) {
   const others = items.filter((item) => item.kind === "unused" || !item.id || project.rowOf?.get(item.id) === undefined);
   const at = canvas.at;
   if (others.length) {
-    const own = new Set(others.map((item) => item.box));
-    const kept = sheet.boxes.map((one) => (own.has(one.box) ? { ...one, label: name } : one));
+    const isMeant = (one) => others.some((item) => isSame(item.box, one.box));
+    const kept = sheet.boxes.map((one) => (isMeant(one) ? { ...one, label: name } : one));
     const taken = others.filter((item) => item.kind === "unused").map((item) => makeBox(item.box, name));
     put([...kept, ...taken], taken.length ? "taken in" : "labelled", others[0].box);
   }
@@ -327,7 +327,7 @@ function save() {
       try {
         const answer = await page.send("/api/boxes", sent);
         if (pending) { sheet.version = answer.version; sheet.drawn = answer.drawn; }
-        else { sheet = answer; }
+        else { sheet = answer; refill(); }
       } catch (error) {
         page.say(error.message);
         if (!error.isSoon) { pending = null; break; }

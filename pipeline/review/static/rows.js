@@ -280,8 +280,9 @@ async function typeName(begun) {
 }
 
 function goBack() {
-  goCell(cell - 1);
-  typed.delete(project.tiles.ids[rows[at].cells[cell]]);
+  const { cells } = rows[at], isLast = cell === cells.length - 1; // there typing does not go on
+  if (!isLast || !typed.has(project.tiles.ids[cells[cell]])) goCell(cell - 1);
+  typed.delete(project.tiles.ids[cells[cell]]);
   fill(at);
 }
 
