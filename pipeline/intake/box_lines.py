@@ -43,21 +43,27 @@ def change_boxes(
 ) -> tuple[bytes | None, list[Edit]]:
     """Return raw/boxes.csv with these boxes alone on a scan, and what was done to it.
 
-    None: there is no file. A box that is there already keeps its line, with another label if need
-    be; without boxes the scan is read by those that are found on it.
+    None: there is no file. A box that is there already, or was moved, keeps its line and what else
+    stands in that; without boxes the scan is read by those that are found on it.
     """
     table = _Table(data)
-    labels = dict(wanted)
     own = table.find(scan)
-    end = own[-1][0] + 1 if own else len(table.rows)
-    for place, box in reversed(own):
-        if box not in labels:
-            table.replace(place, None)
-            end -= 1
-        else:
-            table.set_label(place, labels.pop(box))
-    for box, label in labels.items():
-        end = table.insert(end, path_of(scan), scan["page"], LabelledBox(box, label))
+    there = {box for _, box in own}
+    labels = dict(wanted)
+    fresh = [one for one in wanted if one.box not in there]
+    gone = [place for place, box in own if box not in labels]
+    for place, box in own:
+        if box in labels:
+            table.change(place, LabelledBox(box, labels[box]))
+    if len(fresh) == len(gone):
+        for place, one in zip(gone, fresh, strict=True):
+            table.change(place, one)
+        return table.encode(), table.edits
+    for place in reversed(gone):
+        table.replace(place, None)
+    end = own[-1][0] + 1 - len(gone) if own else len(table.rows)
+    for one in fresh:
+        end = table.insert(end, path_of(scan), scan["page"], one)
     return table.encode(), table.edits
 
 
@@ -126,15 +132,18 @@ class _Table:
                 found.append((place, (x0, y0, x1, y1)))
         return found
 
-    def set_label(self, place: int, label: str) -> None:
-        """Let a line give a label."""
-        if self._read(place).get("label", "") == label:
+    def change(self, place: int, box: LabelledBox) -> None:
+        """Let a line be about a box."""
+        said = self._read(place)
+        wanted = _name_sides(box.box) | {"label": box.label}
+        if all(said.get(name, "") == value for name, value in wanted.items()):
             return
         self._add_columns("label")
         columns = self._columns()
         cells = self._parse(self.rows[place])
         cells += [""] * (len(columns) - len(cells))
-        cells[columns.index("label")] = label
+        for name, value in wanted.items():
+            cells[columns.index(name)] = value
         self.replace(place, self.writing.write(cells) + _end_of(self.rows[place]))
 
     def insert(self, place: int, source: str, page: str, box: LabelledBox) -> int:
@@ -143,8 +152,7 @@ class _Table:
         end = _end_of(self.rows[self.top]) or "\n"
         if not _end_of(self.rows[place - 1]):
             self.replace(place - 1, self.rows[place - 1] + end)
-        sides = dict(zip(_SIDES, map(str, box.box), strict=True))
-        said = {"source": source, "page": page, **sides, "label": box.label}
+        said = {"source": source, "page": page, **_name_sides(box.box), "label": box.label}
         row = self.writing.write([said.get(name, "") for name in self._columns()]) + end
         self.rows.insert(place, row)
         self.edits.append(Edit(None, row, place))
@@ -195,6 +203,10 @@ class _Table:
 
     def _parse(self, row: str) -> list[str]:
         return self.writing.parse(row)
+
+
+def _name_sides(box: Box) -> dict[str, str]:
+    return dict(zip(_SIDES, map(str, box), strict=True))
 
 
 def _is_header(fields: list[str]) -> bool:

@@ -86,6 +86,15 @@ def test_undo_gives_the_file_back_byte_for_byte_also_where_others_wrote_in_it(
     assert client.post("/api/undo", json={}).status_code == 404
 
 
+def test_a_box_that_is_moved_keeps_its_place_and_what_else_its_line_says(client, folder, sheet):
+    file = folder / "raw/boxes.csv"
+    file.write_text(f"source,x0,y0,x1,y1,group\n{PAGE},1,2,9,9,Ada\n{PAGE},20,2,29,9,Bo\n")
+    send(client, sheet, [[3, 2, 11, 9, ""], [20, 2, 29, 9, "1"]])
+    assert file.read_text() == (
+        f"source,x0,y0,x1,y1,group,label\n{PAGE},3,2,11,9,Ada,\n{PAGE},20,2,29,9,Bo,1\n"
+    )
+
+
 def test_a_file_that_was_not_there_is_gone_after_undo(client, folder, sheet):
     send(client, sheet, [[1, 2, 30, 40, "1"]], did="drawn")
     assert (

@@ -337,6 +337,7 @@ function save() {
     }
   })().finally(() => {
     saving = null;
+    if (pending) { save(); return; } // it came meanwhile
     project.unsentBoxes = 0;
     project.look().finally(() => { page.refresh(); load(); });
   });
