@@ -3,6 +3,7 @@
 import pytest
 from conftest import DATA_STAGES, digests, forget_notes, run_to, write_params
 
+from pipeline.cli.app import MEANT
 from pipeline.dataset import store
 from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.intake import images
@@ -168,3 +169,11 @@ def test_a_page_with_the_wrong_number_of_rows_is_quarantined(project, prep):
     assert "none of the 42 scans can be used" in errors
     reasons = read_table(project / "processed/quarantine.csv", COLUMNS["quarantine"])
     assert any("expects 2 rows" in row["reason"] for row in reasons)
+
+
+@pytest.mark.parametrize("typed", MEANT)
+def test_another_word_for_a_command_is_answered_with_the_command(typed, prep):
+    code, _, errors = prep(typed, "x.pdf")
+    assert code == 2
+    assert f"No such command '{typed}'. Did you mean '{MEANT[typed]}'?" in errors
+    assert prep(MEANT[typed], "--help")[0] == 0

@@ -1,6 +1,8 @@
 """Every layout through the command line, from drawn pages to labelled tiles."""
 
+import re
 import struct
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -281,6 +283,38 @@ def ingest(tmp_path, prep, monkeypatch):
         return code, " ".join(said.split()), rows
 
     return ingest_arrays
+
+
+def test_kaggles_digits_come_in_with_their_example_of_an_answer(ingest):
+    home = Path("raw/in")
+    home.mkdir(parents=True)
+    (home / "sample_submission.csv").write_text("ImageId,Label\n1,0\n")
+    _, said, rows = ingest(PARTED)
+    assert len(rows) == 8
+    assert "raw/in/sample_submission.csv is an example of an answer" in said
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"mnist.txt": "1,0\n"}, "if it holds pictures as numbers, rename it as mnist.csv"),
+        ({"sample_submission.csv": "a,b\n"}, "put the set itself there"),
+        ({"notes.csv": "a,b\n1,2\n"}, "too few for a picture.* take it out of the source"),
+    ],
+)
+def test_what_is_no_set_says_what_to_do(files, told, tmp_path, prep, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, sources=[{"path": "raw/in", "layout": "array"}], classes=CLASSES)
+    (tmp_path / "raw/in").mkdir(parents=True)
+    for name, text in files.items():
+        (tmp_path / "raw/in" / name).write_text(text)
+    code, _, error = prep("ingest")
+    assert code == 1 and re.search(told, " ".join(error.split()))
+
+
+def test_an_archive_of_single_numbers_holds_no_picture(ingest):
+    code, said, _ = ingest({"image_size": np.array(9)})
+    assert code == 1 and "raw/in/set.npz/image_size.npy holds no picture" in said
 
 
 PARTED = {

@@ -57,6 +57,16 @@ def test_few_pictures(start, prep, counts, last, sentence):
     assert sentence in error
 
 
+def test_an_empty_source_beside_a_folder_that_none_reads_says_so(start, prep):
+    start({"bar": 0, "square": 0})
+    Path("raw/forms").mkdir()
+    for number in range(3):
+        Path(f"raw/forms/{number}.jpg").write_bytes(b"a scan")
+    _, error = run_road(prep)
+    assert "raw/forms holds 3 files, but no source in params.yaml reads it: add a line" in error
+    assert "- {path: raw/forms, layout: form}" in error
+
+
 def test_broken_pictures_only(start, prep):
     start({"bar": 1, "square": 1})
     for picture in Path("raw").rglob("*.png"):

@@ -5,6 +5,7 @@ millions of rows: what is kept of each is a few numbers and no text of its own.
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,12 @@ from pipeline.dataset.reading import scan_split
 from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import read_windows
 from pipeline.errors import count_things
+from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.grouping import find_given
+from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.settings.params import Params
+from pipeline.subjects.boxes import scan_of
 
 SHOWN = 3  # offenders that a sentence names
 
@@ -57,6 +62,7 @@ def find_leaks(
         for number, members in folds.items()
         for leak in _find_leaks_of_fold(members, texts, digests)
     ]
+    leaks += find_parted_groups(project, params)
     return [*leaks, *_find_stray_variants(project, params, _name_trained(folds, texts))]
 
 
@@ -88,6 +94,29 @@ def _find_leaks_of_fold(
         yield f"tiles.h5 has no {unknown[0]}: make the split again with: prep split"
     known = {name: part for name, part in zip(ids, parts, strict=True) if name in digests}
     yield from find_same_pictures(digests, known)
+
+
+def find_parted_groups(project: Project, params: Params) -> Iterator[str]:
+    """Yield the groups of tiles.h5 that are on both sides: they have changed since the split."""
+    scans = {scan_id_of(row): row for row in read_catalogue(project)}
+    with open_dataset(project.input("tiles.h5")) as tiles:
+        groups = zip(tiles.scan("ids"), tiles.scan("groups"), strict=True)
+        named = ({"id": name, "group": group} for name, group in groups if group)
+        group_of = {
+            tile["id"]: given
+            for tile in named
+            if scan_of(tile["id"]) in scans
+            and (given := find_given(params.split.group, tile, scans))
+        }
+    if not group_of:
+        return
+    sides: dict[int, set[tuple[str, str]]] = defaultdict(set)
+    for row in scan_split(project.input("split.csv")):
+        if row.id in group_of:
+            sides[row.fold].add((group_of[row.id], row.part))
+    for pairs in sides.values():
+        for torn in find_torn(pairs, "group of tiles.h5"):
+            yield f"{torn}. Make the split again with: dvc repro split"
 
 
 def _name_trained(folds: Mapping[int, _Members], texts: _Texts) -> set[str]:

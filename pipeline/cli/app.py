@@ -11,12 +11,21 @@ import typer.core
 
 from pipeline import __version__
 
+# What docs and people call it, and what the command is called.
+MEANT = {"form": "sheet", "forms": "sheet", "label": "review", "labels": "review", "load": "export"}
+
 
 class Sections(typer.core.TyperGroup):
     """A command whose help lists its own commands in sections.
 
     Typer's own way to do that loads Rich, which takes twice as long as all else.
     """
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is typed; for another word that people use, say which it is."""
+        if args and args[0] in MEANT:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{MEANT[args[0]]}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the first sentence of each command under the heading that it was given."""

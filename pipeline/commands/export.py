@@ -53,7 +53,7 @@ def export(
             _refuse_existing(out)  # it may have come meanwhile
         _tell_missing(contents)
         if contents.left_out and not only_balanced:
-            _tell_left_out(contents.left_out)
+            _tell_left_out(contents.left_out, params.balance.method)
         sizes = ", ".join(f"{len(part):,} {part.name}" for part in contents.parts)
         return f"{count_things(len(contents), 'tile')} ({sizes}) as {form} in {out}"
 
@@ -84,7 +84,7 @@ def _refuse_place(project: Project, out: Path) -> None:
 
 
 def _refuse_existing(out: Path) -> None:
-    if out.is_dir() and not any(out.iterdir()):
+    if out.is_dir() and not out.is_symlink() and not any(out.iterdir()):
         return
     if out.exists() or out.is_symlink():
         what = "is there already, and nothing is overwritten"
@@ -103,9 +103,16 @@ def _tell_missing(contents: Contents) -> None:
             warn(f"the {where} has no tile of {named}: nothing can be said of it there")
 
 
-def _tell_left_out(count: int) -> None:
+def _tell_left_out(count: int, method: str) -> None:
+    verb = "is" if count == 1 else "are"
+    if method == "none":
+        warn(
+            f"{count_things(count, 'labelled tile')} whose group is in a set as given {verb} not "
+            "in it (--only-balanced: don't say so)"
+        )
+        return
     warn(
-        f"{count_things(count, 'labelled tile')} that balance or split left out "
-        f"{'is' if count == 1 else 'are'} not in it (--only-balanced: don't say so). To have all, "
-        "set balance: {method: none} in params.yaml, then: dvc repro split"
+        f"{count_things(count, 'labelled tile')} that balance or split left out {verb} not in it "
+        "(--only-balanced: don't say so). To have those of balance, set balance: {method: none} in "
+        "params.yaml, then: dvc repro split"
     )

@@ -3,12 +3,10 @@
 import hashlib
 import os
 import posixpath
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +16,7 @@ from pipeline.console import out as terminal
 from pipeline.console import say, show, track, warn
 from pipeline.dataset.predictions import choose_classes
 from pipeline.dataset.tables import Row
-from pipeline.errors import DataError, count_things, nearest
+from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name
 from pipeline.intake.drafts import Predicted, write_draft, write_predictions
@@ -29,10 +27,10 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.sections import Limits, Source, Tile
 from pipeline.subjects import overlays
-from pipeline.subjects.layouts import LAYOUTS, PREDICTED, LayoutName
-from pipeline.subjects.search import Searched, Subject, search_scan, tell_layout
+from pipeline.subjects.search import Subject
 from pipeline.tiles.cutting import ReducedPicture, cut_photo, cut_writing, side_needed
 from pipeline.training.readers import Reader, find_reader
+from pipeline.training.ways import Ways, choose_way, find_subjects
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -49,20 +47,6 @@ SHOWS: dict[str, str] = {
 LONGEST_NAME = 24  # letters of a picture's in a table on a terminal, which its columns share
 MOST_NAMED = 5  # of the labels that are left empty
 MOST_ROWS = 30  # of the table that is shown
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How to read a picture: its layout, and of a page of cells how many there are."""
-
-    layout: LayoutName
-    rows: int = 1
-    columns: int = 1
-
-    @classmethod
-    def of(cls, source: Source) -> "_Way":
-        """Return the way in which a source of the project is read."""
-        return cls(source.layout, source.rows or 1, source.columns or 1)
 
 
 @dataclass(frozen=True)
@@ -87,7 +71,7 @@ def predict(
     targets: Targets = _NOTHING,
 ) -> str:
     """Label the subjects on pictures; show the labels, draw them, and write what is wanted."""
-    wanted_way = _choose_way(params, layout)
+    wanted_way = choose_way(params, layout)
     _check_targets(project, targets, layout)
     folder = _choose_folder(project, out)
     reader = find_reader(project, params, wanted)
@@ -97,7 +81,7 @@ def predict(
         _refuse_strangers(homes)
     inputs = {Path(plain_name(file.source)).resolve() for file in files}
     pixels = (params.limits if params else Limits()).pixels
-    ways = _Ways(params, reader, wanted_way, homes)
+    ways = Ways(params, reader, wanted_way, homes)
     found: list[Predicted] = []
     unused: list[str] = []
     for row, scan, data in _read_pages(track(files, "predicting", len(files)), pixels):
@@ -116,25 +100,6 @@ def predict(
         f"{count_things(count, 'subject')} labelled by {reader.name} and drawn on "
         f"{count_things(len(found), 'picture')} in {_shorten(project, folder)}{written}"
     )
-
-
-def _choose_way(params: Params | None, wanted: str | None) -> _Way | None:
-    """Return how to read the wanted layout; None where none is wanted."""
-    if wanted is None:
-        return None
-    if wanted not in PREDICTED:
-        raise DataError(
-            f"--layout: '{wanted}' is no layout that can be predicted.{nearest(wanted, PREDICTED)} "
-            f"Known: {', '.join(PREDICTED)}"
-        )
-    sources = params.sources if params else ()
-    source = next((source for source in sources if source.layout == wanted), None)
-    if source is None and LAYOUTS[wanted].has_cells:
-        raise DataError(
-            "--layout cells: there is no params.yaml with a source of that layout, which would say "
-            "how many rows and columns a page has"
-        )
-    return _Way.of(source) if source else _Way(cast(LayoutName, wanted))
 
 
 def _check_targets(project: Project | None, targets: Targets, layout: str | None) -> None:
@@ -202,54 +167,6 @@ def _refuse_strangers(homes: Mapping[str, tuple[str, Source] | None]) -> None:
         )
 
 
-class _Ways:
-    """How each picture is read: as is wanted, as its source says, or else by its look."""
-
-    def __init__(
-        self,
-        params: Params | None,
-        reader: Reader,
-        wanted: _Way | None,
-        homes: Mapping[str, tuple[str, Source] | None],
-    ) -> None:
-        self._first = params.sources[0] if params else None
-        self._is_photo = reader.tile.method == "photo"
-        self._has_words = any(len(name) > 1 for name in reader.classes)
-        self._wanted, self._homes = wanted, homes
-        self.looks: dict[str, list[str]] = defaultdict(list)  # pictures told by it, by layout
-
-    def choose(self, row: Row, scan: Pixels) -> _Way:
-        """Return how to read a picture.
-
-        Photos are read as the project's first source: what looks like writing need not be any.
-        """
-        home = self._homes[row["source"]]
-        if self._wanted:
-            return self._wanted
-        if home and home[1].layout in PREDICTED:
-            return _Way.of(home[1])
-        if self._is_photo:
-            first = self._first
-            return _Way.of(first) if first and first.layout in PREDICTED else _Way("whole")
-        way = self._look_at(scan)
-        self.looks[way.layout].append(name_of(row))
-        return way
-
-    def _look_at(self, scan: Pixels) -> _Way:
-        """Return how to read a picture of writing: a form, one glyph, or a page of many.
-
-        How pages are laid out, and whether a class may be of several glyphs, a project says.
-        """
-        looks = tell_layout(scan)
-        first = self._first
-        if first is None or looks == "form":
-            return _Way(looks)
-        is_page = looks == "free" and first.layout in ("rows", "sequence")
-        if is_page or LAYOUTS[first.layout].has_cells:
-            return _Way.of(first)
-        return _Way("whole" if first.layout == "whole" and self._has_words else looks)
-
-
 def _find_pictures(paths: Iterable[Path], drawings: Path) -> Iterator[PictureFile]:
     """Yield the files that are named, and those in folders and archives that are."""
     for path in paths:
@@ -299,11 +216,11 @@ def _read_pages(
 
 
 def _predict_scan(
-    row: Row, scan: Pixels, data: bytes, ways: _Ways, reader: Reader, most_pixels: int
+    row: Row, scan: Pixels, data: bytes, ways: Ways, reader: Reader, most_pixels: int
 ) -> Predicted:
     """Label the subjects on a scan; raises DataError with the reason when there are none."""
     way = ways.choose(row, scan)
-    searched = _find_subjects(scan, way, reader)
+    searched = find_subjects(scan, way, reader)
     if searched.reason:
         raise DataError(searched.reason)
     if searched.note:
@@ -315,15 +232,6 @@ def _predict_scan(
         raise DataError("the model gives no numbers as probabilities: its training diverged")
     bare = tuple(replace(subject, pixels=None) for subject in searched.subjects)  # pages' worth
     return Predicted(row, way.layout, bare, probabilities)
-
-
-def _find_subjects(scan: Pixels, way: _Way, reader: Reader) -> Searched:
-    """Find the subjects of a scan without their labels; a photo is its one subject."""
-    if LAYOUTS[way.layout].is_subject and reader.tile.method == "photo":
-        if scan.min() == scan.max():
-            return Searched(reason="it is blank, of one colour all over")
-        return Searched((Subject((0, 0, scan.shape[1], scan.shape[0]), ""),))
-    return search_scan(scan, way.layout, None, rows=way.rows, columns=way.columns)
 
 
 def _cut_tiles(

@@ -1,6 +1,7 @@
 """prep sheet: a printable form whose pages say themselves what is written where."""
 
 import secrets
+from collections import Counter
 from pathlib import Path
 
 from pipeline.atomic import whole_file
@@ -32,6 +33,11 @@ def make_sheet(
         raise DataError(f"{target} exists already; remove it, or give another name")
     if writers and copies > 1:
         raise DataError("give --writer for each writer, or --copies for forms without names")
+    if twice := [name for name, count in Counter(writers).items() if count > 1]:
+        raise DataError(
+            f"--writer {twice[0]} is given twice, and forms of one name count as one writer's: "
+            "give names that differ"
+        )
     names = _choose_classes(classes)
     pages = [
         page
@@ -44,7 +50,8 @@ def make_sheet(
         part.write_bytes(drawing.draw_forms(pages))
     return (
         f"{target}: {count_things(len(pages), 'page')} for {_list_names(names)}. Print at 100 %, "
-        "fill in, scan or photograph, and put the pictures into a source of layout form."
+        "fill in, scan or photograph, and put the pictures into a folder of their own, with the "
+        "line `- {path: raw/forms, layout: form}` under sources in params.yaml."
     )
 
 

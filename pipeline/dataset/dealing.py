@@ -20,8 +20,9 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
-# A share of a class's rows is even when it is at most 3 whole points off. At 3.0 exactly, one tile
-# of the default sample in 27 would move a page by being left out; at 3.5 none does.
+# A share of a class's rows is even when it is at most 3 whole points off (where groups hold several
+# classes: or the usual one of these). At 3.0 exactly, one tile of the default sample in 27 would
+# move a page by being left out; at 3.5 none does.
 TOLERANCE = 0.035
 # A group is of a class that has so much of it. At a half, one tile more or less would decide of
 # every page that holds two classes alike.
@@ -106,7 +107,8 @@ def deal(
     torn[owner[part != start[owner]]] = True
     if torn_to_last:
         start[torn] = len(wanted) - 1
-    even, moved = _even_out(start, allowed, whole.counts, wanted, gap, judged or len(wanted))
+    mixed = whole.strata == whole.counts.shape[1]
+    even, moved = _even_out(start, allowed, whole.counts, wanted, gap, judged or len(wanted), mixed)
     return Deal(even[whole.of_row], moved, int(torn.sum()))
 
 
@@ -150,14 +152,15 @@ def _even_out(
     wanted: Floats,
     gaps: Floats,
     judged: int,
+    mixed: Mask,
 ) -> tuple[Integers, int]:
     """Move the groups nearest to another part until classes are even, or as even as they get.
 
-    Returns the parts (G,), and how many groups were moved.
+    mixed (G,): those that hold several classes. Returns the parts (G,), and how many were moved.
     """
     part = part.copy()
     full = np.column_stack([counts, counts.sum(axis=1)])  # all classes together are the last
-    judge = _Judge(full.sum(axis=0), wanted, judged)
+    judge = _Judge(full.sum(axis=0), _find_usual(full, mixed), wanted, judged)
     sums = np.zeros((len(wanted), full.shape[1]))
     np.add.at(sums, part, full)
     moved: set[int] = set()
@@ -175,18 +178,27 @@ def _even_out(
     return part, len(moved)
 
 
+def _find_usual(counts: Integers, mixed: Mask) -> Floats:
+    """Return the share of each class (C,) that the usual mixed group holds; 0 without one."""
+    shares = [own[mixed & (own > 0)] / own.sum() for own in counts.T]
+    return np.array([np.median(one) if len(one) else 0.0 for one in shares])
+
+
 @dataclass(frozen=True)
 class _Judge:
     """How far parts are from even."""
 
     totals: Integers  # (C,) rows of each class
+    usual: Floats  # (C,) the share of them that the usual group of several classes holds
     wanted: Floats  # (P,)
     judged: int
 
     def weigh(self, sums: Floats) -> Floats:
         """Return how bad it is (M,) that parts have so many rows of each class (M, P, C)."""
-        # Half a row is no error: of four tiles no share is 30 %.
-        tolerance = np.maximum(TOLERANCE, 0.5 / self.totals)
+        # Half a row is no error: of four tiles no share is 30 %. Nor is a writer: where ten classes
+        # of 12 writers had to be even to TOLERANCE, one tile less in three let writers change sides
+        # (up to half of them), for the sake of 2 points. Now it is none in 240.
+        tolerance = np.maximum(np.maximum(TOLERANCE, self.usual), 0.5 / self.totals)
         off = np.abs(sums / self.totals - self.wanted[:, None]) - tolerance
         missing = (sums == 0) & (self.wanted[:, None] > 0)
         too_much = np.maximum(off[:, : self.judged], 0).sum(axis=(1, 2))

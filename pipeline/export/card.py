@@ -252,7 +252,7 @@ def _plain(text: str) -> str:
 def _write_making(contents: Contents, params: Params) -> str:
     """Return by what the tiles were made, with the settings that decide what they are."""
     settings: dict[str, Any] = {
-        "tile": params.tile.model_dump(),
+        "tile": contents.made_by,  # by which the tiles were made, whatever params.yaml says by now
         "balance": params.balance.model_dump(),
         "split": params.split.model_dump(),
     }

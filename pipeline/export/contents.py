@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.augmentation.recipes import Op
+from pipeline.checks.leaks import find_parted_groups
 from pipeline.dataset.reading import PARTS, Part, open_tiles, scan_blocks
 from pipeline.dataset.store import DatasetFile, open_dataset
 from pipeline.dataset.streams import WINDOW_BYTES, FileRows, ImageSource, count_bytes, open_images
@@ -170,6 +171,7 @@ class Contents:
 
     classes: tuple[str, ...]
     tile_shape: tuple[int, int, int]
+    made_by: Mapping[str, object]  # the settings by which `prep normalise` made the tiles
     every_part: tuple[Content, ...]  # also those that hold no tile
     ops: tuple[str, ...]  # whose variants stand in the training part
     left_out: int  # labelled tiles that are in no part
@@ -233,6 +235,10 @@ def open_contents(
     with open_tiles(project, params.classes) as file:
         members = _match_split(file, split)
         labels, path, shape = file.labels.astype(np.int64), file.path, file.tile_shape
+        told = file.made_by.get("parameters", {})
+        made_by = told if isinstance(told, dict) else {}
+    if torn := list(find_parted_groups(project, params)):
+        raise DataError("\n".join(["nothing is exported, because the split leaks:", *torn]))
     parts = _choose_parts(members, fold, bool(ops))
     left_out = int(((members.groups == b"") & (labels >= 0)).sum())
     whole = FileRows(path, np.arange(len(labels)), shape)
@@ -252,6 +258,7 @@ def open_contents(
         yield Contents(
             classes=params.classes,
             tile_shape=shape,
+            made_by=made_by,
             every_part=contents,
             ops=tuple(op.name for op in ops),
             left_out=left_out,

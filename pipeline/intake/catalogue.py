@@ -17,6 +17,8 @@ from pipeline.intake.names import LEFT_OUT, compose_name
 from pipeline.subjects.boxes import scan_id
 from pipeline.subjects.layouts import LAYOUTS
 
+_MOST_CLASSES, _LONGEST_CLASS = 1000, 100  # that a message lists
+
 
 def name_of(row: Row) -> str:
     """Return how a person would name the row's picture: its file, member and page."""
@@ -114,7 +116,8 @@ def check_labels(
                 raise DataError(_explain_labels(row, rows))
             usual = "Rename the folder or label, or add the class."
             raise DataError(
-                f"{name_of(row)}: '{row['label']}' is not among the classes in params.yaml."
+                f"{name_of(row)}: '{shorten(row['label'])}' is not among the classes in "
+                "params.yaml."
                 f"{nearest(row['label'], classes)} {(remedies or {}).get(row['label'], usual)}"
             )
 
@@ -128,11 +131,13 @@ def _explain_labels(strange: Row, rows: Iterable[Row]) -> str:
     labels = {row["label"] for row in rows if row["label"] and _is_of_array(row)}
     numbers = all(label.isdecimal() for label in labels)
     ordered = sorted(labels, key=int) if numbers else sorted(labels)
-    return (
-        f"{path_of(strange)}: its label '{strange['label']}' is not among the classes in "
-        f"params.yaml. It has {count_things(len(labels), 'label')}; to use all of them, write "
-        f"there\n  classes: {write_names(ordered)}"
+    has = (
+        f"{path_of(strange)}: its label '{shorten(strange['label'])}' is not among the classes in "
+        f"params.yaml. It has {count_things(len(labels), 'label')}"
     )
+    if len(ordered) > _MOST_CLASSES or max(map(len, ordered)) > _LONGEST_CLASS:
+        return f"{has}, more or longer ones than classes have: is that what it should be read by?"
+    return f"{has}; to use all of them, write there\n  classes: {write_names(ordered)}"
 
 
 def settle_duplicates(rows: Iterable[Row]) -> None:

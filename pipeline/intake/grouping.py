@@ -39,7 +39,7 @@ def group_tiles(
     pages = {scan_of(tile["id"]) for tile in tiles}
     if rule == "page" and len(pages) == 1:
         return _divide_page(tiles, scans, lines, parts)
-    return [_given(rule, tile, scans) or _default(rule, tile["id"], scans) for tile in tiles]
+    return [find_given(rule, tile, scans) or _default(rule, tile["id"], scans) for tile in tiles]
 
 
 def read_lines(project: Project, tiles: Sequence[Row]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def tell_torn(
     """Return a sentence where tiles of one form's writer are in several groups (N,), else ''."""
     of_writer: dict[str, set[str]] = defaultdict(set)
     for tile, group in zip(tiles, groups, strict=True):
-        if tile["group"] and not _given(rule, tile, scans):
+        if tile["group"] and not find_given(rule, tile, scans):
             of_writer[tile["group"]].add(group)
     torn = sorted(writer for writer, own in of_writer.items() if len(own) > 1)
     if not torn:
@@ -69,8 +69,8 @@ def tell_torn(
     )
 
 
-def _given(rule: Rule, tile: Row, scans: Mapping[str, Row]) -> str:
-    """Return the group that a tile was given, '' where the rule sets it aside."""
+def find_given(rule: Rule, tile: Row, scans: Mapping[str, Row]) -> str:
+    """Return the group that a tile was given, "" where the rule sets it aside."""
     scan = scans[scan_of(tile["id"])]
     by_form = scan["layout"] == "form" and not scan["group"]
     return "" if by_form and rule in ("page", "none") else tile["group"]
@@ -92,7 +92,7 @@ def _divide_page(
         of_class[tile["label"]].add(lines[tile["id"]])
     by_rows = all(len(found) >= parts for found in of_class.values())
     return [
-        _given("page", tile, scans)
+        find_given("page", tile, scans)
         or (f"{scan_of(tile['id'])} row {lines[tile['id']]}" if by_rows else tile["id"])
         for tile in tiles
     ]

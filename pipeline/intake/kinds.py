@@ -4,6 +4,7 @@ import re
 from pathlib import PurePosixPath
 
 from pipeline.errors import DataError
+from pipeline.intake.names import is_example
 
 _HEAD = 4096  # bytes that tell what a file is
 _SIGNATURES = {
@@ -127,13 +128,25 @@ def _explain_foreign(data: bytes) -> str:
     return f"{start} but text" if _is_text(data[:_HEAD]) else start
 
 
-def explain_table(name: str) -> str:
-    """Return what to do about pictures in a file that is named like a table; "" for another."""
+def explain_table(name: str, *, is_array: bool = False) -> str:
+    """Return what to do about pictures in a file that is named like a table; "" for another.
+
+    `is_array`: its source has layout array already, where it is none of those that are read.
+    """
     kind = _TABLES.get(PurePosixPath(name.removesuffix(".gz")).suffix.lower())
     if kind is None:
         return ""
     if kind == "an HDF5 file" or kind.startswith("a pickle"):
         return f"{name} is {kind}, which is not read: save its arrays as .npz, for layout array"
+    if is_array and is_example(name):
+        return f"{name} is an example of an answer, no set: put the set itself there"
+    if is_array:
+        named = PurePosixPath(name.removesuffix(".gz")).with_suffix(".csv").name
+        mend = "save" if kind == "a spreadsheet" else "rename"
+        return (
+            f"{name} is {kind}, and by its name no set of arrays: if it holds pictures as numbers, "
+            f"{mend} it as {named}"
+        )
     saved = " saved as CSV" if kind == "a spreadsheet" else ""
     return (
         f"{name} is {kind}, and no picture: if it holds pictures as numbers, it goes{saved} with "

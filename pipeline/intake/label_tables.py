@@ -14,27 +14,16 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.archives import ArchiveLimits
+from pipeline.intake.columns import FILES, LABELS, SPLITS, find_column, simplify
 from pipeline.intake.files import PictureFile
-from pipeline.intake.names import compose_name, plain_name, printable_name
+from pipeline.intake.names import compose_name, is_example, plain_name, printable_name
 from pipeline.intake.parts import read_part
 from pipeline.intake.spreadsheets import MOST_BYTES, has_header, read_lines
 
-# Columns, without capitals and signs; of several the first.
-_FILES = (
-    "filename", "file", "filepath", "path", "imagepath", "imgpath", "imagefile", "imagename",
-    "imgname", "image", "img", "picture", "photo", "filenames", "files", "images", "imageid",
-    "imgid", "idcode", "id",
-)  # fmt: skip
-_LABELS = (
-    "label", "labelname", "classname", "class", "category", "target", "breed", "species", "labels",
-    "classes",
-)  # fmt: skip
-_SPLIT = "split"
 _ARCHIVE = re.compile(r"(\.tar)?\.(zip|tar|tgz|gz)$", re.IGNORECASE)
 _LIMITS = ArchiveLimits(file=MOST_BYTES)
 _TABLES = {".csv", ".tsv"}
 _ABOUT = re.compile(r"labels?|metadata|list", re.IGNORECASE)  # beside a part: train_labels.csv
-_EXAMPLE = re.compile(r"sample_?submission", re.IGNORECASE)  # of an answer: no labels
 
 
 @dataclass(frozen=True)
@@ -114,7 +103,7 @@ def match_rows(tables: Sequence[LabelTable], files: Sequence[PictureFile], folde
 
 def _is_table(note: PictureFile) -> bool:
     path = PurePosixPath(_name(note))
-    return path.suffix.casefold() in _TABLES and not _EXAMPLE.search(path.stem)
+    return path.suffix.casefold() in _TABLES and not is_example(path.name)
 
 
 def _name(note: PictureFile) -> str:
@@ -142,7 +131,7 @@ def _read_rows(root: Path, note: PictureFile, classes: Sequence[str]) -> list[tu
         return column not in used
 
     data = note.read(root, limits=_LIMITS)
-    sure = has_header(data, lambda fields: any(_simplify(one) in _LABELS for one in fields))
+    sure = has_header(data, lambda fields: any(simplify(one) in LABELS for one in fields))
     try:
         (_, header), *lines = read_lines(data, name, is_header, ("filename", "label"), may_go_on)
     except DataError:
@@ -167,19 +156,10 @@ def _shows_labels(fields: list[str]) -> bool:
 
 def _find_columns(fields: Sequence[str]) -> tuple[int, int, int] | None:
     """Return the columns of names, labels and parts (-1: none); None for another table."""
-    simple = [_simplify(text) for text in fields]
-    named = next((simple.index(name) for name in _FILES if name in simple), None)
-    if named is None:
-        return None
-    label = next((simple.index(name) for name in _LABELS if name in simple), None)
-    if label is None:
-        label = 1 - named if len(simple) == 2 else None
-    split = simple.index(_SPLIT) if _SPLIT in simple else -1
-    return None if label is None or label == split else (named, label, split)
-
-
-def _simplify(column: str) -> str:
-    return re.sub(r"[\W_]", "", column.casefold())
+    named, label, split = (find_column(fields, known) for known in (FILES, LABELS, SPLITS[:1]))
+    if label < 0 and len(fields) == 2:
+        label = 1 - named
+    return None if named < 0 or label < 0 or label == split else (named, label, split)
 
 
 def _read_split(text: str, name: str, line: int) -> str:

@@ -71,6 +71,21 @@ def is_note(name: str, head: bytes) -> bool:
     return head.startswith((b"\xff\xfe", b"\xfe\xff")) or min(head, default=9) > 8
 
 
+def is_example(name: str) -> bool:
+    """Return whether a table is called like the example of an answer that contests hand out."""
+    return re.search(r"sample_?submission", name, re.IGNORECASE) is not None
+
+
+def split_words(name: str) -> list[str]:
+    """Return the words of a name or a path in small letters, each "/" as a word of its own.
+
+    Words end at signs and before capitals, and x and y before a part: XtestSet has x, test and set.
+    """
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", compose_name(name)).lower()
+    parted = re.sub(r"(?<![a-z])([xy])(?=train|test|val)", r"\1_", parted)
+    return re.findall(r"[^\W_]+|/", parted)
+
+
 def distrust_name(name: str) -> str:
     """Return why a member's name is refused, "" when it stays inside its archive everywhere."""
     if (

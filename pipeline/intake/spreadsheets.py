@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline.dataset.tables import Row
 from pipeline.errors import DataError, nearest, pass_on_machine, shorten
 from pipeline.intake.archives import ArchiveLimits
+from pipeline.intake.columns import SEPARATORS
 from pipeline.intake.files import PictureFile
 from pipeline.intake.names import printable_name
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 MOST_BYTES = 64_000_000  # a million lines
-SEPARATORS = ",;\t"
 _MARKS = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from pipeline.dataset.reading import PARTS as DIVIDED
 from pipeline.dataset.reading import Fold, Part, read_folds, read_groups
 from pipeline.dataset.splits import check_parts, choose_share
-from pipeline.dataset.tables import LEFT_OUT, Row
+from pipeline.dataset.tables import Row
 from pipeline.errors import DataError
 from pipeline.intake.grouping import group_tiles
 from pipeline.review.answering import Content, give, take
@@ -116,13 +116,16 @@ def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[
     """Return the ids in each part of each fold, were these the labels."""
     from pipeline.training.division import choose_balanced, divide_tiles, find_given, name_parts
 
+    words = np.array([labels[name] for name in tiles.ids], object)
+    found = [
+        (box and box["found"]) or word for box, word in zip(tiles.boxes, tiles.words, strict=True)
+    ]
+    keep = choose_balanced(params, words, np.array(found, object), np.array(tiles.ids, object))
     rows: list[Row] = [
         {"id": name, "label": labels[name], "group": group}
-        for name, group in zip(tiles.ids, tiles.groups, strict=True)
-        if labels[name] not in ("", LEFT_OUT) and scan_of(name) in tiles.scans
+        for name, group, stays in zip(tiles.ids, tiles.groups, keep, strict=True)
+        if stays and scan_of(name) in tiles.scans
     ]
-    keep = choose_balanced(params, _column(rows, "label"), _column(rows, "id"))
-    rows = [row for row, stays in zip(rows, keep, strict=True) if stays]
     own, ids = _column(rows, "label"), _column(rows, "id")
     given, _ = find_given(params, [tiles.scans[scan_of(name)] for name in ids])
     parts, lines = name_parts(params, given), {row["id"]: row["row"] for row in tiles.boxes if row}

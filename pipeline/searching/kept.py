@@ -170,4 +170,4 @@ def _unpack(scans: list[dict[str, Any]], ink: bytes, overlays: bytes) -> list[Re
 
 
 def _tuple_box(said: dict[str, Any]) -> dict[str, Any]:
-    return {**said, "box": tuple(said["box"])}
+    return {**said, "box": tuple(map(int, said["box"]))}

@@ -9,32 +9,48 @@ from pipeline.dataset.reading import open_tiles
 from pipeline.dataset.schema import LEFT_OUT_LABEL, UNLABELLED, name_labels
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.errors import DataError, count_things
+from pipeline.intake.catalogue import scan_id_of
+from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.training.division import choose_balanced
+from pipeline.subjects.boxes import scan_of
+from pipeline.training.division import Column, choose_balanced
 
 
 def balance(project: Project, params: Params) -> str:
     """Choose which labelled tiles stay; nothing is invented here."""
     with open_tiles(project, params.classes) as tiles:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
+        found = name_labels(tiles.found, params.classes)
     labelled = numbers >= 0
     labels = name_labels(numbers, params.classes)
     unlabelled, left_out = (int((numbers == one).sum()) for one in (UNLABELLED, LEFT_OUT_LABEL))
     _check_counts(Counter(labels[labelled]), unlabelled, left_out, params)
-    keep = labelled.copy()
-    keep[labelled] = choose_balanced(params, labels[labelled], ids[labelled])
+    keep = choose_balanced(params, labels, np.where(found == "", labels, found), ids)
     _tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)
     ]
     write_table(project.renew("balanced.csv"), COLUMNS["balanced"], rows)
     note = _name_smallest(Counter(labels[labelled]), params)
+    note += _tell_given(project, ids[labelled & ~keep], ids[labelled])
     note += f"; {unlabelled:,} unlabelled left out" if unlabelled else ""
     note += f"; {left_out:,} left out by raw/labels.csv" if left_out else ""
     return (
         f"{len(rows):,} of {len(ids):,} tiles stay in processed/balanced.csv, "
         f"{_spread(Counter(labels[keep]))} a class{note}"
+    )
+
+
+def _tell_given(project: Project, dropped: Column, every: Column) -> str:
+    """Return how many tiles of a test set as given do not stay, which nobody may expect."""
+    tested = {scan_id_of(scan) for scan in read_catalogue(project) if scan["split"] == "test"}
+    lost, whole = (sum(scan_of(name) in tested for name in names) for names in (dropped, every))
+    if not lost:
+        return ""
+    return (
+        f"; {lost:,} of {whole:,} tiles of the test set as given do not (balance.method: none "
+        "keeps all)"
     )
 
 

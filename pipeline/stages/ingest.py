@@ -1,6 +1,7 @@
 """prep ingest: raw/ -> catalogue.csv, a row a scan."""
 
 import os
+import stat
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -85,15 +86,14 @@ def _write_catalogue(
 def _list_files(root: Path, folders: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return the size and the time of each file of the sources, by its path."""
     own = {labels_file(root), boxes_file(root)}  # they may change: they are read at the end
-    places = [root / folder for folder in folders]
-    files = {place for place in places if place.is_file()}
-    for place in places:
-        files |= {Path(folder, name) for folder, _, names in os.walk(place) for name in names}
     found = {}
-    for path in files - own:
-        with suppress(FileNotFoundError):
-            state = path.lstat()
-            found[path.as_posix()] = (state.st_size, state.st_mtime_ns)
+    for place in (root / folder for folder in folders):
+        for path in (place, *place.rglob("*")):
+            with suppress(FileNotFoundError):
+                state = path.lstat()
+                if path not in own and not stat.S_ISDIR(state.st_mode):
+                    name = path.relative_to(root).as_posix()
+                    found[name] = (state.st_size, state.st_mtime_ns)
     return found
 
 
@@ -167,7 +167,8 @@ def _ingest_source(
     if layout.is_array:
         return _ingest_arrays(root, source, folder, choose_files(files, notes), params, jobs), {}
     if not files:
-        raise _SourceError(source, _explain_no_files(root, folder))
+        unread = _find_unread(root, params)
+        raise _SourceError(source, _explain_no_files(root, folder) + unread)
     said = label_files(
         root,
         folder,
@@ -185,6 +186,9 @@ def _ingest_source(
             f"1.jpg,{params.classes[0]}",
         )
     rows = list(_ingest_pictures(root, source, files, said, params.limits, jobs))
+    if not any(row["status"] == "ok" for row in rows):
+        for table in filter(None, map(explain_table, {row["source"]: None for row in rows})):
+            raise _SourceError(source, table)
     for note in said.notes:
         warn(note)
     if layout.wants_class_folders and not labels_file(root).exists():
@@ -192,19 +196,37 @@ def _ingest_source(
     return rows, said.remedies
 
 
-def _explain_no_files(root: Path, folder: str) -> str:
+def _explain_no_files(root: Path, folder: str, *, is_array: bool = False) -> str:
     """Return why a source has no files: it is empty, or what it holds counts as notes."""
     base = root / folder
     paths = sorted(path for path in base.rglob("*") if path.is_file()) if base.is_dir() else [base]
     shown = [path for path in paths if not is_clutter(path.name)]
     names = [printable_name(path.relative_to(root).as_posix()) for path in shown]
     for name in names:
-        if table := explain_table(name):
+        if table := explain_table(name, is_array=is_array):
             return table
     if names:
         rest = f" and {count_things(len(names) - 1, 'other note')}" if len(names) > 1 else ""
         return f"{folder} holds no picture, only {names[0]}{rest}: put your pictures there"
     return f"{folder} is empty: put your pictures there (see raw/README.md)"
+
+
+def _find_unread(root: Path, params: Params) -> str:
+    """Return a sentence on a folder of raw/ that holds files and that no source reads."""
+    for folder in sorted(path for path in (root / "raw").iterdir() if path.is_dir()):
+        name = folder.relative_to(root).as_posix()
+        holds_source = any(source.path.startswith(f"{name}/") for source in params.sources)
+        if holds_source or params.find_source(name):
+            continue
+        files = [path for path in folder.iterdir() if path.is_file() and not is_clutter(path.name)]
+        if files:
+            shown = printable_name(name)
+            return (
+                f". {shown} holds {count_things(len(files), 'file')}, but no source in params.yaml "
+                f"reads it: add a line such as - {{path: {shown}, layout: form}} (for printed "
+                "forms; raw/README.md has the layouts)"
+            )
+    return ""
 
 
 def _ingest_pictures(
@@ -288,7 +310,7 @@ def _ingest_arrays(
 ) -> list[Row]:
     """Return a row for each picture of the sets in a source."""
     if not sets:
-        raise _SourceError(source, _explain_no_files(root, folder))
+        raise _SourceError(source, _explain_no_files(root, folder, is_array=True))
     limits = params.limits.model_dump()
     rows = list_rows(
         root, sets, source.reading, params.classes, layout=source.layout, jobs=jobs, **limits

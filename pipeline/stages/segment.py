@@ -81,7 +81,7 @@ def _segment(project: Project, params: Params, jobs: int | None) -> str:
         raise DataError(_explain_nothing(scans, found))
     return (
         f"{len(used):,} boxes on {len(scans) - len(found.refused):,} scans in processed/boxes.csv"
-        f"{_count_left_out(found)}, {len(found.refused):,} scans quarantined"
+        f"{_count_left_out(found)}, {count_things(len(found.refused), 'scan')} quarantined"
     )
 
 

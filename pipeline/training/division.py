@@ -16,15 +16,38 @@ from pipeline.settings.params import Params
 
 GIVEN = {"test": "test", "val": "validation"}  # sets that sources may give, and their names
 
+DRIFT = 0.05  # of a class, by corrections, until tiles are chosen anew
+
 Column = npt.NDArray[np.object_]
 
 
-def choose_balanced(params: Params, labels: Column, ids: Column) -> npt.NDArray[np.bool_]:
-    """Return which of the labelled tiles (N,) stay."""
+def choose_balanced(
+    params: Params, labels: Column, found: Column, ids: Column
+) -> npt.NDArray[np.bool_]:
+    """Return which of the tiles (N,) stay, by their labels now and as they were found.
+
+    Both are '' where there is none, labels '-' where a tile was left out. The choice is that of the
+    tiles as they were found, so that no correction brings another tile in or puts one out, for as
+    long as no class has a twentieth less or more for it than a new choice would give it.
+    """
+    known = np.isin(labels, params.classes)
     if params.balance.method == "none":
-        return np.ones(len(ids), bool)
+        return known
+    stays = _undersample(params, found, ids) & known
+    anew = _undersample(params, labels, ids)
+    for name in params.classes:
+        count, wanted = (int((mask & (labels == name)).sum()) for mask in (stays, anew))
+        if abs(count - wanted) > DRIFT * wanted:
+            return anew
+    return stays
+
+
+def _undersample(params: Params, labels: Column, ids: Column) -> npt.NDArray[np.bool_]:
+    """Return which tiles (N,) stay by these labels; those without one do not."""
     to = None if params.balance.to == "smallest" else params.balance.to
-    return undersample(labels, ids, to, params.balance.seed)
+    stays = np.isin(labels, params.classes)
+    stays[stays] = undersample(labels[stays], ids[stays], to, params.balance.seed)
+    return stays
 
 
 def find_given(params: Params, scans: Sequence[Row]) -> tuple[Column, list[Row]]:

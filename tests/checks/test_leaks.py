@@ -127,6 +127,28 @@ def test_a_planted_leak_is_found_and_nothing_is_planned_or_scored_on_it(project,
     assert not (project / "processed/scores").exists()
 
 
+def test_a_writer_who_is_on_both_sides_since_the_split_is_found(project, prep):
+    """raw/labels.csv names one writer for a training and a test picture, and the split is old."""
+    run_to(prep, "plan")
+    part_of = {row["id"]: row["split"] for row in read_table(project / "processed/split.csv", ())}
+    boxes = read_table(project / "processed/boxes.csv", COLUMNS["boxes"])
+    chosen = [
+        next(row["source"] for row in boxes if part_of.get(row["id"]) == part) for part in PARTS
+    ]
+    lines = "".join(f"{source},Ada\n" for source in chosen)
+    (project / "raw/labels.csv").write_text("source,group\n" + lines)
+    for stage in ("ingest", "segment", "normalise"):
+        assert prep(stage)[0] == 0
+    told = "1 group of tiles.h5 on both sides of the split (test and train): Ada"
+    for words in (("check", "lineage"), ("plan",), ("export", "out", "--as", "npz")):
+        code, _, errors = prep(*words)
+        assert code == 1
+        assert told in " ".join(errors.split())
+    assert not (project / "out").exists()
+    for stage in ("balance", "split", "augment", "plan"):
+        assert prep(stage)[0] == 0
+
+
 def test_a_training_picture_that_comes_back_in_a_given_test_set_is_left_out(project, prep):
     """The same pixels in another file: no duplicate by its bytes, a leak all the same."""
     sources = [{"path": f"raw/{part}", "layout": "whole", "split": part} for part in PARTS]

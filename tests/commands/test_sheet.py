@@ -58,3 +58,11 @@ def test_of_very_many_classes_some_are_named(here, prep):
     _, printed, _ = prep("sheet", "form.pdf", "--classes", "1-130", "--order", "box")
     assert "for 130 classes: 1, 2, 3," in told(printed)
     assert "99, 100 and 30 more. Print at" in told(printed)
+
+
+def test_one_writer_twice_is_refused(tmp_path, monkeypatch, prep):
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = prep("sheet", "x.pdf", "--writer", "Ada", "--writer", "Bo", "--writer", "Ada")
+    assert code == 1
+    assert "--writer Ada is given twice" in " ".join(errors.split())
+    assert not (tmp_path / "x.pdf").exists()

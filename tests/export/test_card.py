@@ -1,15 +1,17 @@
 """The card of an export: counts by hand, a head that the Hub reads, lines that load it."""
 
+import json
 import os
 import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import digests
+from conftest import digests, forget_notes
 from PIL import Image
 from ready_sets import read_contents, write_set
 
@@ -278,3 +280,15 @@ def test_a_part_that_only_pictures_had_that_are_not_in_it_is_not_told(here, prep
         "Pictures that came with a part of their own (test) keep it; the rest is drawn. Strat"
         in (card_of("after")[1])
     )
+
+
+def test_the_settings_of_tiles_are_those_that_made_them(here, prep):
+    write_set(here, tile={"size": 24, "channels": 1, "method": "photo"})
+    with h5py.File(here / "processed/tiles.h5", "a") as file:
+        made = {"stage": "normalise", "parameters": {"size": 9, "method": "photo"}}
+        text = json.dumps(made).encode()
+        del file.attrs["made_by"]
+        file.attrs.create("made_by", text, dtype=h5py.string_dtype("utf-8", len(text)))
+    forget_notes(here)
+    assert prep("export", "out", "--as", "npz", "-q")[0] == 0
+    assert "size: 9" in card_of("out")[1] and "size: 24" not in card_of("out")[1]

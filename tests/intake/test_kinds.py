@@ -79,3 +79,17 @@ def test_no_reason_is_a_sentence_of_python(kind):
 def test_a_table_is_named_with_what_to_do(name):
     assert explain_table(name).startswith(f"{name} is a")
     assert explain_table("raw/train-images-idx3-ubyte.gz") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("raw/mnist.txt", "rename it as mnist.csv"),
+        ("raw/m.xlsx", "save it as m.csv"),
+        ("raw/m.h5", "save its arrays as .npz"),
+        ("raw/sample_submission.csv", "put the set itself there"),
+    ],
+)
+def test_where_the_layout_is_array_another_mend_is_told(name, mend):
+    said = explain_table(name, is_array=True)
+    assert mend in said and "layout" not in said.replace("for layout array", "")

@@ -3,6 +3,7 @@
 import unicodedata
 import zipfile
 
+import numpy as np
 import pytest
 from conftest import draw_subject, write_params
 
@@ -197,3 +198,17 @@ def test_pictures_that_change_while_they_are_read_are_told(start, prep, monkeypa
     assert code == 1
     assert f"{name} changed while prep ingest read the pictures" in " ".join(errors.split())
     assert not (project / "processed/catalogue.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["digits.npz", "digits.npy", "digits.mat", "digits.parquet"])
+def test_arrays_in_a_source_of_pictures_are_told_their_layout(project, prep, name):
+    write_params(project, sources=[{"path": "raw/a", "layout": "whole"}])
+    (project / "raw/a").mkdir()
+    if name.endswith(".npz"):
+        np.savez(project / "raw/a" / name, x=np.zeros((3, 9, 9), np.uint8))
+    else:
+        (project / "raw/a" / name).write_bytes(b"\x93NUMPY and so on")
+    code, _, errors = prep("ingest")
+    assert code == 1
+    assert f"raw/a/{name} is" in " ".join(errors.split())
+    assert "layout array" in " ".join(errors.split())

@@ -1,6 +1,6 @@
 """What an array's file holds, before anything is made of it, and how its pictures are read."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ class Reading:
 
 
 @dataclass
-class Part:
+class ArrayPart:
     """One array of pictures and what goes with it.
 
     `images` are numbers of any shape, or pictures of their own sizes with the reason in place of
@@ -36,9 +36,13 @@ class Part:
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     groups: Values | None = None
     split: str = ""  # train, val, test, or "": it does not say
-    transposed: bool = False
-    first_line: int = 0  # of a table: the line of its first picture
+    transposed: str = ""  # who is known to lay pictures so: they are turned upright
+    where: Callable[[int], str] = lambda number: f"picture {number + 1:,}"  # what names a picture
     is_exact: bool = False  # bytes that say themselves that they are grey levels
+    count: int = -1  # of pictures that come one by one
+
+    def __len__(self) -> int:
+        return len(self.images) if isinstance(self.images, np.ndarray) else self.count
 
 
 def quote(text: str, most: int = 100) -> str:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import DataError
-from pipeline.intake.arrays.content import Part, Values, quote
-from pipeline.intake.arrays.words import read_name, read_part
+from pipeline.intake.arrays.content import ArrayPart, Values, quote
+from pipeline.intake.arrays.words import read_name
 from pipeline.intake.names import compose_name
+from pipeline.intake.parts import read_part_of_path
 
 _TOO_NEW = (
     "a Matlab file of version 7.3, which is HDF5 and not read: in Matlab save it again with "
@@ -24,7 +25,7 @@ _DAMAGE = (
 )  # fmt: skip
 
 
-def read_mat(data: bytes) -> list[Part]:
+def read_mat(data: bytes) -> list[ArrayPart]:
     """Return the parts of a .mat file, the training pictures first; DataError when it has none."""
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -63,12 +64,16 @@ def _is_text(cell: Any) -> bool:
     return isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.size == 1
 
 
-def _make_parts(arrays: dict[str, Values]) -> list[Part]:
+def _make_parts(arrays: dict[str, Values]) -> list[ArrayPart]:
     """Return a part for each array of pictures with what has the same name but for the word."""
     said = {name: read_name(name) for name in arrays}
     of_kind = {(kind, key): arrays[name] for name, (kind, key) in said.items()}
     mapping = next((arrays[name] for name, (kind, _) in said.items() if kind == "names"), None)
-    found = [(name, key, read_part(name)) for name, (kind, key) in said.items() if kind == "images"]
+    found = [
+        (name, key, read_part_of_path(name))
+        for name, (kind, key) in said.items()
+        if kind == "images"
+    ]
     if not found:
         known = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:6])
         raise DataError(
@@ -76,31 +81,45 @@ def _make_parts(arrays: dict[str, Values]) -> list[Part]:
             f"{known or 'nothing'}. Save the pictures as X (N, H, W) and their labels as y"
         )
     order = {"train": 0, "": 0, "val": 1, "test": 2}
-    return [
+    parts = [
         _make_part(arrays[name], of_kind, key, part, mapping)
         for name, key, part in sorted(found, key=lambda one: order[one[2]])
     ]
+    keys = {key for _, key, _ in found}
+    lost = [name for name, (kind, key) in said.items() if kind == "groups" and key not in keys]
+    for name in lost:
+        if arrays[name].size in map(len, parts):
+            raise DataError(
+                f"which pictures its variable {quote(name)} is about is not clear: name it after "
+                "them, as in writers_train for images_train"
+            )
+    return parts
 
 
 def _make_part(
     images: Values, of_kind: dict[Any, Values], key: str, part: str, mapping: Values | None
-) -> Part:
-    labels = of_kind.get(("labels", key))
-    if labels is not None and 1 in labels.shape:
-        labels = labels.reshape(-1)
+) -> ArrayPart:
+    labels, groups = (_flatten(of_kind.get((kind, key))) for kind in ("labels", "groups"))
     if labels is not None and labels.ndim == 1 and len(labels) != len(images):
         if images.ndim > 2 and images.shape[-1] == len(labels):  # SVHN: (H, W, C, N)
             images = np.moveaxis(images, -1, 0)
         elif images.ndim == 2 and images.shape[1] == len(labels):
             images = images.T
-    return Part(
+    return ArrayPart(
         images,
         labels,
         names=_read_mapping(mapping),
-        groups=of_kind.get(("groups", key)),
+        groups=groups,
         split=part,
-        transposed=images.ndim == 2,  # Matlab lays the columns of a picture end to end
+        transposed="Matlab"
+        if images.ndim == 2
+        else "",  # it lays the columns of a picture end to end
     )
+
+
+def _flatten(values: Values | None) -> Values | None:
+    """Return a row or a column, of which Matlab has no other, as (N,)."""
+    return values.reshape(-1) if values is not None and 1 in values.shape else values
 
 
 def _read_mapping(mapping: Values | None) -> dict[int, tuple[str, ...]]:

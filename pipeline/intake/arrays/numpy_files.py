@@ -35,7 +35,9 @@ def read_npy(data: bytes) -> Values:
         raise DataError(_PICKLED)
     if dtype.names or dtype.subdtype or not dtype.itemsize:
         raise DataError(f"its type is {quote(str(dtype))}: save plain numbers")
-    if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize > MAX_BYTES:
+    if any(type(side) is not int or side < 0 for side in shape):
+        raise DataError(f"damaged .npy file: its header says the shape {quote(str(shape))}")
+    if max(shape, default=0) > MAX_BYTES or math.prod(shape) * dtype.itemsize > MAX_BYTES:
         raise DataError(f"too large: its header asks for {shape} values")
     size, found = math.prod(shape) * dtype.itemsize, len(data) - stream.tell()
     if size != found:

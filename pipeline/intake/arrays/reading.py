@@ -13,13 +13,15 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import numpy as np
 
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.intake.archives import read_within
-from pipeline.intake.arrays.content import MAX_BYTES, Part, Picture, Reading, Values
+from pipeline.intake.arrays.beside import read_column, read_groups_of_labels, read_names
+from pipeline.intake.arrays.content import MAX_BYTES, ArrayPart, Picture, Reading, Values
 from pipeline.intake.arrays.idx import is_idx, read_idx
 from pipeline.intake.arrays.labelling import name_labels
 from pipeline.intake.arrays.matlab import read_mat
@@ -27,10 +29,11 @@ from pipeline.intake.arrays.numpy_files import read_npy
 from pipeline.intake.arrays.parquet import read_parquet
 from pipeline.intake.arrays.sets import ArraySet, name_of
 from pipeline.intake.arrays.shaping import is_dark_on_bright, swap_sides, to_pictures
-from pipeline.intake.arrays.table import read_column, read_names, read_table
-from pipeline.intake.arrays.words import read_part
+from pipeline.intake.arrays.table import read_table
+from pipeline.intake.arrays.words import is_idx_name
 from pipeline.intake.files import PictureFile
 from pipeline.intake.kinds import PictureError, recognise
+from pipeline.intake.parts import read_part_of_path
 
 _SAVE_AS = "save it as .npz, .npy, .csv, .parquet, IDX or as a .mat of version 7"
 _FOREIGN = {
@@ -43,6 +46,7 @@ _FOREIGN = {
     rb"\s*<": "a web page, not a set: download it again",
 }
 _TRANSPOSED = "its pictures lie transposed, as {} has them, and are turned upright"
+_SINGLE = "a single number, which is no set of pictures: not used"
 _DARK = (
     "its pictures look like dark ink on bright paper, and writing is expected bright on dark: "
     "write invert: true into its source (or invert: false if they are meant so)"
@@ -83,18 +87,22 @@ def read_arrays(
     with _naming(files.images):
         data = files.images.read(root)
         parts = _read_parts(data, name_of(files.images), max_pixels)
-    _add_beside(root, files, parts)
+    _add_beside(root, files, parts, classes)
     made = []
+    if len(parts) == 1 and isinstance(parts[0].images, np.ndarray) and not parts[0].images.ndim:
+        return Arrays(_digest(data, reading), [Labelled([], notes=[_SINGLE])])
     for one in parts:
         with _naming(files.images):
             pictures, notes = _make_pictures(one, reading)
+        if isinstance(pictures, Iterator):
+            pictures = _name_errors(pictures, files.images)
         labelled = Labelled(pictures, split=one.split, notes=notes)
         if one.labels is not None:
             _label(labelled, one, files, classes)
         if one.groups is not None:
             with _naming(files.groups or files.images):
-                labelled.groups = name_labels(one.groups, {}, ())[0]
-                _check_count(one, len(labelled.groups), "groups")
+                labelled.groups = name_labels(one.groups, {}, (), "group")[0]
+            _check_count(one, labelled.groups, "groups", files.groups or files.images, files.images)
         made.append(labelled)
     return Arrays(_digest(data, reading), made)
 
@@ -105,6 +113,14 @@ def read_pictures(
     """Yield the pictures in the bytes of a set's file of that name, as read_arrays counts them."""
     for one in _read_parts(data, name, max_pixels):
         yield from _make_pictures(one, reading)[0]
+
+
+def _name_errors(
+    pictures: Iterator[Picture | DataError], file: PictureFile
+) -> Iterator[Picture | DataError]:
+    """Yield pictures that are made one by one; an error meanwhile begins with their file's name."""
+    with _naming(file):
+        yield from pictures
 
 
 @contextmanager
@@ -124,25 +140,25 @@ def _digest(data: bytes, reading: Reading) -> str:
     return digest.hexdigest()
 
 
-def _read_parts(data: bytes, name: str, max_pixels: int) -> list[Part]:
+def _read_parts(data: bytes, name: str, max_pixels: int) -> list[ArrayPart]:
     """Return what the bytes of a file hold, which say themselves what they are."""
-    transposed = _is_emnist(name)
+    transposed = "EMNIST" if _is_emnist(name) else ""
     if is_idx(data):
-        parts = [Part(read_idx(data), transposed=transposed, is_exact=True)]
+        parts = [ArrayPart(read_idx(data), transposed=transposed, is_exact=True)]
     else:
         data = _unpack(data)
         if data.startswith(b"\x93NUMPY"):
-            parts = [Part(read_npy(data))]
+            parts = [ArrayPart(read_npy(data))]
         elif data.startswith(b"PAR1"):
             parts = [read_parquet(data, max_pixels=max_pixels)]
         elif data.startswith(b"MATLAB 5") or PurePosixPath(name.lower()).suffix == ".mat":
             parts = read_mat(data)
         else:
-            _refuse_foreign(data)
+            _refuse_foreign(data, name)
             parts = [read_table(data)]
             parts[0].transposed = transposed
     for one in parts:
-        one.split = one.split or read_part(name)
+        one.split = one.split or read_part_of_path(name)
     return parts
 
 
@@ -162,11 +178,13 @@ def _unpack(data: bytes) -> bytes:
         raise DataError(f"damaged gzip file: {error}") from error
 
 
-def _refuse_foreign(data: bytes) -> None:
+def _refuse_foreign(data: bytes, name: str) -> None:
     """Raise DataError for what is no table either."""
     for pattern, reason in _FOREIGN.items():
         if re.match(pattern, data[:100]):
             raise DataError(reason)
+    if is_idx_name(name):
+        read_idx(data)  # says why it is none
     try:
         kind = recognise(data)
     except PictureError:
@@ -179,23 +197,30 @@ def _refuse_foreign(data: bytes) -> None:
     raise DataError(f"a picture ({kind}), not a set of arrays: such files go with layout whole")
 
 
-def _add_beside(root: Path, files: ArraySet, parts: list[Part]) -> None:
+def _add_beside(
+    root: Path, files: ArraySet, parts: list[ArrayPart], classes: Collection[str]
+) -> None:
     """Give a file's first part the labels and groups, and every part the names, beside it."""
     if files.labels:
         with _naming(files.labels):
-            parts[0].labels = _read_labels(files.labels.read(root))
+            parts[0].labels = _read_column(root, files.labels, "labels", name_of(files.images))
+            if parts[0].groups is None:
+                parts[0].groups = _read_groups_of_labels(root, files.labels)
     if files.groups:
         with _naming(files.groups):
-            parts[0].groups = _read_labels(files.groups.read(root))
+            parts[0].groups = _read_column(root, files.groups, "groups", name_of(files.images))
     if files.names:
         with _naming(files.names):
-            names = _read_names(files.names.read(root))
+            names = _read_names(files.names.read(root), files.names, classes)
         for one in parts:
             one.names = one.names or names
 
 
-def _read_labels(data: bytes) -> Values:
-    """Return the array of a file of labels, of any format."""
+def _read_column(
+    root: Path, file: PictureFile, kind: Literal["labels", "groups"], pictures: str
+) -> Values:
+    """Return the array of a file of labels or groups, of any format, for a file of pictures."""
+    data = file.read(root)
     if is_idx(data):
         return read_idx(data)
     data = _unpack(data)
@@ -203,36 +228,43 @@ def _read_labels(data: bytes) -> Values:
         return read_npy(data)
     if data.startswith(b"MATLAB 5"):
         raise DataError("labels in a Matlab file of their own are not read: save them with X")
-    _refuse_foreign(data)
-    return read_column(data)
+    _refuse_foreign(data, name_of(file))
+    return read_column(data, kind, pictures)
 
 
-def _read_names(data: bytes) -> dict[int, tuple[str, ...]]:
+def _read_groups_of_labels(root: Path, file: PictureFile) -> Values | None:
+    """Return the groups that stand in a table of labels; None where none do, or it is an array."""
+    data = _unpack(file.read(root))
+    is_array = is_idx(data) or data.startswith(b"\x93NUMPY")
+    return None if is_array else read_groups_of_labels(data)
+
+
+def _read_names(
+    data: bytes, file: PictureFile, classes: Collection[str]
+) -> dict[int, tuple[str, ...]]:
     """Return the names of labels: a list of them, or a mapping as EMNIST's."""
     data = _unpack(data)
     if data.startswith(b"\x93NUMPY"):
-        return {number: (str(text),) for number, text in enumerate(read_npy(data).reshape(-1))}
-    _refuse_foreign(data)
-    return read_names(data)
+        names = read_npy(data)  # or how many there are
+        listed = names.reshape(-1) if names.ndim else ()
+        return {number: (str(text),) for number, text in enumerate(listed)}
+    _refuse_foreign(data, name_of(file))
+    is_mapping = re.search("map", name_of(file).rpartition("/")[2], re.IGNORECASE) is not None
+    return read_names(data, classes, is_mapping=is_mapping)
 
 
-def _make_pictures(one: Part, reading: Reading) -> tuple[Iterable[Picture | DataError], list[str]]:
+def _make_pictures(
+    one: ArrayPart, reading: Reading
+) -> tuple[Iterable[Picture | DataError], list[str]]:
     """Return a part's pictures upright and bright on dark, and sentences about how."""
-    wanted = one.transposed if reading.transpose is None else reading.transpose
+    wanted = bool(one.transposed) if reading.transpose is None else reading.transpose
     if not isinstance(one.images, np.ndarray):
         return (_turn(picture, wanted, bool(reading.invert)) for picture in one.images), []
-    line = one.first_line
-    pictures, notes = to_pictures(
-        one.images,
-        is_exact=one.is_exact,
-        where=lambda number: f"line {line + number}" if line else f"picture {number + 1:,}",
-    )
+    pictures, notes = to_pictures(one.images, is_exact=one.is_exact, where=one.where)
     if wanted:
         pictures = swap_sides(pictures)
     if wanted and reading.transpose is None:
-        notes.append(
-            _TRANSPOSED.format("Matlab" if one.images.ndim == 2 and not line else "EMNIST")
-        )
+        notes.append(_TRANSPOSED.format(one.transposed))
     if reading.invert:
         pictures = 255 - pictures
     elif reading.invert is None and is_dark_on_bright(pictures):
@@ -247,20 +279,20 @@ def _turn(picture: Picture | DataError, transpose: bool, invert: bool) -> Pictur
     return 255 - turned if invert else turned
 
 
-def _label(labelled: Labelled, one: Part, files: ArraySet, classes: Collection[str]) -> None:
+def _label(labelled: Labelled, one: ArrayPart, files: ArraySet, classes: Collection[str]) -> None:
     """Name a part's labels, which have to be as many as its pictures."""
     assert one.labels is not None
     with _naming(files.labels or files.images):
         labelled.labels, notes = name_labels(one.labels, one.names, classes)
-    labelled.notes += notes
-    count = len(one.images) if isinstance(one.images, np.ndarray) else len(labelled.labels)
-    if len(labelled.labels) != count:
+        labelled.notes += notes
+    _check_count(one, labelled.labels, "labels", files.labels or files.images, files.images)
+
+
+def _check_count(
+    one: ArrayPart, said: list[str], what: str, file: PictureFile, pictures: PictureFile
+) -> None:
+    if len(said) != len(one):
         raise DataError(
-            f"{name_of(files.labels or files.images)} has {len(labelled.labels):,} labels for the "
-            f"{count:,} pictures of {name_of(files.images)}"
+            f"{name_of(file)} has {len(said):,} {what} for the {len(one):,} pictures of "
+            f"{name_of(pictures)}"
         )
-
-
-def _check_count(one: Part, found: int, what: str) -> None:
-    if isinstance(one.images, np.ndarray) and found != len(one.images):
-        raise DataError(f"it has {found:,} {what} for {len(one.images):,} pictures")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -14,10 +14,11 @@ from pipeline.intake.arrays.reading import read_arrays
 from pipeline.intake.arrays.sets import ArraySet, find_sets, name_of
 from pipeline.intake.arrays.words import read_name
 from pipeline.intake.files import PictureFile
+from pipeline.intake.names import is_example
 from pipeline.isolation import Death, held_to, map_isolated
 
 # What stands beside the arrays of `prep export`, where one of its other files does.
-_BESIDE, _MARKS = ("tiles.csv", "tiles.png"), ("classes.txt", "README.md")
+_LIST, _DRAWING, _MARKS = "tiles.csv", "tiles.png", ("classes.txt", "README.md")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ def list_rows(
         rows += _make_rows(files, *parts, layout)
         for note in dict.fromkeys(note for part in parts[1] for note in part.notes):
             noted[note].append(name_of(files.images))
+    if not rows:
+        raise DataError(f"{name_of(sets[0].images)} holds no picture")
     for note, names in noted.items():
         more = f" and {count_things(len(names) - 1, 'more file')}" if len(names) > 1 else ""
         warn(f"{names[0]}{more}: {note}")
@@ -68,34 +71,58 @@ def list_rows(
 
 def choose_files(files: Sequence[PictureFile], notes: Sequence[PictureFile]) -> list[ArraySet]:
     """Return the sets among a source's files and what looks like notes, as every CSV file does."""
-    tables = [note for note in notes if _is_of_set(note)]
+    labelled = {key for kind, key in map(_read_name, (*files, *notes)) if kind == "labels"}
+    tables = [note for note in notes if _is_of_set(note, labelled)]
     exported = {_path(note).parent for note in notes if _path(note).name in _MARKS}
     chosen = sorted(
         file
         for file in (*files, *tables)
-        if _path(file).name not in _BESIDE or _path(file).parent not in exported
+        if _path(file).name not in (_LIST, _DRAWING) or _path(file).parent not in exported
     )
-    holders = {file.source for file in chosen if file.member and read_name(name_of(file))[0]}
+    holders = {file.source for file in chosen if file.member and _read_name(file)[0]}
     unknown = [
-        file for file in chosen if file.source in holders and read_name(name_of(file))[0] == ""
+        file for file in chosen if file.source in holders and _read_name(file)[0] == ""
         if file.source.lower().endswith(".npz")
     ]  # fmt: skip
     if unknown:
         told = ", ".join(name_of(file) for file in unknown[:3])
         warn(f"{count_things(len(unknown), 'array')} not used, for the name says nothing: {told}")
-    return find_sets(file for file in chosen if file not in unknown)
+    sets = find_sets(file for file in chosen if file not in unknown)
+    lists = {_path(note).parent: note for note in tables if _path(note).name == _LIST}
+    for place, one in enumerate(sets):
+        home = _path(one.images).parent
+        if one.groups is None and home in exported:
+            sets[place] = replace(one, groups=lists.get(home))
+    used = {one.names for one in sets}
+    for file in chosen:
+        if _read_name(file)[0] == "names" and file not in used:
+            warn(f"{name_of(file)} names the labels of no set, and is not used")
+    return sets
+
+
+def _read_name(file: PictureFile) -> tuple[str, str]:
+    return read_name(name_of(file))
 
 
 def _path(file: PictureFile) -> PurePosixPath:
     return PurePosixPath(file.source, file.member)
 
 
-def _is_of_set(note: PictureFile) -> bool:
-    """Return whether a file that may hold notes is a table of pictures, labels or their names."""
-    path = PurePosixPath((note.member or note.source).lower())
+def _is_of_set(note: PictureFile, labelled: Collection[str]) -> bool:
+    """Return whether a file that may hold notes is a table of pictures, or goes with one.
+
+    Of text files those are whose names say labels, their names or groups, or pictures of which
+    there are labels.
+    """
+    path, (kind, key) = _path(note), _read_name(note)
+    if is_example(path.name):
+        warn(f"{name_of(note)} is an example of an answer, not labels, and is not used")
+        return False
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return True
     kind = read_name(path.name)[0]
-    return path.suffix in (".csv", ".tsv") or (
-        path.suffix == ".txt" and kind in ("names", "labels")
+    return path.suffix.lower() == ".txt" and (
+        kind in ("names", "labels", "groups") or (kind == "images" and key in labelled)
     )
 
 

@@ -1,6 +1,6 @@
 """Which files belong together: pictures, their labels, the names of these, and who wrote them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -27,7 +27,7 @@ def find_sets(files: Iterable[PictureFile]) -> list[ArraySet]:
 
     They are told by their names: `train-images-idx3-ubyte` goes with `train-labels-idx1-ubyte`,
     `x_train.npy` with `y_train.npy`; what no word tells holds pictures. Raises DataError for labels
-    without pictures, IDX pictures without labels, and two files of one name.
+    or groups without pictures, IDX pictures without labels, and two files of one name.
     """
     found: dict[str, dict[str, PictureFile]] = {}
     for file in files:
@@ -38,17 +38,23 @@ def find_sets(files: Iterable[PictureFile]) -> list[ArraySet]:
             of_key = found.setdefault(key, {})
         other = of_key.setdefault(kind, file)
         if other is not file:
+            is_same = file.member and file.source == other.source
             raise DataError(
-                f"{name_of(other)} and {name_of(file)} are two files of the same {kind}"
+                f"{name_of(other)} and {name_of(file)} are two files of the same {kind}: "
+                + ("save it again with" if is_same else "keep in the source")
+                + " one of them only"
             )
+    sets = {file: (key, labels) for key, of_key in found.items() for file, labels in _pair(of_key)}
     names = {key: of_key["names"] for key, of_key in found.items() if "names" in of_key}
-    return [one for key, of_key in found.items() for one in _make_sets(key, of_key, names)]
+    groups = _deal_groups(found, [(file, key) for file, (key, _) in sets.items()])
+    return [
+        ArraySet(file, labels, _find_names(key, names), groups.get(file))
+        for file, (key, labels) in sets.items()
+    ]
 
 
-def _make_sets(
-    key: str, of_key: dict[str, PictureFile], names: dict[str, PictureFile]
-) -> Iterable[ArraySet]:
-    """Yield the set of a name, and a file beside it that no word tells."""
+def _pair(of_key: dict[str, PictureFile]) -> Iterable[tuple[PictureFile, PictureFile | None]]:
+    """Yield the pictures of a name with their labels, and a file beside them that no word tells."""
     images, labels = of_key.get("images"), of_key.get("labels")
     plain = of_key.get("")
     if images is None and labels is not None:
@@ -61,12 +67,28 @@ def _make_sets(
         alone = labels is None or file is not images
         if alone and read_name(name_of(file))[0] and not _stands_alone(file):
             raise _without_partner(file, "images", "labels")
-        yield ArraySet(
-            file,
-            None if alone else labels,
-            _find_names(key, names),
-            None if file is not images else of_key.get("groups"),
-        )
+        yield file, None if alone else labels
+
+
+def _deal_groups(
+    found: dict[str, dict[str, PictureFile]], pictures: Sequence[tuple[PictureFile, str]]
+) -> dict[PictureFile, PictureFile]:
+    """Return the file of groups of each that has one; DataError for one that is no set's alone."""
+    dealt: dict[PictureFile, PictureFile] = {}
+    for key, groups in ((key, of_key.get("groups")) for key, of_key in found.items()):
+        if groups is None:
+            continue
+        own = [file for file, other in pictures if other == key]
+        wider = [file for file, other in pictures if {*key.split()} <= {*other.split()}]
+        fitting = own[:1] or wider
+        if len(fitting) != 1 or fitting[0] in dealt:
+            told = " and ".join(name_of(file) for file, _ in pictures[:2]) or "there are none"
+            raise DataError(
+                f"{name_of(groups)}: which pictures it is about is not clear ({told}). Name it "
+                "after its pictures, as in groups_train for x_train"
+            )
+        dealt[fitting[0]] = groups
+    return dealt
 
 
 def _find_names(key: str, names: dict[str, PictureFile]) -> PictureFile | None:

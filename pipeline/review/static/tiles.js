@@ -6,7 +6,7 @@ import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
 const KINDS = {
-  label: "Likely label errors", duplicate: "Same picture, other label", outlier: "Unlike its class",
+  label: "Likely label errors", duplicate: "Same picture, other label", outlier: "Unlike any other tile",
   empty: "Nearly empty",
 };
 const MOST = 20000; // tiles that are corrected at once
@@ -63,7 +63,7 @@ function makeParts() {
   };
   const marking = make("input", { type: "checkbox", onchange: () => { grid.marking = marking.checked; } });
   const counted = make("output", { class: "quiet" });
-  const search = make("button", { type: "button", onclick: () => project.lookForErrors().catch(page.fail) });
+  const search = make("button", { type: "button", onclick: look });
   const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
     found.list.label, search, counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
     make("label", {}, "Size ", size), make("label", {}, marking, "Mark several"));
@@ -148,6 +148,9 @@ function isOfClass(row) {
 function refill() {
   if (!project.tiles) { parts.counted.textContent = "No tiles yet."; return; }
   if (settled.list !== chosen.list) { settled.list = chosen.list; settled.rows.clear(); }
+  if (isAwaited && !project.search.isOn && project.suspects.label?.length) {
+    [isAwaited, chosen.list] = [false, "label"];
+  }
   tellChoices();
   tellSearch();
   const id = grid.tiles && grid.row !== undefined ? grid.tiles.ids[grid.row] : null;
@@ -157,6 +160,13 @@ function refill() {
   if (!sized) { grid.side = usualSide(); parts.size.value = grid.side; }
   grid.fill(project.tiles, choose(), project.rowOf.get(id));
   tellCount();
+}
+
+let isAwaited = false; // the list of errors that a search was asked for
+
+function look() {
+  isAwaited = true;
+  project.lookForErrors().catch(page.fail);
 }
 
 // The search for likely errors is offered where there is none, or one of other tiles.
@@ -178,12 +188,12 @@ function tellCount() {
 // What stands below a tile, and what is read out of it.
 function describe(row) {
   const label = project.labelOf(row), found = project.foundLabel(row);
-  const suspect = suspects.get(row);
+  const reading = readingOf(row);
   const said = project.saidOf(project.tiles.ids[row]);
   const isNew = label !== found;
   const shown = label === LEFT_OUT ? "out" : label || "no label";
-  const note = isNew ? `was ${found || "none"}` : said ? "confirmed" : suspect?.read_as ? `read ${suspect.read_as}` : "";
-  const kind = isNew ? (label === LEFT_OUT ? "out" : "changed") : said ? "sure" : suspect?.read_as ? "doubted" : "";
+  const note = isNew ? `was ${found || "none"}` : said ? "confirmed" : reading && `read ${reading}`;
+  const kind = isNew ? (label === LEFT_OUT ? "out" : "changed") : said ? "sure" : reading ? "doubted" : "";
   return { label: shown, note, kind, name: `${shown}${note ? `, ${note}` : ""}; ${tellPlace(row)}` };
 }
 
@@ -253,7 +263,11 @@ function showContext(place, row) {
     ...(isWhole(row) ? [] : [draw("rect", { x: x0, y: y0, width: x1 - x0, height: y1 - y0 })])));
 }
 
-const readingOf = (row) => suspects.get(row)?.read_as ?? "";
+// What a suspect was read as, where that is not its label anyway.
+function readingOf(row) {
+  const suspect = suspects.get(row);
+  return suspect && suspect.read_as !== suspect.label ? suspect.read_as : "";
+}
 
 function makeButtons() {
   const rows = grid.chosen;

@@ -1,6 +1,7 @@
 """One set of pictures in every form that people have it in gives the same pictures and labels."""
 
 import gzip
+import hashlib
 import io
 import json
 import struct
@@ -96,6 +97,7 @@ def read(tmp_path, files, reading=Reading(), classes=CLASSES):  # noqa: B008 - i
 
 UPRIGHT = SQUARE.transpose(0, 2, 1)  # what Matlab and EMNIST hold in the place of SQUARE
 NAMES = ",".join(f"pixel{number}" for number in range(81))
+COUNTED = ",".join(map(str, range(1, 82)))
 FORMS = {
     "idx": {"a-images-idx3-ubyte": idx(SQUARE), "a-labels-idx1-ubyte": idx(LABELS)},
     "idx in a zip": None,
@@ -134,6 +136,12 @@ FORMS = {
     "mat": {"m.mat": mat(X=UPRIGHT.reshape(23, 81), y=LABELS[:, None])},
     "mat, pictures last": {"m.mat": mat(X=SQUARE.transpose(1, 2, 0), y=LABELS[:, None])},
     "mat, columns": {"m.mat": mat(train_patterns=UPRIGHT.reshape(23, 81).T, train_labels=LABELS)},
+    "mat, a row of labels": {"m.mat": mat(X=UPRIGHT.reshape(23, 81), y=LABELS)},
+    "csv, blank lines": {"m.csv": b"\n\r\n" + csv(LABELS, FLAT, header=f"label,{NAMES}")},
+    "txt": {"X.npy": npy(SQUARE), "y.txt": csv(range(23), LABELS, mark=" ")},
+    "labels, not last": {"X.npy": npy(SQUARE), "y.csv": csv(LABELS, range(23), header="label,id")},
+    "csv, counted": {"mImages.csv": csv(FLAT, header=COUNTED), "mLabels.csv": csv(LABELS)},
+    "old mac": {"m.csv": csv(LABELS, FLAT).replace(b"\n", b"\r")},
     "parquet": {"train-00000-of-00001.parquet": table_of(SQUARE, LABELS, list("0123"))},
 }  # fmt: skip
 
@@ -283,6 +291,25 @@ BAD_ROW = csv(LABELS, FLAT).split(b"\n")
         ({"m.mat": mat(X=SQUARE)[:-40]}, "damaged Matlab file"),
         ({"m.mat": mat(speed=LABELS)}, r"named like pictures .* it holds speed \(1, 23\)"),
         ({"m.parquet": table_of(SQUARE, LABELS, [])[:-9]}, "damaged Parquet file"),
+        ({"m.csv": b"\n" + b"\n".join([*BAD_ROW[:5], b"", BAD_ROW[5] + b"x", *BAD_ROW[6:]])},
+         "line 8: '.*x' stands where a number should, in column 82"),
+        ({"m.csv": b"\n" + b"\n".join([*BAD_ROW[:5], b"", BAD_ROW[5] + b",7", *BAD_ROW[6:]])},
+         "line 8: it has 83 values, the first line 82"),
+        ({"m.csv": b"\n".join([*BAD_ROW[:5], b"", BAD_ROW[5].replace(b"0,", b"999,", 2)])},
+         "line 7: the value 999 fits no range"),
+        ({"m.csv": csv(LABELS.astype(str).astype(object) + ".5", FLAT)}, "label 1 is .*, no whole"),
+        ({"a-images-idx3-ubyte": idx(SQUARE), "a-labels-idx1-ubyte": b"no labels"},
+         "raw/a-labels-idx1-ubyte: not an IDX file"),
+        ({"a-images-idx3-ubyte": b"no pictures", "a-labels-idx1-ubyte": idx(LABELS)},
+         "raw/a-images-idx3-ubyte: not an IDX file"),
+        ({"m.parquet": table_of(SQUARE, LABELS, []), "m_labels.csv": csv(LABELS[:9])},
+         "raw/m_labels.csv has 9 labels for the 23 pictures of raw/m.parquet"),
+        ({"m.parquet": table_of(SQUARE, LABELS, []), "m_groups.npy": npy(LABELS[:9])},
+         "raw/m_groups.npy has 9 groups for the 23 pictures of raw/m.parquet"),
+        ({"m.parquet": table_of(SQUARE, [[n] for n in LABELS], [])},
+         "its column label is of type list.*, not of whole numbers or text"),
+        ({"m.mat": mat(X=SQUARE, y=LABELS, writers=np.ones((23, 3)))}, "groups .* several a"),
+        ({"m.mat": mat(X=SQUARE, y=LABELS, all_writers=LABELS)}, "variable all_writers is about"),
         ({"m.h5": b"\x89HDF\r\n\x1a\n" + bytes(99)}, "an HDF5 file .*, which is not read"),
         ({"m.pkl": b"\x80\x04\x95" + bytes(99)}, "a pickle, which may run code"),
         ({"cat.png": images.encode_png(SQUARE[0])}, "a picture .PNG., .* go with layout whole"),
@@ -292,6 +319,83 @@ BAD_ROW = csv(LABELS, FLAT).split(b"\n")
 def test_what_cannot_be_used_is_named_with_its_place(files, reason, tmp_path):
     with pytest.raises(DataError, match=reason):
         read(tmp_path, files)
+
+
+@pytest.mark.parametrize("kind", ["large_string", "dictionary", "int8", "double"])
+def test_labels_and_groups_of_a_parquet_file_have_any_type_that_is_text_or_numbers(kind, tmp_path):
+    text = pyarrow.array(LABELS.astype(str))
+    arrays = {
+        "large_string": text.cast(pyarrow.large_string()), "dictionary": text.dictionary_encode(),
+        "int8": pyarrow.array(LABELS, "int8"), "double": pyarrow.array(LABELS, "double"),
+    }  # fmt: skip
+    cells = [{"bytes": images.encode_png(picture)} for picture in SQUARE]
+    stream = io.BytesIO()
+    table = {"img": cells, "fine_label": arrays[kind], "writer": arrays[kind]}
+    parquet.write_table(pyarrow.table(table), stream)
+    _, labels, _, groups = read(tmp_path, {"m.parquet": stream.getvalue()})
+    assert labels == groups == [str(label) for label in LABELS]
+
+
+def test_a_column_of_groups_goes_before_one_beside_it(tmp_path):
+    stream = io.BytesIO()
+    cells = [{"bytes": images.encode_png(picture)} for picture in SQUARE]
+    parquet.write_table(pyarrow.table({"image": cells, "group": ["own"] * 23}), stream)
+    beside = csv(LABELS, ["other"] * 23, header="label,group")
+    files = {"m.parquet": stream.getvalue(), "m-labels.csv": beside}
+    assert read(tmp_path, files)[3] == ["own"] * 23
+
+
+def test_labels_are_read_alike_in_every_row(tmp_path):
+    words = ["01"] * 2048 + ["x"] * 30  # more than are parsed at once
+    pictures = np.zeros((len(words), 81), int)
+    _, labels, _, _ = read(tmp_path, {"m.csv": csv(words, pictures, header=f"label,{NAMES}")})
+    assert labels == words
+    (tmp_path / "b").mkdir()
+    words = (["NA", "", "true", "01"] * 6)[:23]
+    table = {"m.csv": csv(words, FLAT, header=f"label,{NAMES}")}
+    assert read(tmp_path / "b", table, classes=words)[1] == words
+
+
+def test_a_table_has_its_writers_in_a_column(tmp_path):
+    writers = [f"w{number % 3}" for number in range(23)]
+    table = {"m.csv": csv(LABELS, FLAT, writers, header=f"label,{NAMES},writer")}
+    pictures, labels, _, groups = read(tmp_path, table)
+    np.testing.assert_array_equal(pictures, SQUARE)
+    assert labels == [str(label) for label in LABELS] and groups == writers
+
+
+def test_writers_in_a_table_of_labels_are_groups(tmp_path):
+    writers = [f"w{number % 3}" for number in range(23)]
+    table = csv(range(23), LABELS, writers, header="id,label,writer")
+    _, labels, _, groups = read(tmp_path, {"X.npy": npy(SQUARE), "y.csv": table})
+    assert labels == [str(label) for label in LABELS] and groups == writers
+
+
+def test_a_first_row_is_no_header_because_all_its_pixels_differ(tmp_path):
+    ramp = np.arange(81) * 1e-3 + np.arange(23)[:, None] / 100
+    words = np.array(["cat", "dog", "owl", "ape"])[LABELS]
+    pictures, labels, _, _ = read(tmp_path, {"m.csv": csv(words, ramp.round(5))})
+    assert len(pictures) == 23 and labels == words.tolist()
+
+
+def test_matlabs_writers_are_a_row_as_its_labels_are(tmp_path):
+    files = {"m.mat": mat(X=SQUARE, y=LABELS, writers=LABELS + 500)}
+    assert read(tmp_path, files)[3] == [str(500 + label) for label in LABELS]
+
+
+def test_a_single_number_in_an_archive_is_told_and_left_out(tmp_path):
+    files = {"m.npz": npz(x_train=SQUARE, y_train=LABELS, image_size=9)}
+    pictures, labels, notes, _ = read(tmp_path, files)
+    assert len(pictures) == len(labels) == 23
+    assert notes == ["a single number, which is no set of pictures: not used"]
+
+
+def test_the_digest_of_a_set_is_that_of_its_pictures_file(tmp_path):
+    """Ids hang on it."""
+    files = {"a-images-idx3-ubyte": idx(SQUARE), "a-labels-idx1-ubyte": idx(LABELS)}
+    read(tmp_path, files)
+    (one,) = choose_files(*find_files_and_notes(tmp_path, "raw"))
+    assert read_arrays(tmp_path, one, Reading()).sha256 == hashlib.sha256(idx(SQUARE)).hexdigest()
 
 
 def test_a_parquet_file_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
@@ -338,3 +442,62 @@ def test_damage_gives_pictures_or_a_reason(name, noise, place, cut):
         assert str(error).isprintable()
     else:
         assert all(isinstance(one, DataError) or one.dtype == np.uint8 for one in made)
+
+
+def head_of(shape):
+    """An .npy file whose header says a shape, and that holds nothing."""
+    said = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(said)) + said.encode()
+
+
+@pytest.mark.parametrize(
+    "shape", ["(0, 10**18, 10**18)", "(0, 1000000000000000000, 9)", "(True, 9, 9)"]
+)
+def test_a_header_of_an_impossible_shape_is_damage(tmp_path, shape):
+    with pytest.raises(DataError, match=r"raw/m\.npy: (damaged|too large)"):
+        read(tmp_path, {"m.npy": head_of(shape)})
+
+
+def table(**columns):
+    stream = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), stream)
+    return stream.getvalue()
+
+
+PNGS = [{"bytes": images.encode_png(picture), "path": None} for picture in SQUARE[:3]]
+
+
+@pytest.mark.parametrize("odd", ["text", 7, [1, 2]])
+def test_a_struct_whose_bytes_are_none_is_no_column_of_pictures(tmp_path, odd):
+    cells = [{"bytes": odd, "path": None}] * 3
+    with pytest.raises(DataError, match="it has no column of pictures"):
+        read(tmp_path, {"m.parquet": table(image=cells)})
+    found, *_ = read(tmp_path, {"m.parquet": table(image=PNGS, other=cells)})
+    assert np.array_equal(found, SQUARE[:3])
+
+
+def test_a_label_that_is_not_there_is_no_class_called_minus_one(tmp_path):
+    data = table(image=PNGS, label=pyarrow.array([-1, None, 1]))
+    _, labels, _, _ = read(tmp_path, {"m.parquet": data}, classes=["-1", "1"])
+    assert labels == ["-1", "", "1"]
+
+
+@pytest.mark.parametrize("huge", [2**63, 2**64 - 1])
+def test_a_label_beyond_all_numbers_is_named_as_it_stands(tmp_path, huge):
+    data = table(image=PNGS, label=pyarrow.array([huge, 1, 2], pyarrow.uint64()))
+    _, labels, _, _ = read(tmp_path, {"m.parquet": data})
+    assert labels == [str(huge), "1", "2"]
+    many = csv([10**30] + [1] * 22, FLAT, header=f"label,{NAMES}")
+    assert read(tmp_path / "csv", {"m.csv": many})[1][0] == str(10**30)
+    with pytest.raises(DataError, match="label 1 is 1e\\+30, no whole number"):
+        read(tmp_path / "npz", {"m.npz": npz(x=SQUARE, y=LABELS.astype(float) + 1e30)})
+
+
+def test_memory_that_runs_out_in_a_parquet_file_is_no_damage_of_it(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise pyarrow.lib.ArrowMemoryError("realloc of size 622084096 failed")
+
+    data = table(image=PNGS)
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", fail)
+    with pytest.raises(MemoryError):
+        read(tmp_path, {"m.parquet": data})

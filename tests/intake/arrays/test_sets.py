@@ -5,7 +5,6 @@ import pytest
 from pipeline.errors import DataError
 from pipeline.intake.arrays.rows import choose_files
 from pipeline.intake.arrays.sets import find_sets, name_of
-from pipeline.intake.arrays.words import read_part
 from pipeline.intake.files import PictureFile
 
 
@@ -36,6 +35,9 @@ def sets_of(*names):
         ("raw/digits.npy", "raw/digits_labels.npy"),
         ("raw/images/train.npy", "raw/labels/train.npy"),
         ("raw/csvTrainImages.csv", "raw/csvTrainLabel.csv"),
+        ("raw/train-images-idx3-ubyte", "raw/train-labels-idx1-short"),
+        ("raw/train-images.idx3-ubyte.gz", "raw/train-labels.idx1-int.gz"),
+        ("raw/train.parquet", "raw/train-labels.csv"),
     ],
 )  # fmt: skip
 def test_pictures_and_labels_are_paired_by_their_names(pictures, labels):
@@ -66,28 +68,16 @@ def test_each_part_and_each_folder_is_a_set_of_its_own():
         (["a/train-images", "b/train-labels"], "no file of labels"),
         (["a/train-images", "a/train-images.gz", "a/train-labels"], "two files of the same images"),
         (["a/y_train.npy"], "a/y_train.npy has no file of images beside it"),
+        (["a/x_train.npy", "a/x_test.npy", "a/groups.npy"],
+         r"a/groups.npy: which pictures it is about is not clear \(a/x_test.npy and a/x_train.npy"),
+        (["a/x_train.npy", "b/groups_train.npy"], "b/groups_train.npy: which pictures"),
+        (["a/x.npy", "a/groups.npy", "writers.npy"], "writers.npy: which pictures"),
+        (["a.npz>data.npy", "a.npz>images.npy"], "save it again with one of them only"),
     ],
 )  # fmt: skip
 def test_a_file_without_its_partner_is_named(files, reason):
     with pytest.raises(DataError, match=reason):
         sets_of(*files)
-
-
-@pytest.mark.parametrize(
-    ("name", "part"),
-    [
-        ("r/mnist_train.csv", "train"),
-        ("r/t10k-images-idx3-ubyte", "test"),
-        ("r/validation-00000-of-00001.parquet", "val"),
-        ("r/val_images.npy", "val"),
-        ("r/train/X.npy", "train"),
-        ("r/test.npz/x_train.npy", "train"),  # the nearer word
-        ("r/train_and_test.csv", ""),
-        ("r/contest.csv", ""),
-    ],
-)
-def test_a_name_says_its_part(name, part):
-    assert read_part(name) == part
 
 
 def test_tables_and_mappings_are_of_the_set_and_other_notes_are_not(capsys):
@@ -105,3 +95,32 @@ def test_an_array_whose_name_says_nothing_is_left_out_and_told(capsys):
     assert "1 array not used, for the name says nothing: r/m.npz/ids.npy" in " ".join(
         capsys.readouterr().err.split()
     )
+
+
+@pytest.mark.parametrize(
+    ("pictures", "groups"),
+    [
+        ("a/x_train.npy", "a/groups_train.npy"),
+        ("a/train.parquet", "a/train_groups.npy"),
+        ("a/x_train.npy", "a/writers.npy"),
+        ("a/mnist.csv", "a/mnist-writers.csv"),
+    ],
+)
+def test_groups_go_with_the_pictures_that_they_can_be_about(pictures, groups):
+    (one,) = find_sets([PictureFile(pictures), PictureFile(groups)])
+    assert (one.images, one.groups) == (PictureFile(pictures), PictureFile(groups))
+
+
+def test_names_of_no_sets_labels_and_examples_of_answers_are_left_out_and_told(capsys):
+    notes = ["r/train.csv", "r/test_classes.txt", "r/sample_submission.csv"]
+    (one,) = choose_files([], [PictureFile(name) for name in notes])
+    assert one.images == PictureFile("r/train.csv") and one.names is None
+    said = " ".join(capsys.readouterr().err.split())
+    assert "r/test_classes.txt names the labels of no set, and is not used" in said
+    assert "r/sample_submission.csv is an example of an answer, not labels" in said
+
+
+def test_text_files_are_of_a_set_by_their_names():
+    notes = ["r/X_train.txt", "r/y_train.txt", "r/groups_train.txt", "r/features.txt"]
+    (one,) = choose_files([], [PictureFile(name) for name in notes])
+    assert (one.images.source, one.labels.source, one.groups.source) == tuple(notes[:3])
