@@ -18,7 +18,7 @@ from functools import partial
 from multiprocessing import connection, get_all_start_methods, get_context
 from multiprocessing.process import BaseProcess, parent_process
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
@@ -34,6 +34,7 @@ MAX_STILLBORN = 5  # processes in turn that die before they are ready
 # Never a fork of this process, which may have threads; a fork server starts processes as quickly.
 _FORKED = "forkserver" in get_all_start_methods()
 _CONTEXT: Any = get_context("forkserver" if _FORKED else "spawn")
+_starting = Lock()  # what _undisturbed sets is the whole program's
 _HAS_SIGNALS = hasattr(signal, "setitimer")  # Windows has no clock that ends a process
 
 
@@ -253,7 +254,7 @@ def _start_worker(work: Callable[[Any], Any]) -> Worker:
         function = work.func if isinstance(work, partial) else work
         _CONTEXT.set_forkserver_preload([function.__module__])
     try:
-        with _undisturbed():
+        with _starting, _undisturbed():
             process.start()
     except (EOFError, ConnectionError) as error:  # it is the fork server that died
         raise _not_starting("their server died") from error

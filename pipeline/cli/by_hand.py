@@ -258,6 +258,9 @@ def review(
     correction is saved at once into raw/labels.csv, and can be undone. The likely errors come
     first. What `dvc repro` will have to do for the corrections stands on the page.
 
+    Rows labels what has no label, as a model suggests it or as you type it; Pages has the boxes of
+    a page moved, drawn and deleted, into raw/boxes.csv.
+
     Example: `prep review`
     """
     run("commands.review", "review", "review", quiet, {"port": port, "browser": browser})

@@ -48,12 +48,15 @@ def boxes_file(root: Path) -> Path:
     return root / "raw" / "boxes.csv"
 
 
-def read_drawn_boxes(root: Path, classes: Sequence[str]) -> list[DrawnBox]:
+def read_drawn_boxes(
+    root: Path, classes: Sequence[str], file: Path | None = None
+) -> list[DrawnBox]:
     """Return the lines of raw/boxes.csv, none where there is no such file.
 
-    Raises DataError when it is no plain file, or when any of its lines is not clear by itself.
+    `file`: what is to become it. Raises DataError when it is no plain file, or when any of its
+    lines is not clear by itself.
     """
-    path = boxes_file(root)
+    path = file or boxes_file(root)
     if not os.path.lexists(path):
         return []
     rows = read_spreadsheet(path, BOXES, _COLUMNS, "source")

@@ -4,18 +4,16 @@ A row is its text as it stands in the file, with the end of its line. What is do
 told as hunks, of which each can be undone as long as nobody changed the row since.
 """
 
-import os
-import stat
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.atomic import whole_file
 from pipeline.errors import DataError, shorten
 from pipeline.intake.labels import COLUMNS, LABELS, Override, labels_file, read_overrides
 from pipeline.intake.names import compose_name
-from pipeline.intake.spreadsheets import Writing, read_file, read_writing
+from pipeline.intake.rewriting import rewrite
+from pipeline.intake.spreadsheets import Writing, read_writing
 
 _NEEDED = ("id", "label")  # columns, beside source
 _ENDS = "\r\n"
@@ -73,24 +71,16 @@ def rewrite_labels(
 ) -> None:
     """Let `work` change the bytes of raw/labels.csv (None: there is no file), given what they say.
 
-    The file changes whole or not at all, and only if it can be read before, and says what is wanted
-    after: else DataError. Nothing else appears in raw/ meanwhile, for DVC lists what lies there.
+    The file changes only if it can be read before, and says what is wanted after: else DataError.
     """
-    path = labels_file(root)
     said = read_overrides(root, classes)
-    made = work(read_file(path, LABELS) if path.exists() else None, said)
-    if made is None:
-        path.unlink(missing_ok=True)
-        return
-    target = path.resolve()
-    is_new = not target.exists()
-    if not is_new and not os.access(target, os.W_OK):
-        raise PermissionError(13, "it is read-only", str(path))
-    with whole_file(target, folder=_find_room(root)) as part:
-        part.write_bytes(made)
-        if not is_new:
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        _refuse_misread(read_overrides(root, classes, part), wanted)
+    rewrite(
+        root,
+        labels_file(root),
+        LABELS,
+        lambda data: work(data, said),
+        lambda part: _refuse_misread(read_overrides(root, classes, part), wanted),
+    )
 
 
 def _refuse_misread(said: Sequence[Override], wanted: Sequence[Line]) -> None:
@@ -108,14 +98,6 @@ def _refuse_misread(said: Sequence[Override], wanted: Sequence[Line]) -> None:
                 f"{LABELS} can't name the file '{shorten(line.source)}': rename it, without space "
                 "at the ends of its name"
             )
-
-
-def _find_room(root: Path) -> Path:
-    """Return a folder outside raw/ on the disk that raw/ is on."""
-    raw = (root / "raw").resolve()
-    disk = raw.stat().st_dev
-    folders = (root / "processed", raw.parent)
-    return next((one for one in folders if one.is_dir() and one.stat().st_dev == disk), raw)
 
 
 class _Table:

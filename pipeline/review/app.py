@@ -16,12 +16,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from pipeline.review import costs, labels, scans, suspects, tiles
+from pipeline.review import boxes, costs, labels, scans, suggestions, suspects, tiles
 from pipeline.review.answering import Content, MissingError, give
 from pipeline.review.desk import Desk
 from pipeline.review.guard import Guard
 
-SUBJECTS = (tiles, labels, suspects, scans, costs)
+SUBJECTS = (tiles, labels, suspects, scans, costs, boxes, suggestions)
 _KINDS = {
     ".html": "text/html",
     ".js": "text/javascript",

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 
+from pipeline.dataset.tables import Row
+from pipeline.intake.box_lines import rewrite_boxes
+from pipeline.intake.drawn_boxes import boxes_file, read_drawn_boxes
 from pipeline.intake.labels import Override, labels_file, read_overrides
+from pipeline.intake.rewriting import Work
 from pipeline.project import Project
+from pipeline.review.sheets import FILES as SHEET_FILES
+from pipeline.review.sheets import Sheets, read_sheets
 from pipeline.review.shelf import FILES, Tiles, read_tiles
 from pipeline.review.waiting import find_waiting
 from pipeline.review.watching import Watched
 from pipeline.settings.params import Params
+from pipeline.subjects.drawn import Drawn
 
 
 class Desk:
@@ -23,6 +30,8 @@ class Desk:
         self._waiting = Watched(
             [labels, *self.files], lambda: find_waiting(self.tiles(), self.said())
         )
+        self._sheets = Watched([project.output(name) for name in SHEET_FILES], self._read_sheets)
+        self._drawn = Watched([boxes_file(project.root), *self._sheets.files], self._place_drawn)
         # By which the page hears that something changed: what tells a few characters for its state
         self.versions: dict[str, Callable[[], str]] = {"tiles": lambda: self._tiles.version}
 
@@ -37,3 +46,31 @@ class Desk:
     def waiting(self) -> dict[str, str]:
         """Return the labels that wait for `dvc repro`, by id; raises what the two above do."""
         return self._waiting.read()[1]
+
+    def sheets(self) -> Sheets:
+        """Return the pages; raises DataError where none were searched."""
+        return self._sheets.read()[1]
+
+    def drawn(self) -> dict[str, list[Drawn]]:
+        """Return the boxes in raw/boxes.csv, by page; raises DataError when it can't be read."""
+        return self._drawn.read()[1]
+
+    def scan(self, name: str) -> Row | None:
+        """Return the row of catalogue.csv that a scan has, None for no such scan."""
+        return self.sheets().scans.get(name) or self.tiles().scans.get(name)
+
+    def box_version(self) -> str:
+        """What is another when pages, or boxes on them, are."""
+        return self._drawn.version
+
+    def rewrite_boxes(self, work: Work) -> None:
+        """Let `work` change raw/boxes.csv; DataError where it is not clear before or after."""
+        rows = self.sheets().catalogue
+        rewrite_boxes(self.project.root, self.params.classes, rows, work)
+
+    def _read_sheets(self) -> Sheets:
+        return read_sheets(self.project)
+
+    def _place_drawn(self) -> dict[str, list[Drawn]]:
+        said = read_drawn_boxes(self.project.root, self.params.classes)
+        return self.sheets().place(said)

@@ -1,4 +1,4 @@
-"""processed/.corrections: what the page did to raw/labels.csv, so that it can be undone later.
+"""processed/.corrections: what the page did to files in raw/, so that it can be undone later.
 
 A line a correction, JSON, only ever appended: the rows before and after, and what to call it; or
 that the last one that stands was undone. One that a kill cut short is as good as none.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import NO_LOCKS
+from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
 
 NAME = ".corrections"
@@ -26,11 +27,12 @@ class Correction:
 
     told: str
     ids: tuple[str, ...]
-    hunks: tuple[Hunk, ...]
+    hunks: tuple[Hunk, ...] = ()  # of raw/labels.csv
+    edits: tuple[Edit, ...] = ()  # of raw/boxes.csv
 
 
 class Journal:
-    """The journal of a project; whoever changes labels.csv holds it meanwhile."""
+    """The journal of a project; whoever changes such a file holds it meanwhile."""
 
     def __init__(self, processed: Path) -> None:
         """Keep the journal in a project's processed/."""
@@ -69,7 +71,8 @@ class Journal:
                 undone -= 1
             else:
                 hunks = tuple(Hunk(*one) for one in line["hunks"])
-                return Correction(line["told"], tuple(line["ids"]), hunks)
+                edits = tuple(Edit(*one) for one in line.get("edits", ()))
+                return Correction(line["told"], tuple(line["ids"]), hunks, edits)
         return None
 
     def _append(self, content: dict[str, Any]) -> None:

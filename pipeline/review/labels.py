@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
+from pipeline.intake.box_lines import undo_boxes
 from pipeline.intake.catalogue import path_of
 from pipeline.intake.label_lines import (
     ChangedSinceError,
@@ -106,19 +107,23 @@ class Labels:
             if last is None:
                 raise MissingError("there is nothing to undo")
             try:
-                self._rewrite(lambda data, said: undo_lines(data, last.hunks))
+                self._take_back(last)
             except ChangedSinceError:
                 self._journal.drop()  # so that the one before can be undone
                 raise
             self._journal.drop()
         return self.describe() | {"undone": {"told": last.told, "ids": last.ids}}
 
+    def _take_back(self, last: Correction) -> None:
+        if last.edits:
+            refuse_busy(self._root)
+            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.edits))
+        else:
+            self._rewrite(lambda data, said: undo_lines(data, last.hunks))
+
     def _rewrite(self, work: Work, wanted: Sequence[Line] = ()) -> None:
         """Change labels.csv, unless DVC reads raw/ at this moment."""
-        if is_read_by_dvc(self._root):
-            raise BusyError(
-                "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
-            )
+        refuse_busy(self._root)
         rewrite_labels(self._root, self._desk.params.classes, work, wanted)
 
 
@@ -157,6 +162,14 @@ def _tell(wanted: Sequence[Line]) -> str:
         else f"label {labels.pop()}"
     )
     return f"{count_things(len(wanted), 'tile')}: {what}"
+
+
+def refuse_busy(root: Path) -> None:
+    """Raise BusyError while `dvc repro` is at a stage that reads raw/."""
+    if is_read_by_dvc(root):
+        raise BusyError(
+            "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
+        )
 
 
 def is_read_by_dvc(root: Path) -> bool:

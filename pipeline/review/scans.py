@@ -27,7 +27,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 def _show_scan(desk: Desk, name: str) -> Response:
     """Return the JPEG of a scan, smaller where it is very large."""
-    row = desk.tiles().scans.get(name)
+    row = desk.scan(name)
     if row is None or not _lies_in_a_source(desk, row["source"]):
         raise MissingError("there is no such page")
     if LAYOUTS[row["layout"]].is_array:

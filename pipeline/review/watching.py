@@ -14,14 +14,14 @@ class Watched(Generic[Value]):
 
     def __init__(self, files: Sequence[Path], read: Callable[[], Value]) -> None:
         """Watch the files; `read` may raise what it likes, and is asked again then."""
-        self._files, self._read = files, read
+        self.files, self._read = files, read
         self._kept: tuple[str, Value] | None = None
         self._one_at_a_time = threading.Lock()
 
     @property
     def version(self) -> str:
         """A few characters that are others when a file was replaced or changed."""
-        return name_state(self._files)
+        return name_state(self.files)
 
     def read(self) -> tuple[str, Value]:
         """Return the version and the value that belongs to it."""

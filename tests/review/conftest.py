@@ -1,6 +1,9 @@
-"""The page of a small project, asked without a browser."""
+"""The page of a small project, asked without a browser and with one."""
+
+import shutil
 
 import pytest
+from browsed import Server
 from reviewed import open_page, write_project
 
 
@@ -19,3 +22,64 @@ def client(folder):
 @pytest.fixture
 def ids(client):
     return client.get("/api/tiles").json()["ids"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        running = playwright.chromium.launch(executable_path=program, args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def serve():
+    """Start servers that are stopped at the end."""
+    servers = []
+
+    def start(folder, **options):
+        servers.append(Server(folder, **options))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def show(browser):
+    """Open the page of a server, listening to what it complains of and asks for elsewhere."""
+    pages, complaints = [], []
+
+    def open_view(server, width=1600, scheme="light", view="", **options):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
+        )
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda one: one.url.startswith("http://127.0.0.1:") or complaints.append(one.url),
+        )
+        page.goto(server.address)
+        page.wait_for_selector(".cell")
+        if view:
+            page.click(f"nav >> text={view}")
+        pages.append(context)
+        return page
+
+    open_view.complaints = complaints
+    yield open_view
+    for context in pages:
+        context.close()
+    # A refused request is told by the browser too; the page tells it in words.
+    assert [one for one in complaints if "Failed to load resource" not in one] == []

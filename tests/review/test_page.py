@@ -2,13 +2,10 @@
 
 import json
 import os
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from browsed import press, saved
 from reviewed import write_project, write_suspects, write_tiles
 
 from pipeline.intake.labels import read_overrides
@@ -19,95 +16,11 @@ CLASSES = tuple("0123456789")
 EVIL = '<img src=x onerror="document.title=1">'
 
 
-class Server:
-    """`prep review` on a project, in a process of its own."""
-
-    def __init__(self, folder, port=None):
-        words = [sys.executable, "-m", "pipeline", "review", "--no-browser"]
-        words += ["--port", str(port)] if port else []
-        self.process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, text=True)
-        self.address = re.search(r"http://\S+", self.process.stdout.readline())[0]
-        self.port = int(re.search(r":(\d+)/", self.address)[1])
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-        self.process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        running = playwright.chromium.launch(executable_path=program, args=options)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def serve():
-    """Start servers that are stopped at the end."""
-    servers = []
-
-    def start(folder, **options):
-        servers.append(Server(folder, **options))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture
-def show(browser):
-    """Open the page of a server, listening to what it complains of and asks for elsewhere."""
-    pages, complaints = [], []
-
-    def open_page(server, width=1600, scheme="light", **options):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, **options
-        )
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda one: one.url.startswith("http://127.0.0.1:") or complaints.append(one.url),
-        )
-        page.goto(server.address)
-        page.wait_for_selector(".cell")
-        pages.append(context)
-        return page
-
-    open_page.complaints = complaints
-    yield open_page
-    for context in pages:
-        context.close()
-    # A refused request is told by the browser too; the page tells it in words.
-    assert [one for one in complaints if "Failed to load resource" not in one] == []
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A project of 60 tiles of ten classes on three pages."""
     write_project(tmp_path, tiles=60, classes=CLASSES)
     return tmp_path
-
-
-def press(page, *keys):
-    for key in keys:
-        page.keyboard.press(key)
-
-
-def saved(page):
-    """Wait until everything is on the disk."""
-    page.wait_for_selector("#waiting:not([aria-busy=true])")
 
 
 def labels_of(folder):

@@ -7,24 +7,27 @@
 //   close()   stop listening
 //   keys()    [key, what it does] pairs for the help
 //   press(event)   a key; true when it was used
-//   owns(key), show(ids)   if it likes: whether a letter is its own; go to what was undone
-// `page` is { project, ask, send, say(text), fail(error), refresh() }: project.js says what is known
+//   owns(key), show(ids), flush()   if it likes: whether a letter is its own; go to what was undone;
+//             save what was done and waits for more
+// `page` is { project, ask, send, say(text), fail(error), refresh(), undo(), help() }: project.js says what is known
 // and when it changes ("change" with the name of what did), asking.js how the server is asked.
 // A view is added by its line in VIEWS; its routes as app.py says.
 
 import { ask, send } from "./asking.js";
 import { count, make, tellCost } from "./elements.js";
 import { openProject } from "./project.js";
+import { pagesView } from "./pages.js";
+import { rowsView } from "./rows.js";
 import { tilesView } from "./tiles.js";
 
-const VIEWS = [tilesView];
+const VIEWS = [tilesView, rowsView, pagesView];
 const SHOWN = 6000; // milliseconds that a sentence stays
 
 const place = (id) => document.getElementById(id);
 let view = null;
 
 const project = await openProject().catch((error) => fail(error));
-const page = { project, ask, send, say, fail, refresh: tellWaiting };
+const page = { project, ask, send, say, fail, refresh: tellWaiting, undo, help };
 
 function say(text) {
   const told = place("told");
@@ -53,10 +56,12 @@ function tellWaiting() {
   undo.disabled = !project.labels.undo && !project.unsent.length;
   undo.title = project.labels.undo ? `Undo: ${project.labels.undo}` : "";
   const told = place("waiting");
-  told.setAttribute("aria-busy", project.unsent.length > 0);
-  if (!rows.length) told.textContent = "Nothing waits for dvc repro.";
+  told.setAttribute("aria-busy", project.isBusy);
+  const pages = project.pages.waiting.length;
+  if (!rows.length && !pages) told.textContent = "Nothing waits for dvc repro.";
   else {
-    const saved = `${count(rows.length, "correction")} ${project.unsent.length ? "being saved" : "saved"}`;
+    const those = [...(rows.length ? [count(rows.length, "correction")] : []), ...(pages ? [`boxes of ${count(pages, "page")}`] : [])];
+    const saved = `${those.join(" and ")} ${project.isBusy ? "being saved" : "saved"}`;
     if (told.firstChild?.textContent !== saved) told.replaceChildren(make("strong", {}, saved), make("span"));
     clearTimeout(weighing);
     weighing = setTimeout(() => sayCost(told.lastChild), 300);
@@ -67,6 +72,8 @@ let weighing;
 async function sayCost(told) {
   try {
     const cost = await project.weigh();
+    const pages = project.pages.waiting.length;
+    if (!cost.pages && pages) { told.textContent = `. dvc repro will read ${count(pages, "page")} anew.`; return; }
     const will = cost.trouble ? `dvc repro would stop: ${cost.trouble}` : `dvc repro will redo ${tellCost(cost)}.`;
     told.textContent = `. ${will}`;
   } catch { /* the next look at the server tells what is wrong */ }
@@ -74,8 +81,10 @@ async function sayCost(told) {
 
 async function undo() {
   try {
+    await view.flush?.();
     const undone = await project.undo();
     say(`Undone: ${undone.told}.`);
+    await project.look();
     view.show?.(undone.ids);
   } catch (error) {
     fail(error);
@@ -126,7 +135,7 @@ if (project) {
   place("help").addEventListener("click", help);
   document.addEventListener("keydown", press);
   addEventListener("hashchange", choose);
-  addEventListener("beforeunload", (event) => { if (project.unsent.length) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => { if (project.isBusy) event.preventDefault(); });
   await project.look();
   choose();
   project.watch();

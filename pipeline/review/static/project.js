@@ -16,10 +16,15 @@ export class Project extends EventTarget {
     this.search = { isOn: false, isStale: false, trouble: "" }; // for suspects
     this.parts = null; // of the split: names, and the place in them of each tile
     this.cost = null; // of what waits
+    this.pages = { ids: [], waiting: [] }; // those on which boxes can be drawn
+    this.sheet = ""; // the id of the one that was looked at last
     this.versions = {};
     this.unsent = []; // corrections that are not on the disk yet
+    this.unsentBoxes = 0; // pages whose boxes are not on the disk yet
     this.trouble = "";
   }
+
+  get isBusy() { return this.unsent.length + this.unsentBoxes > 0; }
 
   // Look for what changed, for ever.
   async watch() {
@@ -32,18 +37,25 @@ export class Project extends EventTarget {
   async look() {
     try {
       const versions = await ask("/api/state");
-      for (const [name, version] of Object.entries(versions)) {
-        if (this.versions[name] === version) continue;
-        if (name in READERS) await READERS[name](this);
-        this.versions[name] = version;
-        this.tell(name);
+      const changed = Object.entries(versions).filter(([name, version]) => this.versions[name] !== version);
+      const failed = [];
+      for (const [name, version] of changed) {
+        // One that can't be read, as tiles before they are made, keeps no other from being shown.
+        await this.read(name, version).catch((error) => failed.push(error));
       }
+      if (failed.length) throw failed[0];
       this.complain("");
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const isAnew = this.tiles && error.status > 0;
       this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
     }
+  }
+
+  async read(name, version) {
+    if (name in READERS) await READERS[name](this);
+    this.versions[name] = version;
+    this.tell(name);
   }
 
   tell(name) { this.dispatchEvent(new CustomEvent("change", { detail: name })); }
@@ -160,6 +172,9 @@ const READERS = {
     const found = await ask("/api/suspects");
     project.suspects = found.lists;
     project.search = found;
+  },
+  async boxes(project) {
+    project.pages = await ask("/api/pages");
   },
   async parts(project) {
     project.parts = await ask("/api/parts");

@@ -1,0 +1,217 @@
+"""The boxes of one page changed in raw/boxes.csv: all else in the file stays, byte for byte.
+
+What is done is told as edits, of which each can be undone as long as nobody changed the row since.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.dataset.tables import Row
+from pipeline.errors import shorten
+from pipeline.intake.catalogue import path_of
+from pipeline.intake.drawn_boxes import BOXES, boxes_file, place_boxes, read_drawn_boxes
+from pipeline.intake.label_lines import ChangedSinceError
+from pipeline.intake.names import compose_name
+from pipeline.intake.rewriting import Work, rewrite
+from pipeline.intake.spreadsheets import Writing, read_writing
+from pipeline.subjects.boxes import Box
+
+_SIDES = ("x0", "y0", "x1", "y1")
+_COLUMNS = ("source", "page", *_SIDES, "label")
+_HEADER = f"{','.join(_COLUMNS)}\n"
+_ENDS = "\r\n"
+
+
+class Edit(NamedTuple):
+    """A row before and after a change, None where there was none, and its place in the file."""
+
+    before: str | None
+    after: str | None
+    place: int
+
+
+class LabelledBox(NamedTuple):
+    """A box on a page, and its label, '' for what the page's layout says."""
+
+    box: Box
+    label: str
+
+
+def change_boxes(
+    data: bytes | None, scan: Row, wanted: Sequence[LabelledBox]
+) -> tuple[bytes | None, list[Edit]]:
+    """Return raw/boxes.csv with these boxes alone on a scan, and what was done to it.
+
+    None: there is no file. A box that is there already, or was moved, keeps its line and what else
+    stands in that; without boxes the scan is read by those that are found on it.
+    """
+    table = _Table(data)
+    own = table.find(scan)
+    there = {box for _, box in own}
+    labels = dict(wanted)
+    fresh = [one for one in wanted if one.box not in there]
+    gone = [place for place, box in own if box not in labels]
+    for place, box in own:
+        if box in labels:
+            table.change(place, LabelledBox(box, labels[box]))
+    if len(fresh) == len(gone):
+        for place, one in zip(gone, fresh, strict=True):
+            table.change(place, one)
+        return table.encode(), table.edits
+    for place in reversed(gone):
+        table.replace(place, None)
+    end = own[-1][0] + 1 - len(gone) if own else len(table.rows)
+    for one in fresh:
+        end = table.insert(end, path_of(scan), scan["page"], one)
+    return table.encode(), table.edits
+
+
+def undo_boxes(data: bytes | None, edits: Sequence[Edit]) -> bytes | None:
+    """Return the file as it was before some edits; None where there was none.
+
+    Raises ChangedSinceError when a row is not as these left it.
+    """
+    table = _Table(data)
+    for edit in reversed(edits):
+        table.undo(edit)
+    return table.encode()
+
+
+def rewrite_boxes(root: Path, classes: Sequence[str], scans: Sequence[Row], work: Work) -> None:
+    """Let `work` change the bytes of raw/boxes.csv (None: there is no file).
+
+    The file changes only if its lines are clear before and after, and their boxes lie on the scans
+    of the catalogue: else DataError.
+    """
+    place_boxes(read_drawn_boxes(root, classes), scans)
+    rewrite(
+        root,
+        boxes_file(root),
+        BOXES,
+        work,
+        lambda part: _check(root, classes, scans, part),
+    )
+
+
+def _check(root: Path, classes: Sequence[str], scans: Sequence[Row], part: Path) -> None:
+    place_boxes(read_drawn_boxes(root, classes, part), scans)
+
+
+class _Table:
+    """The rows of the file, and what was done to them."""
+
+    def __init__(self, data: bytes | None) -> None:
+        self.edits: list[Edit] = []
+        if data is None:
+            self.writing = Writing("utf-8", "", ",", "")
+            self.rows, self.top = [_HEADER], 0
+            self.edits.append(Edit(None, self.rows[0], 0))
+            return
+        self.writing = read_writing(data, BOXES, _is_header, _COLUMNS)
+        self.rows = self.writing.split()
+        self.top = next(place for place, row in enumerate(self.rows) if any(self._parse(row)))
+
+    def encode(self) -> bytes | None:
+        """Return the bytes of the file; None where no box is left in a file of ours."""
+        return None if self.rows == [_HEADER] else self.writing.encode("".join(self.rows))
+
+    def find(self, scan: Row) -> list[tuple[int, Box]]:
+        """Return the places of a scan's lines, and their boxes."""
+        name, page = compose_name(path_of(scan)), int(scan["page"])
+        found = []
+        for place in range(self.top + 1, len(self.rows)):
+            said = self._read(place)
+            if not said.get("source"):
+                continue
+            own = said["source"].removeprefix("./")
+            member = said.get("member", "")
+            is_own = compose_name(f"{own}/{member}" if member else own) == name
+            if is_own and int(said.get("page") or 0) == page:
+                x0, y0, x1, y1 = (int(said[side]) for side in _SIDES)
+                found.append((place, (x0, y0, x1, y1)))
+        return found
+
+    def change(self, place: int, box: LabelledBox) -> None:
+        """Let a line be about a box."""
+        said = self._read(place)
+        wanted = _name_sides(box.box) | {"label": box.label}
+        if all(said.get(name, "") == value for name, value in wanted.items()):
+            return
+        self._add_columns("label")
+        columns = self._columns()
+        cells = self._parse(self.rows[place])
+        cells += [""] * (len(columns) - len(cells))
+        for name, value in wanted.items():
+            cells[columns.index(name)] = value
+        self.replace(place, self.writing.write(cells) + _end_of(self.rows[place]))
+
+    def insert(self, place: int, source: str, page: str, box: LabelledBox) -> int:
+        """Add a line; return the place behind it."""
+        self._add_columns("label", *(["page"] if int(page) else []))
+        end = _end_of(self.rows[self.top]) or "\n"
+        if not _end_of(self.rows[place - 1]):
+            self.replace(place - 1, self.rows[place - 1] + end)
+        said = {"source": source, "page": page, **_name_sides(box.box), "label": box.label}
+        row = self.writing.write([said.get(name, "") for name in self._columns()]) + end
+        self.rows.insert(place, row)
+        self.edits.append(Edit(None, row, place))
+        return place + 1
+
+    def replace(self, place: int, row: str | None) -> None:
+        """Let another row stand in the place of one, or none."""
+        self.edits.append(Edit(self.rows[place], row, place))
+        self.rows[place : place + 1] = [] if row is None else [row]
+
+    def undo(self, edit: Edit) -> None:
+        """Put back what a edit changed."""
+        if edit.after is None:
+            place = max(self.top + 1, min(edit.place, len(self.rows)))
+            self.rows.insert(place, edit.before or "")
+            return
+        same = [place for place, row in enumerate(self.rows) if row == edit.after]
+        if not same:
+            raise ChangedSinceError(
+                f"{BOXES}: the line '{shorten(edit.after.rstrip(_ENDS))}' was changed outside this "
+                "page since, so the boxes stay as they are"
+            )
+        place = min(same, key=lambda one: abs(one - edit.place))
+        if place == self.top:
+            self._undo_top(edit)
+        else:
+            self.rows[place : place + 1] = [] if edit.before is None else [edit.before]
+
+    def _undo_top(self, edit: Edit) -> None:
+        """Put back the first row, unless something stands in the columns that it lacked."""
+        known = 0 if edit.before is None else len(self._parse(edit.before))
+        if edit.before and not any(any(self._parse(row)[known:]) for row in self.rows[1:]):
+            self.rows[self.top] = edit.before
+
+    def _add_columns(self, *needed: str) -> None:
+        """Let the first row name the columns that are needed: without a page it is the first."""
+        row, columns = self.rows[self.top], self._columns()
+        missing = [name for name in needed if name not in columns]
+        if missing:
+            named = self.writing.separator.join([row.rstrip(_ENDS), *missing])
+            self.replace(self.top, named + _end_of(row))
+
+    def _read(self, place: int) -> dict[str, str]:
+        return dict(zip(self._columns(), self._parse(self.rows[place]), strict=False))
+
+    def _columns(self) -> list[str]:
+        return [name.casefold() for name in self._parse(self.rows[self.top])]
+
+    def _parse(self, row: str) -> list[str]:
+        return self.writing.parse(row)
+
+
+def _name_sides(box: Box) -> dict[str, str]:
+    return dict(zip(_SIDES, map(str, box), strict=True))
+
+
+def _is_header(fields: list[str]) -> bool:
+    return "source" in [field.casefold() for field in fields]
+
+
+def _end_of(row: str) -> str:
+    return row[len(row.rstrip(_ENDS)) :]

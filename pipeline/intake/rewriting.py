@@ -1,0 +1,42 @@
+"""A file of the user's in raw/ changed by a program: whole or not at all, and only if it is clear.
+
+Nothing else appears in raw/ meanwhile, for DVC lists what lies there.
+"""
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline.atomic import whole_file
+from pipeline.intake.spreadsheets import read_file
+
+Work = Callable[[bytes | None], bytes | None]  # the bytes of a file, None: there is none
+
+
+def rewrite(root: Path, path: Path, name: str, work: Work, check: Callable[[Path], None]) -> None:
+    """Let `work` change the bytes of a file that errors call `name`.
+
+    check: raises DataError for what the file may not become; it is given it under another name.
+    """
+    data = read_file(path, name) if os.path.lexists(path) else None
+    made = work(data)
+    if made is None:
+        path.unlink(missing_ok=True)
+        return
+    target = path.resolve()
+    if data is not None and not os.access(target, os.W_OK):
+        raise PermissionError(13, "it is read-only", str(path))
+    with whole_file(target, folder=_find_room(root)) as part:
+        part.write_bytes(made)
+        if data is not None:
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        check(part)
+
+
+def _find_room(root: Path) -> Path:
+    """Return a folder outside raw/ on the disk that raw/ is on."""
+    raw = (root / "raw").resolve()
+    disk = raw.stat().st_dev
+    folders = (root / "processed", raw.parent)
+    return next((one for one in folders if one.is_dir() and one.stat().st_dev == disk), raw)
