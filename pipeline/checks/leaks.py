@@ -18,7 +18,7 @@ from pipeline.dataset.store import open_dataset
 from pipeline.dataset.streams import read_windows
 from pipeline.errors import count_things
 from pipeline.intake.catalogue import scan_id_of
-from pipeline.intake.grouping import find_given
+from pipeline.intake.grouping import find_given, find_writers
 from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
 from pipeline.settings.params import Params
@@ -101,13 +101,13 @@ def find_parted_groups(project: Project, params: Params) -> Iterator[str]:
     scans = {scan_id_of(row): row for row in read_catalogue(project)}
     with open_dataset(project.input("tiles.h5")) as tiles:
         groups = zip(tiles.scan("ids"), tiles.scan("groups"), strict=True)
-        named = ({"id": name, "group": group} for name, group in groups if group)
-        group_of = {
-            tile["id"]: given
-            for tile in named
-            if scan_of(tile["id"]) in scans
-            and (given := find_given(params.split.group, tile, scans))
-        }
+        named = [
+            {"id": name, "group": group}
+            for name, group in groups
+            if group and scan_of(name) in scans
+        ]
+    writers, rule = find_writers(named, scans), params.split.group
+    group_of = {tile["id"]: given for tile in named if (given := find_given(rule, tile, writers))}
     if not group_of:
         return
     sides: dict[int, set[tuple[str, str]]] = defaultdict(set)

@@ -28,6 +28,7 @@ from pipeline.dataset.schema import (
     DATASET_COLUMNS,
     GLYPH_COLUMNS,
     TEXT_COLUMNS,
+    UNLABELLED,
     VARIANT_COLUMNS,
     Pixels,
     Rows,
@@ -75,6 +76,12 @@ class DatasetFile:
     def found(self) -> npt.NDArray[np.int16]:
         """(N,) labels as they were found, before a person changed any; -1 = unlabelled."""
         return self._read_whole("found") if "found" in self._file else self.labels
+
+    @property
+    def first_labels(self) -> npt.NDArray[np.int16]:
+        """(N,) labels as they were found, and where none was the one that a person gave."""
+        found = self.found
+        return np.where(found == UNLABELLED, self.labels, found)
 
     @property
     def draws(self) -> npt.NDArray[np.float64]:

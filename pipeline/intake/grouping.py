@@ -4,7 +4,7 @@ A group that was given to a picture in raw/labels.csv always counts. A form's ow
 whom `page` and `none` set aside: then a score says how well these hands are read, and no other.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
@@ -39,7 +39,8 @@ def group_tiles(
     pages = {scan_of(tile["id"]) for tile in tiles}
     if rule == "page" and len(pages) == 1:
         return _divide_page(tiles, scans, lines, parts)
-    return [find_given(rule, tile, scans) or _default(rule, tile["id"], scans) for tile in tiles]
+    own = find_writers(tiles, scans)
+    return [find_given(rule, tile, own) or _default(rule, tile["id"], scans) for tile in tiles]
 
 
 def read_lines(project: Project, tiles: Sequence[Row]) -> dict[str, str]:
@@ -54,9 +55,10 @@ def tell_torn(
     rule: Rule, tiles: Sequence[Row], scans: Mapping[str, Row], groups: Iterable[str]
 ) -> str:
     """Return a sentence where tiles of one form's writer are in several groups (N,), else ''."""
+    own = find_writers(tiles, scans)
     of_writer: dict[str, set[str]] = defaultdict(set)
     for tile, group in zip(tiles, groups, strict=True):
-        if tile["group"] and not find_given(rule, tile, scans):
+        if tile["group"] and not find_given(rule, tile, own):
             of_writer[tile["group"]].add(group)
     torn = sorted(writer for writer, own in of_writer.items() if len(own) > 1)
     if not torn:
@@ -69,11 +71,26 @@ def tell_torn(
     )
 
 
-def find_given(rule: Rule, tile: Row, scans: Mapping[str, Row]) -> str:
-    """Return the group that a tile was given, "" where the rule sets it aside."""
-    scan = scans[scan_of(tile["id"])]
-    by_form = scan["layout"] == "form" and not scan["group"]
-    return "" if by_form and rule in ("page", "none") else tile["group"]
+def find_writers(tiles: Iterable[Row], scans: Mapping[str, Row]) -> dict[str, str]:
+    """Return the writer that each form names: the group of most of its tiles, by the scan's id.
+
+    Those of which raw/labels.csv gives another group have that one.
+    """
+    groups: dict[str, Counter[str]] = defaultdict(Counter)
+    for tile in tiles:
+        scan = scans[scan_of(tile["id"])]
+        if scan["layout"] == "form" and not scan["group"]:
+            groups[scan_of(tile["id"])][tile["group"]] += 1
+    return {scan: counts.most_common(1)[0][0] for scan, counts in groups.items()}
+
+
+def find_given(rule: Rule, tile: Row, writers: Mapping[str, str]) -> str:
+    """Return the group that a tile was given, "" where the rule sets it aside.
+
+    writers: those that forms name, by the scan's id.
+    """
+    own = writers.get(scan_of(tile["id"]))
+    return "" if tile["group"] == own and rule in ("page", "none") else tile["group"]
 
 
 def _default(rule: Rule, tile_id: str, scans: Mapping[str, Row]) -> str:
@@ -91,8 +108,9 @@ def _divide_page(
     for tile in tiles:
         of_class[tile["label"]].add(lines[tile["id"]])
     by_rows = all(len(found) >= parts for found in of_class.values())
+    own = find_writers(tiles, scans)
     return [
-        find_given("page", tile, scans)
+        find_given("page", tile, own)
         or (f"{scan_of(tile['id'])} row {lines[tile['id']]}" if by_rows else tile["id"])
         for tile in tiles
     ]

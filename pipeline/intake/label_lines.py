@@ -73,12 +73,11 @@ def rewrite_labels(
 
     The file changes only if it can be read before, and says what is wanted after: else DataError.
     """
-    said = read_overrides(root, classes)
     rewrite(
         root,
         labels_file(root),
         LABELS,
-        lambda data: work(data, said),
+        lambda data: work(data, read_overrides(root, classes)),
         lambda part: _refuse_misread(read_overrides(root, classes, part), wanted),
     )
 

@@ -9,18 +9,25 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.atomic import whole_file
+from pipeline.errors import DataError
 from pipeline.intake.spreadsheets import read_file
 
 Work = Callable[[bytes | None], bytes | None]  # the bytes of a file, None: there is none
+
+
+class MeanwhileError(DataError):
+    """Somebody else saved the file while it was being changed; nothing was written."""
 
 
 def rewrite(root: Path, path: Path, name: str, work: Work, check: Callable[[Path], None]) -> None:
     """Let `work` change the bytes of a file that errors call `name`.
 
     check: raises DataError for what the file may not become; it is given it under another name.
+    Raises MeanwhileError where an editor, say, saved the file in between.
     """
-    data = read_file(path, name) if os.path.lexists(path) else None
+    data = _read(path, name)
     made = work(data)
+    _refuse_another(path, name, data)
     if made is None:
         path.unlink(missing_ok=True)
         return
@@ -32,6 +39,18 @@ def rewrite(root: Path, path: Path, name: str, work: Work, check: Callable[[Path
         if data is not None:
             part.chmod(stat.S_IMODE(target.stat().st_mode))
         check(part)
+        with part.open("rb") as file:  # what takes long comes before the last look
+            os.fsync(file.fileno())
+        _refuse_another(path, name, data)
+
+
+def _read(path: Path, name: str) -> bytes | None:
+    return read_file(path, name) if os.path.lexists(path) else None
+
+
+def _refuse_another(path: Path, name: str, data: bytes | None) -> None:
+    if _read(path, name) != data:
+        raise MeanwhileError(f"{name} was saved by another program at this moment: try again")
 
 
 def _find_room(root: Path) -> Path:

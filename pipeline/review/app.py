@@ -40,7 +40,7 @@ def build_app(desk: Desk, token: str, port: int) -> ASGIApp:
         routes += subject.routes(desk)
     routes += [
         give("/", lambda asked: _read_own("index.html")),
-        give("/static/{name}", lambda asked: _read_own(**asked)),
+        give("/static/{name}", lambda asked: _read_own(asked["name"])),
     ]
     return Guard(Starlette(routes=routes), token, port)
 

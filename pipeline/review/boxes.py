@@ -1,6 +1,7 @@
 """Boxes for the page: those of each scan, drawn, moved and taken away; saved in raw/boxes.csv."""
 
 import hashlib
+from functools import partial
 
 from starlette.routing import BaseRoute
 
@@ -10,7 +11,7 @@ from pipeline.intake.catalogue import name_of
 from pipeline.intake.drawn_boxes import BOXES
 from pipeline.review.answering import ClashError, Content, MissingError, give, take
 from pipeline.review.desk import Desk
-from pipeline.review.journal import Correction, Journal
+from pipeline.review.journal import Correction, Journal, Note
 from pipeline.review.labels import refuse_busy
 from pipeline.review.sheets import describe_boxes, find_waiting
 from pipeline.subjects.boxes import Box, box_id
@@ -24,7 +25,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
     desk.versions["boxes"] = desk.box_version
     return [
         give("/api/pages", lambda asked: _list_pages(desk)),
-        give("/api/boxes/{name}", lambda asked: _show(desk, **asked)),
+        give("/api/boxes/{name}", lambda asked: _show(desk, asked["name"])),
         take("/api/boxes", lambda sent: _save(desk, sent)),
     ]
 
@@ -72,17 +73,14 @@ def _save(desk: Desk, sent: Content) -> Content:
     scan = sheets.scans[name]
     size = int(scan["width"]), int(scan["height"])
     wanted = check_boxes(sent.get("boxes"), size, desk.params.classes)
-    noted = False
     journal = Journal(desk.project.output())
 
-    def change(data: bytes | None) -> bytes | None:
-        nonlocal noted
+    def change(note: Note, data: bytes | None) -> bytes | None:
         made, edits = change_boxes(data, scan, wanted)
         if edits:
             told = _tell(sent.get("did"), name_of(scan))
             ids = tuple(box_id(name, box) for box, _ in wanted[:1]) or (name,)
-            noted = True
-            journal.note(Correction(told, ids, edits=tuple(edits)))
+            note(Correction(told, ids, edits=tuple(edits)))
         return made
 
     with journal.held():
@@ -92,12 +90,7 @@ def _save(desk: Desk, sent: Content) -> Content:
                 f"{BOXES} was changed outside this page. Nothing was written; look at what it says "
                 "now, and do it again if you mean it"
             )
-        try:
-            desk.rewrite_boxes(change)
-        except BaseException:
-            if noted:  # what could not be done does not stay in the journal
-                journal.drop()
-            raise
+        journal.correct(lambda note: desk.rewrite_boxes(partial(change, note)))
     return _show(desk, name)
 
 

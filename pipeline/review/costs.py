@@ -117,10 +117,13 @@ def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[
     from pipeline.training.division import choose_balanced, divide_tiles, find_given, name_parts
 
     words = np.array([labels[name] for name in tiles.ids], object)
-    found = [
-        (box and box["found"]) or word for box, word in zip(tiles.boxes, tiles.words, strict=True)
+    # As segment and DatasetFile.first_labels will have it.
+    known = set(params.classes)
+    first = [
+        next((word for word in (box["found"] if box else "", now, then) if word in known), "")
+        for box, now, then in zip(tiles.boxes, tiles.words, words, strict=True)
     ]
-    keep = choose_balanced(params, words, np.array(found, object), np.array(tiles.ids, object))
+    keep = choose_balanced(params, words, np.array(first, object), np.array(tiles.ids, object))
     rows: list[Row] = [
         {"id": name, "label": labels[name], "group": group}
         for name, group, stays in zip(tiles.ids, tiles.groups, keep, strict=True)

@@ -7,7 +7,7 @@ that the last one that stands was undone. One that a kill cut short is as good a
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +16,13 @@ from typing import Any
 from pipeline.errors import NO_LOCKS
 from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
+from pipeline.intake.rewriting import MeanwhileError
 
 NAME = ".corrections"
 _threads = threading.Lock()
+
+
+TRIES = 5  # at a file that another program saves at the same time
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class Correction:
     ids: tuple[str, ...]
     hunks: tuple[Hunk, ...] = ()  # of raw/labels.csv
     edits: tuple[Edit, ...] = ()  # of raw/boxes.csv
+
+
+Note = Callable[[Correction], None]
 
 
 class Journal:
@@ -53,9 +60,27 @@ class Journal:
                         raise
             yield
 
-    def note(self, correction: Correction) -> None:
-        """Add what is about to be done."""
-        self._append(asdict(correction))
+    def correct(self, change: Callable[[Note], None]) -> None:
+        """Let `change` change a file; it is given what notes a correction before it is made.
+
+        It is called again where another program saved the file at that moment. What could not be
+        done does not stay in the journal.
+        """
+        for left in reversed(range(TRIES)):
+            noted: list[Correction] = []
+
+            def note(correction: Correction, noted: list[Correction] = noted) -> None:
+                self._append(asdict(correction))
+                noted.append(correction)
+
+            try:
+                return change(note)
+            except BaseException as error:
+                if noted:
+                    self.drop()
+                if not (left and isinstance(error, MeanwhileError)):
+                    raise
+        return None
 
     def drop(self) -> None:
         """Say that the last correction that stands does so no more."""

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from starlette.routing import BaseRoute
@@ -24,7 +25,7 @@ from pipeline.intake.labels import LABELS, Override, labels_file
 from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
-from pipeline.review.journal import Correction, Journal
+from pipeline.review.journal import Correction, Journal, Note
 from pipeline.review.shelf import Tiles
 from pipeline.review.watching import name_state
 from pipeline.subjects.boxes import scan_of
@@ -80,24 +81,16 @@ class Labels:
             raise DataError("it has to be said what the lines are taken to say")
         tiles = self._desk.tiles()
         wanted = [Line(_source_of(tiles, name), name, label) for name, label in changes.items()]
-        noted = False
 
-        def change(data: bytes | None, said: Sequence[Override]) -> bytes:
-            nonlocal noted
+        def change(note: Note, data: bytes | None, said: Sequence[Override]) -> bytes:
             _refuse_clashes(said, was)
             made, hunks = change_lines(data, wanted)
             if hunks:
-                self._journal.note(Correction(_tell(wanted), tuple(changes), tuple(hunks)))
-                noted = True
+                note(Correction(_tell(wanted), tuple(changes), tuple(hunks)))
             return made
 
         with self._journal.held():
-            try:
-                self._rewrite(change, wanted)
-            except BaseException:
-                if noted:  # what could not be done does not stay in the journal
-                    self._journal.drop()
-                raise
+            self._journal.correct(lambda note: self._rewrite(partial(change, note), wanted))
         return self.describe()
 
     def undo(self) -> Content:
@@ -107,7 +100,7 @@ class Labels:
             if last is None:
                 raise MissingError("there is nothing to undo")
             try:
-                self._take_back(last)
+                self._journal.correct(lambda _: self._take_back(last))
             except ChangedSinceError:
                 self._journal.drop()  # so that the one before can be undone
                 raise

@@ -23,7 +23,10 @@ def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the tiles."""
     return [
         give("/api/tiles", lambda asked: describe(desk.tiles())),
-        give("/api/sheet/{digest}", lambda asked: _draw_sheet(desk, **asked)),
+        give(
+            "/api/sheet/{digest}",
+            lambda asked: _draw_sheet(desk, asked["digest"], asked.get("rows", "")),
+        ),
     ]
 
 
@@ -77,6 +80,8 @@ def _draw_sheet(desk: Desk, digest: str, rows: str = "") -> Response:
     wanted = _read_rows(rows, len(tiles.ids))
     with open_tiles(desk.project, tiles.names) as file:
         images = file.read_images(np.array(wanted))
+    if desk.tiles().digest != digest:  # while they were read
+        raise ClashError("tiles.h5 was made anew meanwhile")
     columns = min(COLUMNS, len(wanted))
     sheet = lay_out(images, columns, gap=0)
     return Response(encode_png(sheet), media_type="image/png", headers={"Cache-Control": KEEP})

@@ -21,12 +21,12 @@ def balance(project: Project, params: Params) -> str:
     """Choose which labelled tiles stay; nothing is invented here."""
     with open_tiles(project, params.classes) as tiles:
         ids, groups, numbers = tiles.ids, tiles.groups, tiles.labels
-        found = name_labels(tiles.found, params.classes)
+        first = name_labels(tiles.first_labels, params.classes)
     labelled = numbers >= 0
     labels = name_labels(numbers, params.classes)
     unlabelled, left_out = (int((numbers == one).sum()) for one in (UNLABELLED, LEFT_OUT_LABEL))
     _check_counts(Counter(labels[labelled]), unlabelled, left_out, params)
-    keep = choose_balanced(params, labels, np.where(found == "", labels, found), ids)
+    keep = choose_balanced(params, labels, first, ids)
     _tell_small_classes(Counter(labels[labelled]), params)
     rows = [
         {"id": ids[row], "label": labels[row], "group": groups[row]} for row in np.flatnonzero(keep)

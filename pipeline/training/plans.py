@@ -47,7 +47,7 @@ class Originals:
     ids: npt.NDArray[np.object_]
     labels: npt.NDArray[np.int16]
     pictures: Digests
-    found: npt.NDArray[np.int16]  # the labels before anybody corrected them
+    found: npt.NDArray[np.int16]  # the first labels, before anybody corrected them
 
 
 def choose_experiments(params: Params, wanted: str | None) -> list[str]:
@@ -59,7 +59,7 @@ def choose_experiments(params: Params, wanted: str | None) -> list[str]:
 def digest_originals(tiles: DatasetFile) -> Originals:
     """Return what tiles.h5 holds; every picture is read."""
     windows = read_windows(tiles, np.arange(len(tiles)))
-    return Originals(tiles.ids, tiles.labels, digest_pictures(windows), tiles.found)
+    return Originals(tiles.ids, tiles.labels, digest_pictures(windows), tiles.first_labels)
 
 
 def draw_plans(
@@ -301,10 +301,12 @@ def digest_inputs(plan: Plan, settings: Train, fold: int, seed: int) -> str:
         )
     model = plan["model"]["sha256"] if plan["model"] else None
     online = [[file["op"], file["class"]] for file in plan["variants"]] if "recipes" in plan else []
+    # Which tiles were added shows in the digest of what is trained on.
+    trained = {key: value for key, value in content.items() if key != "added"}
     said = [
         TRAINING_VERSION,
         *(plan["classes"], plan["variants_are"], plan["balance"], model),
-        *(plan.get("recipes"), online, content, describe_budget(settings), seed),
+        *(plan.get("recipes"), online, trained, describe_budget(settings), seed),
     ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

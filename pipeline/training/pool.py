@@ -145,7 +145,7 @@ def _find_tiles(
     """Return where the tiles of each set of ids are, with their labels; as_found: as they were."""
     path = project.input("tiles.h5")
     with open_dataset(path) as tiles:
-        labels = tiles.found if as_found else tiles.labels
+        labels = tiles.first_labels if as_found else tiles.labels
         every = list(map(sys.intern, tiles.scan("ids")))  # as the folds have
         found = []
         for ids in sets:

@@ -41,6 +41,15 @@ def test_only_the_group_of_a_form_is_set_aside(rule, groups):
     assert group_tiles(rule, TILES, SCANS, {}, parts=3) == groups
 
 
+@pytest.mark.parametrize("rule", ["page", "none"])
+def test_a_group_that_a_box_of_a_form_was_given_counts(rule):
+    tiles = [{"id": f"f1-0-{n}-9", "group": "Ada", "label": "x"} for n in range(4)]
+    tiles[2]["group"] = "her sister"
+    groups = group_tiles(rule, [*tiles, *TILES[1:]], SCANS, {}, parts=3)
+    assert groups[2] == "her sister"
+    assert "Ada" not in groups
+
+
 def place(label, line, column):
     return {"id": f"f1-0-{column}-{line}", "group": "Ada", "label": label}, str(line)
 
@@ -57,11 +66,17 @@ def test_a_page_alone_is_divided_by_its_rows_where_each_class_stands_in_enough_o
 
 
 def test_whose_writing_is_divided_is_told():
-    tiles = [{"id": f"{name}-0-{n}-2", "group": f"W{n % 5}", "label": "x"}
-             for n in range(10) for name in ("f1", "p1")]  # fmt: skip
-    for rule, told in (("page", False), ("none", True), ("writer", False)):
-        groups = group_tiles(rule, tiles, SCANS, {}, parts=3)
-        said = tell_torn(rule, tiles, SCANS, groups)
+    """Five writers with two forms each: their pages divide them, and their tiles do."""
+    scans = {f"{n}-0": SCANS["f1-0"] for n in range(10)} | {"p1-0": SCANS["p1-0"]}
+    tiles = [
+        {"id": f"{n}-0-{m}-2", "group": f"W{n % 5}", "label": "x"}
+        for n in range(10)
+        for m in (1, 2)
+    ]
+    tiles.append({"id": "p1-0-1-2", "group": "Bo", "label": "x"})
+    for rule, told in (("page", True), ("none", True), ("writer", False)):
+        groups = group_tiles(rule, tiles, scans, {}, parts=3)
+        said = tell_torn(rule, tiles, scans, groups)
         assert ("divides what W0, W1, W2 and 2 more wrote" in said) is told
         assert bool(said) is told
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import DataError
-from pipeline.intake import label_lines
+from pipeline.intake import rewriting
 from pipeline.intake.label_lines import (
     ChangedSinceError,
     Line,
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(root, monkeypatch):
 
 
 def test_a_read_only_file_is_refused(root, monkeypatch):
-    monkeypatch.setattr(label_lines.os, "access", lambda path, mode: False)  # root may all
+    monkeypatch.setattr(rewriting.os, "access", lambda path, mode: False)  # root may all
     with pytest.raises(PermissionError):
         write(root)
 

@@ -10,6 +10,7 @@ from reviewed import open_page, write_project, write_tiles
 
 from pipeline.intake.labels import read_overrides
 from pipeline.review import journal as journals
+from pipeline.review import labels
 
 CLASSES = ("0", "1", "2")
 
@@ -155,6 +156,25 @@ def test_what_was_added_outside_is_merged(client, folder, ids):
     path = folder / "raw/labels.csv"
     path.write_text(path.read_text() + f"raw/scans/page-000.png,{ids[1]},0\n")
     assert save(client, {ids[2]: "0"}).json()["said"] == {ids[0]: "2", ids[1]: "0", ids[2]: "0"}
+
+
+def test_what_an_editor_saves_at_that_very_moment_stays(client, folder, ids, monkeypatch):
+    save(client, {ids[0]: "2"})
+    path = folder / "raw/labels.csv"
+    change, edits = labels.change_lines, ["one"]
+
+    def change_while_somebody_edits(data, wanted):
+        if edits:
+            path.write_bytes(path.read_bytes() + f"raw/scans/page-000.png,{ids[3]},0\n".encode())
+            edits.clear()
+        return change(data, wanted)
+
+    monkeypatch.setattr(labels, "change_lines", change_while_somebody_edits)
+    said = save(client, {ids[2]: "0"}).json()["said"]
+    assert said == {ids[0]: "2", ids[2]: "0", ids[3]: "0"}
+    assert client.post("/api/undo", json={}).json()["undone"]["ids"] == [ids[2]]
+    assert client.post("/api/undo", json={}).json()["undone"]["ids"] == [ids[0]]
+    assert path.read_text().splitlines()[1:] == [f"raw/scans/page-000.png,{ids[3]},0"]
 
 
 def test_a_line_that_says_something_else_now_is_never_overwritten(client, folder, ids):

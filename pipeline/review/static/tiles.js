@@ -338,7 +338,9 @@ async function relabel(labelFor, rows = grid.chosen) {
   for (const row of meant) settled.rows.add(row);
   const several = grid.marks.size > 0;
   const saving = project.correct(meant, labelFor);
-  if (several) grid.unmark();
+  const more = rows.length > MOST;
+  if (more) page.say(`${MOST.toLocaleString()} tiles at once: do it again for the others, which stay marked.`);
+  else if (several) grid.unmark();
   else grid.go(grid.at + 1);
   try { await saving; } catch (error) { page.say(error.message); page.fail(error); }
 }
