@@ -10,6 +10,7 @@ from conftest import run_to, write_params
 from pipeline.dataset.dealing import number_names
 from pipeline.dataset.reading import read_folds
 from pipeline.dataset.store import open_dataset
+from pipeline.dataset.tables import read_table
 from pipeline.errors import DataError
 from pipeline.intake import images
 from pipeline.project import Project
@@ -174,6 +175,41 @@ def test_a_tile_of_a_given_test_set_is_never_trained_on(project, prep):
     [added] = add_left_out(here, params, read_folds(project / "processed/split.csv"))
     assert set(added) <= set(chosen["pictures"])
     assert added
+
+
+@pytest.mark.slow
+def test_a_tile_that_balance_never_kept_is_none_of_the_corrections(project, prep):
+    """There are two squares more than bars, which balance leaves out; now somebody does so too."""
+    write_params(project, experiments=EXPERIMENTS)
+    for stage in STAGES:
+        assert prep(stage)[0] == 0
+    boxes = read_boxes(project)
+    kept = {row["id"] for row in read_table(project / "processed/balanced.csv", ())}
+    spare = sorted(boxes.keys() - kept)
+    assert len(spare) == 2
+    correct(project, {name: (boxes[name]["source"], "-") for name in spare})
+    for stage in STAGES:
+        assert prep(stage)[0] == 0
+    here, params = Project(project), load_params(project / "params.yaml")
+    assert add_left_out(here, params, read_folds(project / "processed/split.csv")) == [[]]
+
+
+@pytest.mark.slow
+def test_what_was_found_in_no_class_has_the_label_that_it_was_given(project, prep):
+    """A folder is called like no class, and raw/labels.csv says what its pictures show."""
+    write_params(project, experiments=EXPERIMENTS, balance={"method": "none"})
+    (project / "raw/pictures/misc").mkdir()
+    lines = ["source,label"]
+    for number in range(6):
+        (project / f"raw/pictures/bar/{number:03}.png").rename(
+            project / f"raw/pictures/misc/{number}.png"
+        )
+        lines.append(f"raw/pictures/misc/{number}.png,bar")
+    (project / "raw/labels.csv").write_text("\n".join(lines))
+    for stage in (*STAGES, "augment", "plan"):
+        assert prep(stage)[0] == 0
+    plain, found = (read_trained(project, name)[0] for name in EXPERIMENTS)
+    assert plain == found
 
 
 @pytest.mark.slow
