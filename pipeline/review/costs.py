@@ -71,13 +71,16 @@ def foresee(params: Params, tiles: Tiles, study: Study, changes: Labels) -> Cont
     then = now | changed
     cost: Content = {"pages": len({scan_of(name) for name in changed}), "trouble": ""}
     trainings = 0
-    if changed and study.folds:
+    if changed and not study.folds:  # nothing is planned yet: all has to be trained anyway
+        trainings = params.split.folds * sum(map(len, map(params.seeds_of, params.experiments)))
+    elif changed:
         try:
             trainings = _count_trainings(params, tiles, study, now, then)
         except DataError as error:
             cost["trouble"] = str(error)
     road = (STAGES + len(params.augment)) * STAGE_SECONDS if changed else 0
-    seconds = road + trainings * study.seconds / _count_lanes(params, trainings)
+    known = study.seconds or not trainings  # None: nobody has trained here yet
+    seconds = road + trainings * study.seconds / _count_lanes(params, trainings) if known else None
     return cost | {"tiles": len(changed), "trainings": trainings, "seconds": seconds}
 
 

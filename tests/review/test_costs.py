@@ -100,11 +100,15 @@ def test_where_the_road_would_stop_that_is_said(planned):
     assert "class '0'" in cost["trouble"]
 
 
-def test_without_a_split_it_counts_pages(client, ids):
-    cost = client.post("/api/costs", json={"changes": {ids[0]: "2"}}).json()
-    assert (cost["pages"], cost["trainings"]) == (1, 0)
-
-
 @pytest.mark.parametrize("changes", [None, [], {"a": "seven"}, {"a": 1}])
 def test_what_is_no_change_is_refused(client, changes):
     assert client.post("/api/costs", json={"changes": changes}).status_code == 422
+
+
+def test_before_anything_is_planned_all_has_to_be_trained_and_no_time_is_guessed(tmp_path):
+    ids = write_project(tmp_path, tiles=60, pages=10)
+    project, params = Project(tmp_path), load_params(tmp_path / "params.yaml")
+    cost = cost_of(project, {ids[0]: "-"})
+    runs = sum(len(params.seeds_of(name)) for name in params.experiments)
+    assert (cost["trainings"], cost["seconds"]) == (runs * params.split.folds, None)
+    assert cost_of(project, {})["trainings"] == 0

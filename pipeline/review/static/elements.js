@@ -31,5 +31,6 @@ function tellTime(seconds) {
 // What `dvc repro` has to do, in words.
 export function tellCost({ pages, trainings, seconds }) {
   if (!pages) return "nothing";
-  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}, about ${tellTime(seconds)}`;
+  const time = seconds === null ? "" : `, about ${tellTime(seconds)}`;
+  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}${time}`;
 }

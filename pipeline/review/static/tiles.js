@@ -87,7 +87,9 @@ function setChoices(key, options) {
 
 function tellChoices() {
   const { tiles } = project, split = project.parts;
-  const lists = Object.entries(project.suspects).filter(([, those]) => those.length);
+  const left = (those) => those.filter((one) => project.rowOf.has(one.id) && isOpen(project.rowOf.get(one.id), one));
+  const lists = Object.entries(project.suspects).filter(([, those]) => those.length)
+    .map(([kind, those]) => [kind, left(those)]);
   setChoices("list", [
     ["", "All tiles"],
     ...lists.map(([kind, those]) => [kind, `${KINDS[kind] ?? kind} (${those.length.toLocaleString("en")})`]),
@@ -116,7 +118,7 @@ function choose() {
   if (chosen.list in project.suspects) {
     for (const one of project.suspects[chosen.list]) {
       const row = project.rowOf.get(one.id);
-      if (row !== undefined && (!project.saidOf(one.id) || keeps(row))) suspects.set(row, one);
+      if (row !== undefined && (isOpen(row, one) || keeps(row))) suspects.set(row, one);
     }
     rows = [...suspects.keys()];
   } else if (chosen.list === "waiting") rows = project.waitingRows().sort((a, b) => a - b);
@@ -132,6 +134,13 @@ function choose() {
     rows.sort((a, b) => key.get(a) - key.get(b) || a - b);
   }
   return rows;
+}
+
+// Whether nobody has settled a suspect yet: given it another label since, or confirmed what was found.
+// A label that somebody typed into raw/labels.csv may be wrong like any other.
+function isOpen(row, one) {
+  const said = project.saidOf(one.id);
+  return said === null || (said === one.label && said !== project.foundLabel(row));
 }
 
 // A suspect that was settled stays in its place as long as its list is looked at.
