@@ -39,7 +39,8 @@ def list_suspects(project: Project) -> Content:
     """Return the suspects of each kind, the likeliest first; `isStale`: they are of other tiles."""
     path, tiles = project.output(FILE), project.output("tiles.h5")
     lists: dict[str, list[Content]] = defaultdict(list)
-    for row in read_table(path, COLUMNS) if path.exists() else ():
+    again = "Look for errors again (or run: prep check suspects)"
+    for row in read_table(project.require(path, again), COLUMNS) if path.exists() else ():
         lists[row["kind"]].append({name: row[name] for name in SHOWN})
     head = lists.pop(HEAD, [])
     is_stale = bool(head) and tiles.exists() and head[0]["id"] != project.digest(tiles)

@@ -2,7 +2,8 @@
 
 `processed/.cut` names for each file of photos the digest of all that its tiles depend on (the
 file's bytes, its pages, the boxes on them, settings, the program and its libraries) and where they
-lie in tiles.h5, of whose very bytes it speaks. Without it, or where it is damaged, all are cut.
+lie in tiles.h5, of whose very bytes it speaks, after a digest of itself. Without it, or where it is
+damaged, all are cut.
 """
 
 import json
@@ -17,6 +18,7 @@ from pipeline.atomic import whole_file
 from pipeline.dataset.schema import Pixels
 from pipeline.dataset.store import open_dataset
 from pipeline.notes import digest_file, digest_if_there
+from pipeline.searching.kept import digest_text
 
 
 class Cut(NamedTuple):
@@ -46,7 +48,10 @@ def read_kept_tiles(path: Path, cuts: Sequence[Cut]) -> Iterator[Pixels]:
 def open_kept_tiles(tiles: Path) -> KeptTiles:
     """Return the tiles of a tiles.h5 whose origin is known: none where it is another one."""
     try:
-        said = json.loads(tiles.with_name(".cut").read_bytes())
+        digest, text = tiles.with_name(".cut").read_text().split("\n", 1)
+        if digest != digest_text(text):  # a lost bit may name another photo's tiles
+            return KeptTiles(tiles, {})
+        said = json.loads(text)
         if said["tiles"] != digest_if_there(tiles):
             return KeptTiles(tiles, {})
         return KeptTiles(tiles, {name: Cut(*cut) for name, cut in said["files"].items()})
@@ -61,4 +66,5 @@ def keep_tiles(tiles: Path, cuts: Sequence[tuple[str, str, int]]) -> None:
         files[name] = Cut(digest, first, count)
         first += count
     with whole_file(tiles.with_name(".cut"), synced=False) as part:
-        part.write_text(json.dumps({"tiles": digest_file(tiles), "files": files}))
+        text = json.dumps({"tiles": digest_file(tiles), "files": files})
+        part.write_text(f"{digest_text(text)}\n{text}")
