@@ -91,7 +91,10 @@ _OF_THE_FILE = {
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that there is no memory, even for a library or TensorFlow."""
-    said = ("failed to map segment", "annot allocate memory", "bad_alloc", "ResourceExhausted")
+    said = (
+        "failed to map segment", "annot allocate memory", "bad_alloc", "ResourceExhausted",
+        "(-4:Insufficient memory)",  # OpenCV
+    )  # fmt: skip
     told = f"{type(error).__name__}: {error}"
     full = isinstance(error, OSError) and error.errno == errno.ENOMEM
     return full or isinstance(error, MemoryError) or any(words in told for words in said)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import cv2
 import pytest
 
 from pipeline import cli
@@ -22,6 +23,7 @@ from pipeline.training.runs import Task
         ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
         ImportError("libx.so: cannot allocate memory in static TLS block"),
         RuntimeError("std::bad_alloc"),
+        cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate"),
         type("ResourceExhaustedError", (Exception,), {})("OOM when allocating tensor"),
     ],
 )

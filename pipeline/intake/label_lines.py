@@ -52,15 +52,20 @@ def change_lines(data: bytes | None, wanted: Sequence[Line]) -> tuple[bytes, lis
     return table.encode(), table.hunks
 
 
-def undo_lines(data: bytes | None, hunks: Sequence[Hunk]) -> bytes | None:
-    """Return the file as it was before some hunks; None where there was none.
+def undo_lines(data: bytes | None, hunks: Sequence[Hunk]) -> tuple[bytes | None, int]:
+    """Return the file as it was before some hunks (None: there was none), and how many rows stay.
 
-    Raises ChangedSinceError when a row is not as these left it.
+    Those stay that are not as the hunks left them. Raises ChangedSinceError when all do.
     """
-    table = _Table(data)
+    table, stay, undone = _Table(data), list[ChangedSinceError](), 0
     for hunk in reversed(hunks):
-        table.undo(hunk)
-    return table.encode() or None
+        try:
+            undone += table.undo(hunk)
+        except ChangedSinceError as error:
+            stay.append(error)
+    if stay and not undone:
+        raise stay[0]
+    return table.encode() or None, len(stay)
 
 
 def rewrite_labels(
@@ -130,8 +135,8 @@ class _Table:
         if not self.of_id[line.id]:
             self._append(line)
 
-    def undo(self, hunk: Hunk) -> None:
-        """Put back what a hunk changed."""
+    def undo(self, hunk: Hunk) -> bool:
+        """Put back what a hunk changed; return whether that is a line, and not the columns."""
         places = self.of_text[hunk.after.rstrip(_ENDS)]
         if not places:
             raise ChangedSinceError(
@@ -140,11 +145,12 @@ class _Table:
             )
         place = places.pop()
         if place == self.top and not self._may_lose_columns(hunk.before):
-            return
+            return False
         before = hunk.before or ""
         if not before or _end_of(before) or not any(self.rows[place + 1 :]):
             self.rows[place] = before
         self.of_text[before.rstrip(_ENDS)].append(place)
+        return place != self.top
 
     def _set_label(self, place: int, label: str) -> None:
         row, number = self.rows[place], self.columns.index("label")

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import NO_LOCKS
+from pipeline.errors import NO_LOCKS, DataError
 from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
 from pipeline.intake.rewriting import MeanwhileError
@@ -35,6 +35,20 @@ class Correction:
     edits: tuple[Edit, ...] = ()  # of raw/boxes.csv
 
 
+def _read_correction(line: dict[str, Any]) -> Correction:
+    """Return what a line of the journal says; ValueError for what the page never wrote."""
+    told, ids, hunks, edits = (line.get(name, []) for name in ("told", "ids", "hunks", "edits"))
+    try:
+        read = [Hunk(*one) for one in hunks], [Edit(*one) for one in edits]
+        texts = [told, *ids, *(text for hunk in read[0] for text in (hunk.before, hunk.after))]
+    except TypeError as error:
+        raise ValueError("a line of another kind") from error
+    is_text = all(text is None or isinstance(text, str) for text in texts)
+    if not is_text or not isinstance(told, str):
+        raise ValueError("a line of another kind")
+    return Correction(told, tuple(ids), tuple(read[0]), tuple(read[1]))
+
+
 Note = Callable[[Correction], None]
 
 
@@ -49,6 +63,10 @@ class Journal:
     def held(self) -> Iterator[None]:
         """Let no other thread or program correct labels meanwhile."""
         self.path.parent.mkdir(exist_ok=True)
+        if self.path.is_symlink():
+            raise DataError(
+                f"processed/{NAME} is a link, which nothing is written through: delete it"
+            )
         with _threads, self.path.open("ab") as file:
             with suppress(ImportError):  # Windows
                 import fcntl
@@ -95,9 +113,7 @@ class Journal:
             elif undone:
                 undone -= 1
             else:
-                hunks = tuple(Hunk(*one) for one in line["hunks"])
-                edits = tuple(Edit(*one) for one in line.get("edits", ()))
-                return Correction(line["told"], tuple(line["ids"]), hunks, edits)
+                return _read_correction(line)
         return None
 
     def _append(self, content: dict[str, Any]) -> None:
@@ -121,7 +137,5 @@ class Journal:
         for line in filter(None, reversed(lines)):
             with suppress(ValueError):
                 found = json.loads(line)
-                if isinstance(found, dict) and (
-                    "undone" in found or {"told", "ids", "hunks"} <= found.keys()
-                ):
+                if isinstance(found, dict) and ("undone" in found or _read_correction(found)):
                     yield found

@@ -99,20 +99,35 @@ class Labels:
             last = self._journal.last()
             if last is None:
                 raise MissingError("there is nothing to undo")
+            stays = 0
+
+            def take_back(note: Note) -> None:
+                nonlocal stays
+                stays = self._take_back(last)
+
             try:
-                self._journal.correct(lambda _: self._take_back(last))
+                self._journal.correct(take_back)
             except ChangedSinceError:
                 self._journal.drop()  # so that the one before can be undone
                 raise
             self._journal.drop()
-        return self.describe() | {"undone": {"told": last.told, "ids": last.ids}}
+        return self.describe() | {"undone": {"told": last.told, "ids": last.ids, "stays": stays}}
 
-    def _take_back(self, last: Correction) -> None:
+    def _take_back(self, last: Correction) -> int:
+        """Undo a correction; return how many of its rows stay, for they were changed since."""
+        stays = 0
         if last.edits:
             refuse_busy(self._root)
             self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.edits))
-        else:
-            self._rewrite(lambda data, said: undo_lines(data, last.hunks))
+            return stays
+
+        def undo(data: bytes | None, said: Sequence[Override]) -> bytes | None:
+            nonlocal stays
+            made, stays = undo_lines(data, last.hunks)
+            return made
+
+        self._rewrite(undo)
+        return stays
 
     def _rewrite(self, work: Work, wanted: Sequence[Line] = ()) -> None:
         """Change labels.csv, unless DVC reads raw/ at this moment."""

@@ -49,7 +49,7 @@ def test_what_is_wanted_is_read_back_and_undone_to_the_byte(data, tmp_path):
     (tmp_path / "raw/labels.csv").write_bytes(made)
     said = {one.id: one for one in read_overrides(tmp_path, CLASSES) if one.id}
     assert (said[ONE.id].label, said[TWO.id].label, said[TWO.id].source) == ("1", "-", TWO.source)
-    assert undo_lines(made, hunks) == data
+    assert undo_lines(made, hunks)[0] == data
 
 
 @pytest.mark.parametrize("data", list(FILES.values())[1:], ids=list(FILES)[1:])
@@ -84,14 +84,14 @@ def test_an_undo_keeps_what_somebody_else_wrote_meanwhile():
         b"source,id,label\nr,x,0\n", [Line("r", "x", "1"), Line("r", "y", "1")]
     )
     edited = b"source,id,label\nr,w,1\n" + made.partition(b"\n")[2] + b"r,z,0\n"
-    assert undo_lines(edited, hunks) == b"source,id,label\nr,w,1\nr,x,0\nr,z,0\n"
+    assert undo_lines(edited, hunks)[0] == b"source,id,label\nr,w,1\nr,x,0\nr,z,0\n"
 
 
 def test_an_undo_leaves_the_first_row_to_lines_that_came_later():
     made, hunks = change_lines(None, [Line("r", "y", "1")])
-    assert undo_lines(made + b"r,z,0\n", hunks) == b"source,id,label\nr,z,0\n"
+    assert undo_lines(made + b"r,z,0\n", hunks)[0] == b"source,id,label\nr,z,0\n"
     made, hunks = change_lines(b"source\nr\n", [Line("r", "y", "1")])
-    assert undo_lines(made + b"r,z,0\n", hunks) == b"source,id,label\nr\nr,z,0\n"
+    assert undo_lines(made + b"r,z,0\n", hunks)[0] == b"source,id,label\nr\nr,z,0\n"
 
 
 def test_a_line_that_was_changed_since_is_not_undone():
@@ -183,3 +183,10 @@ def test_a_link_within_raw_stays_one_and_one_that_leads_out_is_refused(root):
     with pytest.raises(DataError, match="leads out of raw/"):
         write(root)
     assert (root / "elsewhere.csv").read_bytes() == b"source,label\n"
+
+
+def test_of_many_rows_the_others_are_undone_where_one_was_changed_since():
+    made, hunks = change_lines(b"source,id,label\n", [Line("r", name, "1") for name in "xyz"])
+    edited = made.replace(b"r,y,1", b"r,y,0")
+    assert undo_lines(edited, hunks) == (b"source,id,label\nr,y,0\n", 1)
+    assert undo_lines(made, hunks)[1] == 0

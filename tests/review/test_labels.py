@@ -104,7 +104,8 @@ def test_all_is_undone_step_by_step_also_after_a_restart(client, folder, ids):
     save(client, {ids[0]: "1", ids[1]: "-"}, was={ids[0]: "2"})
     again = open_page(folder)
     undone = again.post("/api/undo", json={}).json()
-    assert undone["undone"] == {"told": "2 tiles: several labels", "ids": [ids[0], ids[1]]}
+    told = {"told": "2 tiles: several labels", "ids": [ids[0], ids[1]], "stays": 0}
+    assert undone["undone"] == told
     assert labels_of(folder)[ids[0]] == "2"
     assert again.post("/api/undo", json={}).json()["undo"] is None
     assert (folder / "raw/labels.csv").read_bytes() == text.encode()
@@ -146,6 +147,31 @@ def test_a_kill_between_the_journal_and_the_file_costs_no_other_undo(client, fol
         file.write(json.dumps(entry) + "\n")
     assert client.post("/api/undo", json={}).status_code == 422
     assert client.post("/api/undo", json={}).json()["undone"]["ids"] == [ids[0]]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"told": "x", "ids": 2, "hunks": []}', '{"told": "x", "ids": [], "hunks": [["a"]]}', "[1]",
+     '{"told": 3, "ids": [], "hunks": []}', '{"told": "x", "ids": [], "hunks": [[1, 2]]}', "\x00{"],
+)  # fmt: skip
+def test_a_line_of_the_journal_that_the_page_never_wrote_is_as_good_as_none(
+    client, folder, ids, line
+):
+    save(client, {ids[0]: "2"})
+    with (folder / "processed/.corrections").open("a") as file:
+        file.write(f"{line}\n")
+    assert client.get("/api/labels").status_code == 200
+    assert client.post("/api/undo", json={}).json()["undone"]["ids"] == [ids[0]]
+
+
+def test_nothing_is_written_through_a_link(client, folder, ids, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "file"
+    (folder / "processed/.corrections").symlink_to(outside)
+    answer = save(client, {ids[0]: "2"})
+    assert answer.status_code == 422
+    assert "is a link" in answer.json()["error"]
+    assert not outside.exists()
+    assert not (folder / "raw/labels.csv").exists()
 
 
 # --- Somebody else writes too ----------------------------------------------------------------

@@ -83,7 +83,8 @@ async function undo() {
   try {
     await view.flush?.();
     const undone = await project.undo();
-    say(`Undone: ${undone.told}.`);
+    const stay = undone.stays ? ` Lines that were changed outside this page since stay: ${undone.stays}.` : "";
+    say(`Undone: ${undone.told}.${stay}`);
     await project.look();
     view.show?.(undone.ids);
   } catch (error) {
