@@ -27,8 +27,8 @@ def check_suspects(project: Project, params: Params) -> str:
         return f"{suspects.how}; nothing suspicious, as processed/{FILE} says"
     return (
         f"{suspects.how}. All {len(suspects.found):,} suspects are in processed/{FILE}; look at "
-        "them before you believe it. A label is mended by a line source,id,label in "
-        "raw/labels.csv (label -: left out)"
+        "them before you believe it, and mend them: prep review (or a line source,id,label in "
+        "raw/labels.csv; processed/boxes.csv has the source of each id)"
     )
 
 

@@ -27,6 +27,8 @@ BOXES = "raw/boxes.csv"
 _SIDES = ("x0", "y0", "x1", "y1")
 _ALWAYS = ("source", "page", *_SIDES, "label")
 _COLUMNS = (*_ALWAYS, "member", "group", "row", "col")
+# What processed/boxes.csv and left_out.csv have beside these, from which lines are copied.
+_PASSED_OVER = ("id", "score", "found", "reason")
 _LARGEST = 6  # digits of a number
 
 FileName = tuple[str, str]  # the source and the member, as the catalogue has them
@@ -59,7 +61,7 @@ def read_drawn_boxes(
     path = file or boxes_file(root)
     if not os.path.lexists(path):
         return []
-    rows = read_spreadsheet(path, BOXES, _COLUMNS, "source")
+    rows = read_spreadsheet(path, BOXES, (*_COLUMNS, *_PASSED_OVER), "source")
     found = [_read_line(line, row, classes) for line, row in rows]
     _refuse_same_centre(found)
     return found

@@ -13,7 +13,13 @@ from pipeline.dataset.store import write_glyphs
 from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table, write_table
 from pipeline.errors import DataError, count_things
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
-from pipeline.intake.drawn_boxes import FileName, boxes_file, place_boxes, read_drawn_boxes
+from pipeline.intake.drawn_boxes import (
+    BOXES,
+    FileName,
+    boxes_file,
+    place_boxes,
+    read_drawn_boxes,
+)
 from pipeline.intake.labels import LABELS, Override, labels_file, read_overrides
 from pipeline.intake.placed_labels import label_places, relabel
 from pipeline.intake.scans import group_by_file, read_catalogue
@@ -72,6 +78,7 @@ def _segment(project: Project, params: Params, jobs: int | None) -> str:
     scans = read_catalogue(project)
     found = _search_scans(project, params, scans, drawn, jobs)
     _tell(found.noted)
+    _tell_undrawn(found, drawn)
     found.named = _apply_box_overrides(_label_places(found.named, said), said)
     _write_found(project, found.named)
     _write_left_out(project, found)
@@ -80,7 +87,8 @@ def _segment(project: Project, params: Params, jobs: int | None) -> str:
     if not used:
         raise DataError(_explain_nothing(scans, found))
     return (
-        f"{len(used):,} boxes on {len(scans) - len(found.refused):,} scans in processed/boxes.csv"
+        f"{len(used):,} boxes on {count_things(len(scans) - len(found.refused), 'scan')} in "
+        "processed/boxes.csv"
         f"{_count_left_out(found)}, {count_things(len(found.refused), 'scan')} quarantined"
     )
 
@@ -92,7 +100,8 @@ def _explain_nothing(scans: list[Row], found: _Found) -> str:
     if not found.refused:
         return "there is no scan to segment: see processed/catalogue.csv for why"
     return (
-        f"none of the {len(scans):,} scans can be used, {name_of(found.refused[0])} for one: "
+        f"none of {count_things(len(scans), 'scan')} can be used, {name_of(found.refused[0])} for "
+        "one: "
         f"{found.refused[0]['reason']}. processed/quarantine.csv lists all, processed/overlays "
         "shows what was seen."
     )
@@ -166,6 +175,20 @@ def _note(found: _Found, row: Row, searched: Searched) -> None:
     found.named += _name_subjects(row, searched.subjects)
     scan = scan_id_of(row)
     found.left_out += ((row, box_id(scan, one.box), one) for one in searched.left_out)
+
+
+def _tell_undrawn(found: _Found, drawn: Mapping[FileName, Boxes]) -> None:
+    """Say where raw/boxes.csv has fewer boxes for a page than lie beside them."""
+    marks = Counter((row["source"], row["member"], row["page"]) for row, _, _ in found.left_out)
+    for row in {scan_id_of(row): row for row, _, _ in found.left_out}.values():
+        boxes = len(drawn.get((row["source"], row["member"]), {}).get(int(row["page"]), ()))
+        count = marks[row["source"], row["member"], row["page"]]
+        if 0 < boxes < count:
+            warn(
+                f"{BOXES} has {boxes:,} box{'es' if boxes > 1 else ''} for {name_of(row)}, and "
+                f"{count:,} more that are seen there are not used: it has to name all boxes of a "
+                "page (copy the others from processed/boxes.csv or left_out.csv)"
+            )
 
 
 def _tell(noted: Mapping[str, list[Row]]) -> None:

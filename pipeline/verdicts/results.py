@@ -378,7 +378,8 @@ def _list_notes(params: Params, arms: list[Arm]) -> list[str]:
         )
     notes += [
         f"{arm.name} trains on labels as they were found and is tested on the corrected ones, like "
-        "the others: where it hurts, the corrections helped by as much."
+        "the others: where it hurts, the corrections helped by as much, and where it helps they "
+        "harmed."
         for arm in arms
         if params.experiments[arm.name].labels == "found"
     ]

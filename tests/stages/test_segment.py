@@ -235,7 +235,7 @@ def test_empty_cells_are_counted_and_listed(pages, prep):
     said = run(prep)
     boxes, empty = read("boxes"), read("left_out")
     assert len(boxes) + len(empty) == 24
-    assert f"{len(boxes)} boxes on 1 scans in processed/boxes.csv, {len(empty)} empty (see" in said
+    assert f"{len(boxes)} boxes on 1 scan in processed/boxes.csv, {len(empty)} empty (see" in said
     assert {row["reason"] for row in empty} == {"empty"}
     places = {(row["row"], row["col"]) for row in boxes + empty}
     assert len(places) == 24
@@ -406,7 +406,7 @@ def form(tmp_path, monkeypatch):
 
 def test_what_is_empty_or_crossed_out_on_a_form_is_counted_and_can_be_taken_in(form, prep):
     said = run(prep)
-    assert "16 boxes on 1 scans in processed/boxes.csv, 1 empty, 1 crossed out (see" in said
+    assert "16 boxes on 1 scan in processed/boxes.csv, 1 empty, 1 crossed out (see" in said
     before, made = read("boxes"), glyphs()
     crossed, empty = sorted(read("left_out"), key=lambda row: row["reason"])
     assert (empty["reason"], empty["label"], empty["row"], empty["col"]) == ("empty", "1", "0", "4")
@@ -449,6 +449,24 @@ def test_a_label_of_a_drawn_box_goes_before_its_folders_and_that_stays_known(pag
     rows = [row for row in read("boxes") if row["source"] == "raw/in/4/a.png"]
     known = [(row["label"], row["found"]) for row in rows]
     assert known == [("1", "4"), ("2", "4"), *[("4", "")] * 5]
+
+
+def test_a_box_or_two_of_a_page_put_the_others_out_and_that_is_told(pages, prep):
+    """Lines are copied as they stand from processed/boxes.csv, with all its columns."""
+    run(prep)
+    lines = Path("processed/boxes.csv").read_text().splitlines()
+    own = [line for line in lines if ",raw/in/a.png," in line]
+    Path("raw/boxes.csv").write_text("\n".join([lines[0], *own[:2]]))
+    assert prep("ingest")[0] == 0
+    code, _, told = prep("segment")
+    assert code == 0
+    assert (
+        f"raw/boxes.csv has 2 boxes for raw/in/a.png, and {len(own) - 2} more that are seen there "
+        "are not used: it has to name all boxes of a page"
+    ) in " ".join(told.split())
+    Path("raw/boxes.csv").write_text("\n".join([lines[0], *own]))
+    assert prep("ingest")[0] == 0
+    assert "are not used" not in prep("segment")[2]
 
 
 # --- Lines of raw/boxes.csv that are not clear ---------------------------------------------------
