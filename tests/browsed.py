@@ -29,3 +29,12 @@ def press(page, *keys):
 def saved(page):
     """Wait until everything is on the disk."""
     page.wait_for_selector("#waiting:not([aria-busy=true])")
+
+
+def becomes(page, look, wanted):
+    """Wait until what a file or the page says is what is wanted; it is shown where it never is."""
+    for _ in range(100):
+        if look() == wanted:
+            return
+        page.wait_for_timeout(100)
+    assert look() == wanted

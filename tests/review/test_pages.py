@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from browsed import press, saved
+from browsed import becomes, press, saved
 from reviewed import write_project, write_tiles
 
 from pipeline.dataset.store import write_glyphs
@@ -79,11 +79,11 @@ def test_a_row_is_confirmed_by_one_key_and_mended_by_two(folder, serve, show):
     page = open_rows(show, serve(folder))
     assert typed(page) == "1717171717"
     press(page, "Enter", "ArrowRight", "5", "-", "Enter")
-    saved(page)
     ids = [row["id"] for row in read_table(folder / "processed/boxes.csv", COLUMNS["boxes"])]
-    assert labels_of(folder) == dict(zip(ids, "171717171715-7171717", strict=False))
-    assert typed(page) == "1717171717"
-    assert page.locator("output").inner_text() == "4 rows to go, 40 boxes"
+    wanted = dict(zip(ids, "171717171715-7171717", strict=False))
+    becomes(page, lambda: labels_of(folder), wanted)
+    becomes(page, lambda: typed(page), "1717171717")
+    becomes(page, page.locator("output").inner_text, "4 rows to go, 40 boxes")
 
 
 def test_a_row_is_typed_or_pasted_whole_and_undone(folder, serve, show):
@@ -153,23 +153,22 @@ def test_by_keys_a_box_is_moved_resized_split_merged_deleted_and_undone(folder, 
     saved_boxes(page, folder, (10, 10, 21, 23, ""))
     press(page, "7")
     page.wait_for_selector("#waiting:has-text('1 correction')")
-    saved(page)
-    assert list(labels_of(folder).values()) == ["7"]  # it is the box that was there, by its centre
+    # It is the box that was there, by its centre.
+    becomes(page, lambda: list(labels_of(folder).values()), ["7"])
     press(page, "Home", "Delete")
     page.wait_for_selector("text=19 boxes")
-    saved(page)
+    becomes(page, lambda: len(boxes_of(folder)), 19)
     assert {one[:4] for one in boxes_of(folder)} >= set(found[1:])
-    assert len(boxes_of(folder)) == 19
     press(page, "Home", " ", "ArrowRight", " ", "m")
     page.wait_for_selector("text=18 boxes")
     saved_boxes(page, folder, (35, 10, 70, 22, ""))
     press(page, "s")
     page.wait_for_selector("text=19 boxes")
-    saved(page)
+    becomes(page, lambda: len(boxes_of(folder)), 19)
     halves = [one for one in boxes_of(folder) if one[0] >= 35 and one[2] <= 70 and one[3] == 22]
     assert len(halves) == 2
     assert halves[0][2] == halves[1][0]
-    for _ in range(6):
+    while not page.locator("#undo").is_disabled():
         press(page, "u")
         page.wait_for_timeout(300)
     page.wait_for_selector("#waiting:has-text('Nothing waits')")

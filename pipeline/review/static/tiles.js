@@ -6,7 +6,7 @@ import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
 const KINDS = {
-  label: "Likely label errors", duplicate: "Same picture, other label", outlier: "Unlike any other tile",
+  label: "Doubtful labels", duplicate: "Same picture, other label", outlier: "Unlike any other tile",
   empty: "Nearly empty",
 };
 const MOST = 20000; // tiles that are corrected at once
@@ -367,8 +367,9 @@ async function typeName(begun) {
 
 function press(event) {
   const within = event.target === document.body || parts.place.contains(event.target);
-  const onButton = event.target.closest?.("button, a, summary, input");
-  if (onButton && onButton !== grid.element && ["Enter", " ", "ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) return false;
+  if (event.target.closest?.("input, select, textarea")) return false; // their keys are their own
+  const onButton = event.target.closest?.("button, a, summary");
+  if (onButton && onButton !== grid.element && ["Enter", " "].includes(event.key)) return false;
   const name = naming.find(event.key);
   if (name) relabel(() => name);
   else if (event.key === "Delete" || naming.isSpare("leave", event.key)) leaveOut();
