@@ -50,6 +50,7 @@ IDX_PAIR = {
 JUDGES: dict[str, contents.Judge] = {
     "catalogue": partial(contents.judge_scan, classes=CLASSES),
     "boxes": partial(contents.judge_box, classes=CLASSES),
+    "left_out": contents.judge_left_out,
     "quarantine": contents.judge_quarantined,
     "balanced": partial(contents.judge_balanced, classes=CLASSES),
     "split": contents.judge_split,

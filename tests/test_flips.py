@@ -116,7 +116,7 @@ def test_where_nothing_was_noted_no_lost_bit_is_a_traceback(finished, prep, file
         ("catalogue.csv", ",30,40,", ",,40,", "normalise"),
         ("catalogue.csv", ",0,,", ",O,,", "split"),
         ("boxes.csv", ",0,0,0,30,", ",0,0,0,3O,", "report"),
-        ("boxes.csv", ",1.000\n", ",q.000\n", "report"),
+        ("boxes.csv", ",1.000,", ",q.000,", "report"),
         ("boxes.csv", ",bar,", ",bas,", "normalise"),
         ("balanced.csv", ",bar,", ",bas,", "split"),
         ("balanced.csv", "-0,bar", "-1,bar", "report"),

@@ -23,7 +23,7 @@ class Sections(typer.core.TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is typed; for another word that people use, say which it is."""
-        if args and args[0] in MEANT:
+        if args and args[0] not in self.commands and MEANT.get(args[0]) in self.commands:
             ctx.fail(f"No such command '{args[0]}'. Did you mean '{MEANT[args[0]]}'?")
         return super().resolve_command(ctx, args)
 

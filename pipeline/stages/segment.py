@@ -100,8 +100,8 @@ def _explain_nothing(scans: list[Row], found: _Found) -> str:
     if not found.refused:
         return "there is no scan to segment: see processed/catalogue.csv for why"
     return (
-        f"none of {count_things(len(scans), 'scan')} can be used, {name_of(found.refused[0])} for "
-        "one: "
+        f"none of the {count_things(len(scans), 'scan')} can be used, "
+        f"{name_of(found.refused[0])} for one: "
         f"{found.refused[0]['reason']}. processed/quarantine.csv lists all, processed/overlays "
         "shows what was seen."
     )

@@ -146,7 +146,7 @@ def test_a_finger_does_the_same(folder, serve, show):
 # --- Boxes -------------------------------------------------------------------------------------
 
 
-def test_by_keys_a_box_is_moved_resized_split_merged_and_deleted(folder, serve, show):
+def test_by_keys_a_box_is_moved_resized_labelled_and_deleted(folder, serve, show):
     page = open_pages(show, serve(folder))
     found = [(10 + 25 * n, 10, 20 + 25 * n, 22) for n in range(10)]
     press(page, "Home", "Shift+ArrowDown")
@@ -161,15 +161,6 @@ def test_by_keys_a_box_is_moved_resized_split_merged_and_deleted(folder, serve, 
     page.wait_for_selector("text=19 boxes")
     becomes(page, lambda: len(boxes_of(folder)), 19)
     assert {one[:4] for one in boxes_of(folder)} >= set(found[1:])
-    press(page, "Home", " ", "ArrowRight", " ", "m")
-    page.wait_for_selector("text=18 boxes")
-    saved_boxes(page, folder, (35, 10, 70, 22, ""))
-    press(page, "s")
-    page.wait_for_selector("text=19 boxes")
-    becomes(page, lambda: len(boxes_of(folder)), 19)
-    halves = [one for one in boxes_of(folder) if one[0] >= 35 and one[2] <= 70 and one[3] == 22]
-    assert len(halves) == 2
-    assert halves[0][2] == halves[1][0]
 
 
 def saved_boxes(page, folder, wanted):
