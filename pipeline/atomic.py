@@ -70,7 +70,7 @@ def remove_at_once(path: Path) -> None:
 
 def remove_left_over(folder: Path) -> None:
     """Remove what processes that are no more have left unfinished in a folder."""
-    _sweep(folder, _is_gone)
+    _sweep(folder, is_gone)
 
 
 def remove_unfinished() -> None:
@@ -144,7 +144,8 @@ def _is_own(process: int) -> bool:
     return process == os.getpid()
 
 
-def _is_gone(process: int) -> bool:
+def is_gone(process: int) -> bool:
+    """Return whether there is no process of that number; on Windows nobody can ask."""
     if os.name == "nt":
         return False  # what only asks elsewhere, kills there
     try:

@@ -90,6 +90,21 @@ def write_pictures(folder: Path, count: int = 20) -> None:
             (target / f"{number:03}.png").write_bytes(picture)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        running = playwright.chromium.launch(executable_path=program, args=options)
+        yield running
+        running.close()
+
+
 @pytest.fixture(scope="session")
 def datasets_offline(tmp_path_factory):
     """Let `datasets` reach no network and no cache of the person's; it asks when it is imported."""

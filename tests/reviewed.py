@@ -11,6 +11,7 @@ from pipeline.dataset.schema import Rows
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.dataset.writing import create_dataset
 from pipeline.intake import images
+from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.review.app import build_app
 from pipeline.review.desk import Desk
@@ -86,7 +87,9 @@ def write_suspects(folder: Path, suspects: list[tuple[str, str, str]]) -> None:
         )
         for rank, (one, label, read) in enumerate(suspects)
     ]
-    write_table(folder / "processed/suspects.csv", columns, rows)
+    digest = digest_file(folder / "processed/tiles.h5")
+    head = {"kind": "tiles", "rank": 0, "id": digest, "why": "by tiles"}
+    write_table(folder / "processed/suspects.csv", columns, [head, *rows])
 
 
 def _write_page(folder: Path, number: int) -> dict[str, object]:

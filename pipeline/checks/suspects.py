@@ -4,7 +4,8 @@ from pipeline.console import show
 from pipeline.errors import count_things
 from pipeline.project import Project
 from pipeline.settings.params import Params
-from pipeline.suspects.listing import FILE, Suspect, list_suspects, write_share, write_suspects
+from pipeline.suspects.listing import list_suspects, write_share
+from pipeline.suspects.table import FILE, Suspect, write_suspects
 
 _SHOWN = 10  # of a kind
 _KINDS = {

@@ -17,7 +17,7 @@ from pathlib import Path
 from pipeline.atomic import whole_file
 from pipeline.dataset.tables import LEFT_OUT, Row
 from pipeline.errors import DataError, nearest, shorten
-from pipeline.intake.catalogue import name_of
+from pipeline.intake.catalogue import name_of, path_of
 from pipeline.intake.names import compose_name
 from pipeline.intake.spreadsheets import read_spreadsheet
 from pipeline.subjects.drawn import Drawn
@@ -43,6 +43,11 @@ class DrawnBox:
     drawn: Drawn
     member: str = ""
     line: int = 0  # where it was read
+
+    @property
+    def path(self) -> str:
+        """The path of its file (NFC), into an archive if need be."""
+        return compose_name(path_of({"source": self.source, "member": self.member}))
 
 
 def boxes_file(root: Path) -> Path:
@@ -100,7 +105,7 @@ def place_boxes(
     """
     names: dict[str, list[Row]] = defaultdict(list)
     for row in catalogue:
-        names[compose_name(_join(row["source"], row["member"]))].append(row)
+        names[compose_name(path_of(row))].append(row)
     placed: dict[FileName, dict[int, list[Drawn]]] = defaultdict(lambda: defaultdict(list))
     notes: dict[str, str] = {}
     for box in boxes:
@@ -112,10 +117,6 @@ def place_boxes(
         _refuse_outside(box, row)
         placed[row["source"], row["member"]][box.page].append(box.drawn)
     return {name: dict(pages) for name, pages in placed.items()}, list(notes.values())
-
-
-def _join(source: str, member: str) -> str:
-    return f"{source}/{member}" if member else source
 
 
 def _read_line(line: int, row: Mapping[str, str], classes: Sequence[str]) -> DrawnBox:
@@ -160,7 +161,7 @@ def _refuse_same_centre(boxes: Sequence[DrawnBox]) -> None:
     first: dict[object, DrawnBox] = {}
     for box in boxes:
         x0, y0, x1, y1 = box.drawn.box
-        name = compose_name(_join(box.source, box.member))
+        name = box.path
         before = first.setdefault((name, box.page, (x0 + x1) // 2, (y0 + y1) // 2), box)
         if before is not box:
             raise DataError(
@@ -172,7 +173,7 @@ def _refuse_same_centre(boxes: Sequence[DrawnBox]) -> None:
 def _find_row(box: DrawnBox, names: Mapping[str, Sequence[Row]]) -> Row:
     """Return the scan that a box is drawn on."""
     where = f"{BOXES}: line {box.line}"
-    name = compose_name(_join(box.source, box.member))
+    name = box.path
     rows = names.get(name, ())
     if not rows:
         raise DataError(f"{where}: no scan is '{shorten(name)}'.{nearest(name, names)}")

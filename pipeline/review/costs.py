@@ -117,7 +117,13 @@ def _is_other(before: Parts, now: Labels, after: Parts, then: Labels) -> bool:
 
 def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[Parts]:
     """Return the ids in each part of each fold, were these the labels."""
-    from pipeline.training.division import choose_balanced, divide_tiles, find_given, name_parts
+    from pipeline.training.division import (
+        choose_balanced,
+        count_parts,
+        divide_tiles,
+        find_given,
+        name_parts,
+    )
 
     words = np.array([labels[name] for name in tiles.ids], object)
     # As segment and DatasetFile.first_labels will have it.
@@ -135,7 +141,7 @@ def _divide(params: Params, tiles: Tiles, tied: Labels, labels: Labels) -> list[
     own, ids = _column(rows, "label"), _column(rows, "id")
     given, _ = find_given(params, [tiles.scans[scan_of(name)] for name in ids])
     parts, lines = name_parts(params, given), {row["id"]: row["row"] for row in tiles.boxes if row}
-    count = max(len(parts), params.split.folds)
+    count = count_parts(params, given)
     single = group_tiles(params.split.group, rows, tiles.scans, lines, count)
     # Tiles that look the same share a group, and with them all of their groups.
     ties = {own: tied[one] for own, one in zip(single, ids, strict=True) if one in tied}

@@ -1,7 +1,6 @@
 """Labels for the page: what raw/labels.csv says and what waits for `dvc repro`; saved, undone."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute
 
+from pipeline.atomic import is_gone
 from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.box_lines import undo_boxes
@@ -189,20 +189,8 @@ def is_read_by_dvc(root: Path) -> bool:
     with suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
         readers = json.loads((root / ".dvc/tmp/rwlock").read_bytes())["read"]
         return any(
-            Path(path).resolve().is_relative_to(raw) and _is_alive(one["pid"])
+            Path(path).resolve().is_relative_to(raw) and not is_gone(one["pid"])
             for path, those in readers.items()
             for one in those
         )
     return False
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":  # where asking ends it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is somebody else's
-    return True

@@ -11,16 +11,11 @@ from functools import partial
 
 from starlette.routing import BaseRoute
 
-from pipeline.dataset.tables import read_table
 from pipeline.project import Project
 from pipeline.review.answering import Content, give, take
 from pipeline.review.desk import Desk
 from pipeline.review.watching import Watched
-
-FILE = "suspects.csv"
-COLUMNS = ("kind", "rank", "id", "label", "read_as", "probability", "why")
-SHOWN = ("id", "label", "read_as", "probability", "why")
-HEAD = "tiles"  # the kind of the row that says of which tiles.h5 the others are, and how found
+from pipeline.suspects.table import FILE, read_suspects
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
@@ -37,13 +32,14 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 def list_suspects(project: Project) -> Content:
     """Return the suspects of each kind, the likeliest first; `isStale`: they are of other tiles."""
-    path, tiles = project.output(FILE), project.output("tiles.h5")
+    if not project.output(FILE).exists():
+        return {"lists": {}, "isStale": False}
+    suspects = read_suspects(project)
     lists: dict[str, list[Content]] = defaultdict(list)
-    again = "Look for errors again (or run: prep check suspects)"
-    for row in read_table(project.require(path, again), COLUMNS) if path.exists() else ():
-        lists[row["kind"]].append({name: row[name] for name in SHOWN})
-    head = lists.pop(HEAD, [])
-    is_stale = bool(head) and tiles.exists() and head[0]["id"] != project.digest(tiles)
+    for one in suspects.found:
+        shown = {"id": one.id, "label": one.label, "read_as": one.read_as, "why": one.why}
+        lists[one.kind].append(shown)
+    is_stale = project.output("tiles.h5").exists() and not suspects.is_of(project)
     return {"lists": lists, "isStale": is_stale}
 
 

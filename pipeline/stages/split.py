@@ -29,7 +29,14 @@ from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.settings.shortages import Origin, explain_shortage
 from pipeline.subjects.boxes import scan_of
-from pipeline.training.division import GIVEN, Column, divide_tiles, find_given, name_parts
+from pipeline.training.division import (
+    GIVEN,
+    Column,
+    count_parts,
+    divide_tiles,
+    find_given,
+    name_parts,
+)
 from pipeline.verdicts.estimates import MINIMUM_GROUPS
 
 Pixels = npt.NDArray[np.uint8]
@@ -44,9 +51,8 @@ def split(project: Project, params: Params) -> str:
     given = _find_given(params, [scans[scan_of(row["id"])] for row in rows])
     parts = name_parts(params, given)
     lines = read_lines(project, rows)
-    groups_by = partial(
-        group_tiles, scans=scans, lines=lines, parts=max(len(parts), params.split.folds)
-    )
+    count = count_parts(params, given)
+    groups_by = partial(group_tiles, scans=scans, lines=lines, parts=count)
     tiles, distance = project.input("tiles.h5"), params.twin_distance
     clusters = find_twins(tiles, _find_places(project, rows), distance)
 

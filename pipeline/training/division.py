@@ -70,6 +70,11 @@ def name_parts(params: Params, given: Column) -> list[str]:
     return ["train", "val", "test"] if validates else ["train", "test"]
 
 
+def count_parts(params: Params, given: Column) -> int:
+    """Return in how many groups each class has to be."""
+    return max(len(name_parts(params, given)), params.split.folds)
+
+
 def divide_tiles(
     params: Params, labels: Column, groups: Column, merged: Column, given: Column
 ) -> Split:

@@ -23,7 +23,7 @@ from pipeline.intake.twins import find_twins
 from pipeline.project import Project
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import scan_of
-from pipeline.training.division import choose_balanced, find_given, name_parts
+from pipeline.training.division import choose_balanced, count_parts, find_given
 
 
 def add_left_out(project: Project, params: Params, folds: Sequence[Fold]) -> list[list[str]]:
@@ -40,8 +40,7 @@ def add_left_out(project: Project, params: Params, folds: Sequence[Fold]) -> lis
     rows = [{"id": ids[n], "group": groups[n], "label": words[n]} for n in places.tolist()]
     scans = {scan_id_of(scan): scan for scan in read_catalogue(project)}
     given, _ = find_given(params, [scans[scan_of(row["id"])] for row in rows])
-    parts = name_parts(params, given)
-    count = max(len(parts), params.split.folds)
+    count = count_parts(params, given)
     lines = read_lines(project, rows)
     own = np.array(group_tiles(params.split.group, rows, scans, lines, count), object)
     twins = find_twins(project.input("tiles.h5"), places, params.twin_distance)

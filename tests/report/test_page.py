@@ -268,21 +268,6 @@ def test_dvc_is_given_what_it_plots(project):
 # --- In a browser ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        running = playwright.chromium.launch(executable_path=program, args=options)
-        yield running
-        running.close()
-
-
 @pytest.fixture(params=[(380, "light"), (1600, "dark")], ids=["narrow", "wide"])
 def opened(request, browser, project):
     """The report opened from disk, and what it complained of or asked for meanwhile."""

@@ -1,7 +1,5 @@
 """The page of a small project, asked without a browser and with one."""
 
-import shutil
-
 import pytest
 from browsed import Server
 from reviewed import open_page, write_project
@@ -22,21 +20,6 @@ def client(folder):
 @pytest.fixture
 def ids(client):
     return client.get("/api/tiles").json()["ids"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium without a window."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
-        pytest.skip(f"no browser: none of {', '.join(names)} is installed")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        running = playwright.chromium.launch(executable_path=program, args=options)
-        yield running
-        running.close()
 
 
 @pytest.fixture

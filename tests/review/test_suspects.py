@@ -2,13 +2,14 @@
 
 import subprocess
 import threading
+from dataclasses import fields
 
 import pytest
 from reviewed import write_suspects
 
 from pipeline.dataset.tables import write_table
 from pipeline.notes import digest_file
-from pipeline.review.suspects import COLUMNS
+from pipeline.suspects.table import Suspect
 
 
 def test_where_none_were_looked_for_there_are_none(client):
@@ -29,7 +30,9 @@ def test_they_come_by_kind_in_their_order(client, folder, ids):
 def test_those_of_other_tiles_are_told(client, folder, is_of_these):
     digest = digest_file(folder / "processed/tiles.h5") if is_of_these else "0" * 64
     head = {"kind": "tiles", "rank": 0, "id": digest, "why": "by rows"}
-    write_table(folder / "processed/suspects.csv", COLUMNS, [head])
+    write_table(
+        folder / "processed/suspects.csv", [field.name for field in fields(Suspect)], [head]
+    )
     assert client.get("/api/suspects").json()["isStale"] is not is_of_these
     assert client.get("/api/suspects").json()["lists"] == {}
 

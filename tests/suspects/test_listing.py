@@ -10,7 +10,8 @@ from pipeline.dataset.schema import Rows
 from pipeline.dataset.writing import create_dataset
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
-from pipeline.suspects.listing import list_suspects, read_suspects, write_share
+from pipeline.suspects.listing import list_suspects, write_share
+from pipeline.suspects.table import read_suspects
 
 PICTURES = "raw/pictures"
 
