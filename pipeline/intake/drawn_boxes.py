@@ -5,16 +5,12 @@ the upright scan, x1 and y1 exclusive), label; and member (of an archive), group
 be. Each line that is not clear is a DataError with its number: nothing is guessed.
 """
 
-import csv
-import errno
 import os
-import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.atomic import whole_file
 from pipeline.dataset.tables import LEFT_OUT, Row
 from pipeline.errors import DataError, nearest, shorten
 from pipeline.intake.catalogue import name_of, path_of
@@ -70,29 +66,6 @@ def read_drawn_boxes(
     found = [_read_line(line, row, classes) for line, row in rows]
     _refuse_same_centre(found)
     return found
-
-
-def write_drawn_boxes(root: Path, boxes: Iterable[DrawnBox]) -> None:
-    """Write raw/boxes.csv anew, whole or not at all; without boxes there is none."""
-    path = boxes_file(root)
-    rows = [_to_row(box) for box in boxes]
-    if not rows:
-        path.unlink(missing_ok=True)
-        return
-    told = [name for name in _COLUMNS if name in _ALWAYS or any(row[name] for row in rows)]
-    # Not beside it: DVC lists what lies in raw/, and would hear of the unfinished file.
-    part = root / "processed" / f".part-{os.getpid()}-boxes.csv"
-    part.parent.mkdir(exist_ok=True)
-    try:
-        with part.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, told, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        _move(part, path.resolve() if path.is_symlink() else path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def place_boxes(
@@ -196,28 +169,3 @@ def _refuse_outside(box: DrawnBox, row: Row) -> None:
             f"{BOXES}: line {box.line}: the box {', '.join(map(str, box.drawn.box))} reaches "
             f"beyond {name_of(row)}, which is {width} x {height} pixels"
         )
-
-
-def _to_row(box: DrawnBox) -> dict[str, object]:
-    drawn = box.drawn
-    return {
-        "source": box.source,
-        "page": box.page,
-        **dict(zip(_SIDES, drawn.box, strict=True)),
-        "label": drawn.label,
-        "member": box.member,
-        "group": drawn.group,
-        "row": "" if drawn.row is None else str(drawn.row),
-        "col": "" if drawn.column is None else str(drawn.column),
-    }
-
-
-def _move(part: Path, path: Path) -> None:
-    """Let a finished file take its name, also where that is on another disk."""
-    try:
-        part.replace(path)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        with whole_file(path) as beside:
-            shutil.copyfile(part, beside)

@@ -14,7 +14,7 @@ from pipeline.dataset.tables import COLUMNS, read_table
 from pipeline.forms.layout import form_boxes
 from pipeline.forms.planning import plan_forms
 from pipeline.intake import images
-from pipeline.intake.drawn_boxes import DrawnBox, read_drawn_boxes, write_drawn_boxes
+from pipeline.intake.drawn_boxes import DrawnBox, read_drawn_boxes
 from pipeline.searching import files as searching
 from pipeline.stages import segment as stage
 from pipeline.stages.segment import NO_OVERLAYS
@@ -24,6 +24,22 @@ pytestmark = pytest.mark.slow
 
 CLASSES = ["1", "2", "4"]
 MADE = ("boxes.csv", "glyphs.h5", "left_out.csv", "quarantine.csv")
+
+
+def write_drawn_boxes(folder, boxes):
+    """Write raw/boxes.csv as a person would; without boxes there is none."""
+    path = folder / "raw/boxes.csv"
+    if not boxes:
+        path.unlink()
+        return
+    rows = [
+        (box.source, box.page, *box.drawn.box, box.drawn.label, box.member, box.drawn.group,
+         box.drawn.row, box.drawn.column)
+        for box in boxes
+    ]  # fmt: skip
+    names = ("source", "page", "x0", "y0", "x1", "y1", "label", "member", "group", "row", "col")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
 
 
 def draw_page(lines, turn=1.0):
@@ -516,7 +532,7 @@ def test_boxes_on_a_scan_that_is_not_used_are_told(pages, prep):
     assert len({row["source"] for row in read("boxes")}) == 3
 
 
-def test_what_is_written_is_read_again_and_nothing_else_lies_in_raw(tmp_path):
+def test_drawn_boxes_are_read_with_all_that_their_lines_say(tmp_path):
     (tmp_path / "raw").mkdir()
     boxes = [
         DrawnBox('raw/a, "b".png', 0, Drawn((1, 2, 3, 4), "1", "Zoë", 0, 12)),
@@ -528,7 +544,5 @@ def test_what_is_written_is_read_again_and_nothing_else_lies_in_raw(tmp_path):
         (b.source, b.page, b.member, b.drawn) for b in boxes
     ]
     assert [box.line for box in read_again] == [2, 3]
-    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["boxes.csv"]
-    assert not list((tmp_path / "processed").iterdir())
     write_drawn_boxes(tmp_path, [])
-    assert not list((tmp_path / "raw").iterdir())
+    assert read_drawn_boxes(tmp_path, CLASSES) == []
