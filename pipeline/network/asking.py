@@ -4,7 +4,8 @@ Probabilities are float32 (N, classes); tiles uint8 (N, S, S, C).
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,15 +58,17 @@ def explain(
         return None
     import tensorflow
 
-    copy = keras.models.clone_model(model)  # in a loaded one the layers' ends do not meet
-    copy.set_weights(model.get_weights())
-    convolutions = [layer for layer in copy.layers if isinstance(layer, keras.layers.Conv2D)]
+    layers = list(_list_layers(model))
+    convolutions = [layer for layer in layers if isinstance(layer, keras.layers.Conv2D)]
     if not convolutions:
         return None
-    last = copy.layers[-1]
-    parts = keras.Model(copy.inputs, [convolutions[-1].output, last.input])
-    with tensorflow.GradientTape() as tape:
-        features, before = parts(tensorflow.constant(images), training=False)
+    with (
+        tensorflow.GradientTape() as tape,
+        _overhear(convolutions[-1], tape.watch) as looked,  # it may be frozen
+        _overhear(layers[-1]) as decided,
+    ):
+        model(tensorflow.constant(images), training=False)
+        features, before, last = looked[-1][1], decided[-1][0], layers[-1]
         # Before the softmax: its gradient vanishes where the model is sure.
         before = keras.ops.cast(before, "float32")
         scores = before @ last.kernel + last.bias if hasattr(last, "kernel") else before
@@ -77,6 +80,38 @@ def explain(
     shares: npt.NDArray[np.float32] = np.zeros_like(maps)
     np.divide(maps, most, out=shares, where=most > 0)
     return shares
+
+
+def _list_layers(model: "keras.Model") -> Iterator[Any]:
+    """Yield the layers of a network, and of the networks within it, in their order."""
+    keras = import_keras()
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _list_layers(layer)
+        else:
+            yield layer
+
+
+@contextmanager
+def _overhear(
+    layer: Any, watch: Callable[[Any], None] | None = None
+) -> Iterator[list[tuple[Any, Any]]]:
+    """Collect what goes into a layer and comes out of it, however deep in a network it lies."""
+    heard: list[tuple[Any, Any]] = []
+    own = layer.call
+
+    def call(inputs: Any, *others: Any, **named: Any) -> Any:
+        output = own(inputs, *others, **named)
+        if watch:
+            watch(output)
+        heard.append((inputs, output))
+        return output
+
+    layer.call = call
+    try:
+        yield heard
+    finally:
+        layer.call = own
 
 
 def count_parameters(model: "keras.Model") -> int:

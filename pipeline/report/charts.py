@@ -47,12 +47,13 @@ class LineChart:
 
 @dataclass(frozen=True)
 class IntervalBar:
-    """An interval around a difference on an axis of 0 to 100 whose middle is no difference."""
+    """An interval around a difference, in per cent of its axis; the band counts as no effect."""
 
     low: float
     high: float
     middle: float
-    margin: float  # half the width of the band that counts as no effect
+    zero: float
+    band: tuple[float, float]  # where it begins and ends
 
 
 def choose_ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -109,14 +110,23 @@ def find_limits(values: Floats) -> tuple[float, float]:
 
 
 def place_interval(
-    difference: float, low: float, high: float, margin: float, reach: float
+    difference: float, low: float, high: float, margin: float, limits: tuple[float, float]
 ) -> IntervalBar:
-    """Place an interval on an axis that runs from -reach to +reach."""
+    """Place an interval on an axis that runs between the limits; what lies beyond is cut off."""
+    band = place_on_axis(-margin, limits), place_on_axis(margin, limits)
+    return IntervalBar(
+        low=place_on_axis(low, limits),
+        high=place_on_axis(high, limits),
+        middle=place_on_axis(difference, limits),
+        zero=place_on_axis(0.0, limits),
+        band=band,
+    )
 
-    def place(value: float) -> float:
-        return round(50 + 50 * min(max(value / reach, -1.0), 1.0), 2)
 
-    return IntervalBar(place(low), place(high), place(difference), round(50 * margin / reach, 2))
+def place_on_axis(value: float, limits: tuple[float, float]) -> float:
+    """Return where a value lies on an axis between two limits, in per cent of its length."""
+    share = (value - limits[0]) / (limits[1] - limits[0])
+    return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
 def place_points(points: Floats, width: float, height: float, edge: float) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.dataset.reading import read_folds
 from pipeline.dataset.store import DatasetFile
 from pipeline.dataset.tables import COLUMNS, LEFT_OUT, Row, read_table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.intake import images
 from pipeline.intake.catalogue import name_of, overlay_name, scan_id_of
 from pipeline.intake.files import PictureFile
@@ -58,6 +58,7 @@ def show_data(project: Project, params: Params, tiles: DatasetFile) -> dict[str,
     unused = list(_list_unused(catalogue, quarantine))
     steps = _count_steps(project, params, catalogue, quarantine, boxes)
     return {
+        "gist": _say_briefly(steps, len(unused)),
         "steps": steps,
         "most": max(step.total for step in steps),
         "unlabelled": any(step.counts[-1] for step in steps),
@@ -73,6 +74,13 @@ def show_data(project: Project, params: Params, tiles: DatasetFile) -> dict[str,
             if name in tiles.classes
         ],
     }
+
+
+def _say_briefly(steps: list[_Step], unused: int) -> str:
+    """Return how much there is, and how much of it was not used."""
+    files, training = steps[0].total, steps[-3].total
+    told = f"{files:,} files, {training:,} training tiles"
+    return f"{told}, {count_things(unused, 'file')} not used" if unused else told
 
 
 def _count_steps(

@@ -1,4 +1,4 @@
-"""Section 1: what each experiment is worth, as intervals to look at and a table to search."""
+"""Section 2: every class and every number, as intervals to look at and a table to search."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ STYLES = {
 
 
 @dataclass(frozen=True)
-class _Line:
+class Line:
     """A line of the table: numbers in per cent and points, None where there is none."""
 
     experiment: str
@@ -57,8 +57,9 @@ class _Line:
 def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
     """Return the lines of the table, their grid by experiment and class, and the reading."""
     judged = [r for r in ablation.results if is_looked_at(r)]
-    reach = _find_reach(judged, params.compare.margin / 100)
-    lines = [_to_line(result, params.compare.margin / 100, reach) for result in judged]
+    margin = params.compare.margin / 100
+    reach = max(map(abs, find_limits(judged, margin)))
+    lines = [to_line(result, margin, (-reach, reach)) for result in judged]
     by_cell = {(line.experiment, line.label): line for line in lines}
     columns = [ALL, *params.classes]
     compared = [arm.name for arm in ablation.arms if by_cell[arm.name, ALL].control]
@@ -67,36 +68,33 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
         "grid": {name: [by_cell[name, column] for column in columns] for name in compared},
         "columns": columns,
         "counts": _count_verdicts(lines),
+        "gist": ", ".join(f"{number} {word}" for _, _, word, number in _count_verdicts(lines)),
         "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
         "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
         "reach": 100 * reach,
-        "reading": [
-            *filter(None, [ablation.finding, ablation.next_step, *ablation.notes]),
-            *ablation.reading.split("\n"),
-        ],
     }
 
 
-def _find_reach(results: Sequence[Result], margin: float) -> float:
-    """Return how far the axis of the intervals reaches on either side, a share."""
+def find_limits(results: Sequence[Result], margin: float) -> tuple[float, float]:
+    """Return the limits of an axis that shows every interval and twice the margin, shares."""
     bounds = [
-        abs(bound)
+        bound
         for result in results
         if result.estimate
         for bound in (result.estimate.low, result.estimate.high, result.estimate.difference)
         if bound is not None
     ]
-    return max([2 * margin, *bounds])
+    return min([-2 * margin, *bounds]), max([2 * margin, *bounds])
 
 
-def _to_line(result: Result, margin: float, reach: float) -> _Line:
+def to_line(result: Result, margin: float, limits: tuple[float, float]) -> Line:
     """Return a result as a line of the table."""
     estimate, verdict = result.estimate, result.verdict
     word = verdict.verdict if verdict else ""
     bar = None
     if estimate and estimate.low is not None and estimate.high is not None:
-        bar = place_interval(estimate.difference, estimate.low, estimate.high, margin, reach)
-    return _Line(
+        bar = place_interval(estimate.difference, estimate.low, estimate.high, margin, limits)
+    return Line(
         experiment=result.experiment,
         control=result.control,
         label=result.label,
@@ -115,7 +113,7 @@ def _to_line(result: Result, margin: float, reach: float) -> _Line:
     )
 
 
-def _count_verdicts(lines: Sequence[_Line]) -> list[tuple[str, str, str, int]]:
+def _count_verdicts(lines: Sequence[Line]) -> list[tuple[str, str, str, int]]:
     """Return (sign, style, verdict, how many lines), the most telling verdict first."""
     counts = Counter(line.verdict for line in lines)
     return [(SIGNS[v], STYLES[v], v, counts[v]) for v in STYLES if counts[v]]

@@ -41,7 +41,8 @@ class Scatter:
 
     title: str
     note: str
-    points: list[tuple[float, float]]
+    points: list[float]  # x, y, x, y, ...
+    axes: tuple[str, str] = ("", "")  # what x and y are, where they are something
     width: int = _WIDTH
     height: int = _HEIGHT
 
@@ -50,13 +51,20 @@ def show_landscape(project: Project, params: Params, tiles: DatasetFile) -> dict
     """Return PCA and t-SNE of some training tiles and their variants."""
     sample = _join(list(_draw_sample(project, params, tiles)), tiles)
     if len(sample.labels) < FEWEST:
-        return {"plots": [], "total": len(sample.labels)}
+        return {"plots": {}, "total": len(sample.labels), "gist": "too few tiles"}
+    originals = [n for n, op in enumerate(sample.ops) if op < 0]
     return {
-        "plots": place_sample(sample.images),
+        # Among their variants, and alone: what is placed together moves together.
+        "plots": {
+            "together": place_sample(sample.images),
+            "alone": place_sample(sample.images[originals]),
+        },
+        "gist": "PCA and t-SNE of tiles and their variants",
         "total": len(sample.labels),
-        "originals": sum(op < 0 for op in sample.ops),
+        "originals": len(originals),
         "labels": sample.labels,
         "ops": sample.ops,
+        "names": list(params.augment),
         "parents": sample.parents,
         "sprite": _draw_sprite(sample.images),
         "sprite_side": _SPRITE_SIDE,
@@ -74,9 +82,10 @@ def place_sample(tiles: Pixels) -> list[Scatter]:
     return [
         _scatter(
             "Principal components (PCA)",
-            f"x explains {first:.1%} of the variance, y {second:.1%}, the first "
-            f"{len(principal.explained)} together {principal.explained.sum():.1%}.",
+            f"The two explain {first + second:.1%} of the variance, the first "
+            f"{len(principal.explained)} {principal.explained.sum():.1%}.",
             scores[:, :2],
+            (f"1st component: {first:.1%}", f"2nd component: {second:.1%}"),
         ),
         _scatter(
             "Neighbourhoods (t-SNE)",
@@ -139,10 +148,12 @@ def _join(parts: list[_Picked], tiles: DatasetFile) -> _Sample:
     return _Sample(np.concatenate([nothing, *(p.images for p in parts)]), labels, ops, parents)
 
 
-def _scatter(title: str, note: str, points: npt.NDArray[np.float64]) -> Scatter:
+def _scatter(
+    title: str, note: str, points: npt.NDArray[np.float64], axes: tuple[str, str] = ("", "")
+) -> Scatter:
     """Return a scatter plot with its points placed."""
     placed = place_points(points, _WIDTH, _HEIGHT, _EDGE)
-    return Scatter(title, note, [(float(x), float(y)) for x, y in placed])
+    return Scatter(title, note, placed.ravel().tolist(), axes)
 
 
 def _draw_sprite(tiles: Pixels) -> Figure:

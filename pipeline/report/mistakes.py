@@ -35,6 +35,12 @@ def rank_mistakes(
     return sorted(mistakes, key=lambda mistake: -mistake.confidence)
 
 
+def count_wrong(labels: Integers, predicted: Integers, class_count: int) -> npt.NDArray[np.float64]:
+    """Return how many pictures of each class are wrong, in the mean over the seeds, (K,)."""
+    wrong = (predicted != labels).mean(axis=0)
+    return np.bincount(labels, weights=wrong, minlength=class_count).astype(np.float64)
+
+
 def find_usual_mistake(predicted: Integers, label: int) -> int:
     """Return the wrong class that a picture was given most often; the first one on a tie.
 

@@ -1,8 +1,8 @@
-"""Section 7: why - what the networks looked at in pictures that an experiment turned."""
+"""Section 5: why - what every network looked at in pictures that some of them got wrong."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 import cv2
 import numpy as np
@@ -11,125 +11,105 @@ import numpy.typing as npt
 from pipeline.dataset.reading import FIRST_FOLD, read_part
 from pipeline.network import asking, saving
 from pipeline.project import Project
-from pipeline.report.answers import Pictures
-from pipeline.report.figures import Figure, Pixels, embed, scale_of
-from pipeline.report.mistakes import Changes, find_changes
+from pipeline.report.answers import choose_first
+from pipeline.report.figures import Pixels, embed
+from pipeline.report.mistakes import find_changes
+from pipeline.report.pictures import Pictures
 from pipeline.settings.params import Params
-from pipeline.tiles import contact
 from pipeline.verdicts.ablation import Arm, find_arm, share_seeds
 from pipeline.verdicts.results import Ablation
+
+_KINDS = 4  # times report.reasons pictures are looked into: repaired and broken ones, and others
 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Maps of one experiment's repaired and broken pictures; `gap` says why there are none."""
+    """Maps of one seed's networks; `gap` says why there are none."""
 
-    experiment: str
-    control: str
-    seed: int | None = None
-    repaired: list[Figure] = field(default_factory=list)
-    broken: list[Figure] = field(default_factory=list)
     gap: str = ""
+    seed: int | None = None
+    data: dict[str, object] | None = None
 
 
 def show_reasons(
     project: Project, params: Params, ablation: Ablation, pictures: Pictures
-) -> list[Reasons]:
-    """Return for each experiment with a control what decided in pictures that it turned."""
+) -> Reasons | None:
+    """Return what decided each experiment's answer to some pictures; None where not asked for."""
     if not params.report.reasons:
-        return []
-    pairs = [(arm, find_arm(ablation.arms, arm.control)) for arm in ablation.arms]
-    return [
-        _show_arm(project, params, ablation, pictures, arm, control)
-        for arm, control in pairs
-        if control
-    ]
-
-
-def _show_arm(
-    project: Project,
-    params: Params,
-    ablation: Ablation,
-    pictures: Pictures,
-    arm: Arm,
-    control: Arm,
-) -> Reasons:
-    """Return the maps of one experiment, of the seed that turned most pictures."""
-    seed, changes = _choose_seed(project, ablation, arm, control)
-    if seed is None or not (changes.repaired or changes.broken):
-        return Reasons(arm.name, control.name, gap="No picture was repaired or broken.")
-    models = []
-    for one in (control, arm):
-        path = project.run_folder(one.name, 0, seed) / "model.keras"
-        if not path.exists():
-            return Reasons(arm.name, control.name, gap=f"There is no run of {one.name} any more.")
-        models.append(saving.load(project.require(path)))
-    answers = [one.answers([seed])[0] for one in (control, arm)]
-    figures = [
-        _draw_maps(params, ablation, pictures, places[: params.report.reasons], models, answers)
-        for places in (changes.repaired, changes.broken)
-    ]
-    if figures == [None, None]:
-        gap = "Only networks with convolutions, on TensorFlow, can be asked what they looked at."
-        return Reasons(arm.name, control.name, gap=gap)
-    return Reasons(arm.name, control.name, seed, figures[0] or [], figures[1] or [])
-
-
-def _choose_seed(
-    project: Project, ablation: Ablation, arm: Arm, control: Arm
-) -> tuple[int | None, Changes]:
-    """Return the seed in which most pictures turned that did so in most seeds, and those.
-
-    With cross-validation only the pictures that the first fold tests.
-    """
+        return None
+    seeds = share_seeds(*ablation.arms)
+    if not seeds:
+        return Reasons("The experiments share no seed, so their networks can't be compared.")
+    seed = seeds[0]
     tested = read_part(project.input("split.csv"), "test", FIRST_FOLD)
-    shared = share_seeds(arm, control)
-    if not shared:
-        return None, Changes([], [])
-    before, after = control.answers(shared), arm.answers(shared)
-    usual = find_changes(ablation.labels, before, after)
-    by_seed: dict[int, Changes] = {}
-    for row, seed in enumerate(shared):
-        here = find_changes(ablation.labels, before[[row]], after[[row]])
-        by_seed[seed] = Changes(
-            [p for p in usual.repaired if p in here.repaired and ablation.ids[p] in tested],
-            [p for p in usual.broken if p in here.broken and ablation.ids[p] in tested],
+    turned = (p for p in _list_turned(ablation, seed) if ablation.ids[p] in tested)
+    places = list(islice(dict.fromkeys(turned), _KINDS * params.report.reasons))
+    if not places:
+        return Reasons("No network got a picture wrong.")
+    tiles = pictures.read(places)
+    maps = {arm.name: _draw_maps(project, arm, seed, tiles, places) for arm in ablation.arms}
+    if not any(maps.values()):
+        return Reasons(
+            "Only networks with convolutions, on TensorFlow, whose runs are still there can be "
+            "asked what they looked at."
         )
-    most = max(by_seed, key=lambda seed: len(by_seed[seed].repaired) + len(by_seed[seed].broken))
-    return most, by_seed[most]
+    data: dict[str, object] = {
+        "first": choose_first(ablation.arms),
+        "pictures": [
+            {
+                "label": params.classes[ablation.labels[place]],
+                "source": figure.source,
+                "width": figure.width,
+                "sharp": figure.sharp,
+                "origin": figure.origin,
+            }
+            for place, figure in zip(places, pictures.draw(places), strict=True)
+        ],
+        "arms": {
+            arm.name: {
+                "control": arm.control,
+                "said": [params.classes[k] for k in arm.answers([seed])[0][places]],
+                "maps": maps[arm.name],
+            }
+            for arm in ablation.arms
+            if maps[arm.name]
+        },
+    }
+    return Reasons("", seed, data)
+
+
+def _list_turned(ablation: Ablation, seed: int) -> Iterator[int]:
+    """Yield places that a seed's networks got wrong: first what experiments turned, in turn."""
+    queues = [list(_list_of_arm(ablation, arm, seed)) for arm in ablation.arms]
+    for rank in zip_longest(*queues):
+        yield from (place for place in rank if place is not None)
+
+
+def _list_of_arm(ablation: Ablation, arm: Arm, seed: int) -> Iterator[int]:
+    """Yield what an experiment broke and repaired, by turns; without a control its mistakes."""
+    control = find_arm(ablation.arms, arm.control)
+    after = arm.answers([seed])
+    if control is None:
+        yield from np.flatnonzero(after[0] != ablation.labels).tolist()
+        return
+    changes = find_changes(ablation.labels, control.answers([seed]), after)
+    for pair in zip_longest(changes.broken, changes.repaired):
+        yield from (place for place in pair if place is not None)
 
 
 def _draw_maps(
-    params: Params,
-    ablation: Ablation,
-    pictures: Pictures,
-    places: list[int],
-    models: Sequence[Any],
-    answers: Sequence[npt.NDArray[np.integer]],
-) -> list[Figure] | None:
-    """Return each picture beside the maps of the two networks' answers; None if there are none."""
-    if not places:
-        return None
-    tiles = pictures.read(places)
-    before, after = (
-        asking.explain(model, tiles, answer[places])
-        for model, answer in zip(models, answers, strict=True)
-    )
-    if before is None or after is None:
-        return None
-    figures = []
-    for tile, place, map_before, map_after in zip(tiles, places, before, after, strict=True):
-        truth, first, second = (
-            params.classes[int(label)]
-            for label in (ablation.labels[place], answers[0][place], answers[1][place])
-        )
-        row = np.stack([_colour(tile), _lay_over(tile, map_before), _lay_over(tile, map_after)])
-        caption = f"{truth}: {first}, then {second}"
-        alt = f"a test picture of {truth}, and what spoke for {first}, then for {second}"
-        sheet = contact.lay_out(row, columns=3)
-        scale, origin = scale_of(tile.shape[0]), pictures.name(place)
-        figures.append(embed(sheet, alt, caption, scale=scale, origin=origin))
-    return figures
+    project: Project, arm: Arm, seed: int, tiles: Pixels, places: list[int]
+) -> list[str]:
+    """Return for each tile what spoke for the network's answer, as a data: URI; [] for none."""
+    path = project.run_folder(arm.name, 0, seed) / "model.keras"
+    if not path.exists():
+        return []
+    said = arm.answers([seed])[0][places]
+    spoke = asking.explain(saving.load(project.require(path)), tiles, said)
+    if spoke is None:
+        return []
+    shown = (_lay_over(tile, one) for tile, one in zip(tiles, spoke, strict=True))
+    return [embed(picture, "").source for picture in shown]
 
 
 def _lay_over(tile: Pixels, spoke: npt.NDArray[np.floating]) -> Pixels:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.dataset.documents import Budget, check_document, read_document
 from pipeline.dataset.documents import Run as RunDocument
@@ -50,12 +51,39 @@ def show_training(project: Project, params: Params) -> dict[str, object]:
     limits = {chart: limit(everything, columns) for chart, columns in CHARTS.items()}
     steps = max((run.about["steps"] for run in everything), default=1)
     return {
+        "gist": _say_briefly(everything),
+        "hint": _hint_at_steps(everything),
         "missing": [name for name in runs if name not in there],
         "summary": everything[0].about["summary"] if everything else "",
         "model": everything[0].about["budget"]["model"] if everything else "",
         "parameters": everything[0].about["parameters"] if everything else 0,
         "experiments": [_summarise(name, some, limits, steps) for name, some in there.items()],
     }
+
+
+def _say_briefly(runs: list[Run]) -> str:
+    """Return the model, its size, and how many runs there are."""
+    if not runs:
+        return "no run yet"
+    about = runs[0].about
+    return f"{about['budget']['model']}, {about['parameters']:,} parameters, {len(runs):,} runs"
+
+
+def _hint_at_steps(runs: list[Run]) -> str:
+    """Return that more steps would help, where most runs still got better at their end; else ''."""
+    validated = [run for run in runs if np.isfinite(run.history["val_loss"]).sum() > 1]
+    last = [run for run in validated if _is_best_at_end(run.history["val_loss"])]
+    if 2 * len(last) <= len(validated):
+        return ""
+    return (
+        f"{len(last)} of {len(runs)} runs had their lowest validation loss at the end: more steps "
+        f"may help all of them (train.steps in params.yaml, now {runs[0].about['steps']:,})."
+    )
+
+
+def _is_best_at_end(losses: npt.NDArray[np.float64]) -> bool:
+    known = losses[np.isfinite(losses)]
+    return bool(known.argmin() == len(known) - 1)
 
 
 def read_runs(project: Project, name: str) -> list[Run]:

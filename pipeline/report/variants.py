@@ -37,7 +37,11 @@ class ShownOp:
 
 
 def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[ShownOp]:
-    """Return for each op and class originals beside their variants."""
+    """Return for each op that an experiment uses, and each class, originals beside variants.
+
+    An op that changes nothing, as `duplicate`, has nothing to show.
+    """
+    used = {op for experiment in params.experiments.values() for op in experiment.ops}
     place = {tile_id: number for number, tile_id in enumerate(tiles.ids)}
     return [
         ShownOp(
@@ -46,6 +50,7 @@ def show_ops(project: Project, params: Params, tiles: DatasetFile) -> list[Shown
             [_show_class(project, tiles, place, name, one) for one in params.classes],
         )
         for name, op in params.augment.items()
+        if name in used and _describe_recipe(op) != "duplicate"
     ]
 
 

@@ -4,16 +4,19 @@ from pipeline.atomic import whole_folder
 from pipeline.dataset.reading import open_tiles
 from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
-from pipeline.report.answers import Pictures, show_answers
+from pipeline.report.answers import show_answers
 from pipeline.report.data import show_data
+from pipeline.report.finding import list_broken, show_finding
 from pipeline.report.intervals import show_verdicts
 from pipeline.report.landscape import show_landscape
+from pipeline.report.pictures import Pictures
 from pipeline.report.plots import write_plots
 from pipeline.report.provenance import show_provenance
 from pipeline.report.reasons import show_reasons
 from pipeline.report.reference import show_reference
 from pipeline.report.trainings import show_training
 from pipeline.report.variants import show_ops
+from pipeline.report.wrong import show_wrong
 from pipeline.settings.params import Params
 from pipeline.verdicts.results import list_scored, load_ablation
 from pipeline.verdicts.wording import write_difference, write_percent
@@ -35,13 +38,16 @@ def report(project: Project, params: Params) -> str:
         scored = list_scored(project, params)
         content["unscored"] = [name for name in params.experiments if name not in scored]
         ablation = load_ablation(project, params, names=scored) if scored else None
-        content |= {"verdicts": None, "answers": None, "reasons": []}
+        content |= dict.fromkeys(("finding", "wrong", "verdicts", "answers", "reasons"))
         if ablation:
             pictures = Pictures(tiles, ablation.ids, read_catalogue(project))
+            content["finding"] = show_finding(params, ablation)
+            content["wrong"] = show_wrong(params, ablation)
             content["verdicts"] = show_verdicts(params, ablation)
             content["answers"] = show_answers(project, params, ablation, pictures)
             content["reasons"] = show_reasons(project, params, ablation, pictures)
         arms = ablation.arms if ablation else []
+        content["broken"] = list_broken(arms)
         content["provenance"] = show_provenance(project, params, arms)
     with whole_folder(project.output("report")) as folder:
         (folder / "index.html").write_text(_render(content), encoding="utf-8")

@@ -13,6 +13,18 @@ function applyFilters(scope) {
 for (const select of document.querySelectorAll("select[data-scope]"))
   select.addEventListener("change", () => applyFilters(select.dataset.scope));
 
+for (const scope of new Set([...document.querySelectorAll("select[data-scope]")].filter((s) => s.value !== "").map((s) => s.dataset.scope)))
+  applyFilters(scope);
+
+// A link to a folded section unfolds it.
+const unfold = () => {
+  const section = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (section instanceof HTMLDetailsElement && !section.open) { section.open = true; section.scrollIntoView(); }
+};
+addEventListener("hashchange", unfold);
+for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", () => setTimeout(unfold));
+unfold();
+
 // Sorting: a press on a column's head; numbers downwards first, lines without one last.
 function sortTable(head) {
   const table = head.closest("table"), column = head.cellIndex, isText = head.classList.contains("text");
@@ -49,61 +61,92 @@ async function copyLine(line, place) {
   }
 }
 const dialog = document.getElementById("enlarged");
-for (const button of document.querySelectorAll(".enlarge"))
-  button.addEventListener("click", () => {
-    const picture = button.querySelector("img"), large = dialog.querySelector("img");
-    large.src = picture.src;
-    large.alt = picture.alt;
-    large.className = picture.className;
-    dialog.querySelector("p").textContent = button.closest("figure").querySelector("figcaption")?.innerText ?? "";
-    dialog.showModal();
-    copyLine(button.dataset.line, dialog.querySelector("div"));
-  });
+document.addEventListener("click", (event) => {
+  const button = event.target.closest?.(".enlarge");
+  if (!button) return;
+  const picture = button.querySelector("img"), large = dialog.querySelector("img");
+  large.src = picture.src;
+  large.alt = picture.alt;
+  large.className = picture.className;
+  if (button.dataset.file) { // the photo itself, where the report still lies in its project
+    const photo = new Image();
+    photo.onload = () => { if (dialog.open && large.src === picture.src) { large.src = photo.src; large.className = ""; } };
+    photo.src = `../../${button.dataset.file.split("/").map(encodeURIComponent).join("/")}`;
+  }
+  dialog.querySelector("p").textContent = button.closest("figure").querySelector("figcaption")?.innerText ?? "";
+  dialog.showModal();
+  copyLine(button.dataset.line, dialog.querySelector("div"));
+});
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
 // Scatter plots: an original and its variants light up together, in every plot.
 const landscape = JSON.parse(document.getElementById("landscape-data")?.textContent ?? "null");
+const drawPoints = (svg, labels, members, isVariant) => {
+  const places = JSON.parse(svg.closest("figure").querySelector("script").textContent);
+  return members.map((n, k) => {
+    const point = document.createElementNS("http://www.w3.org/2000/svg", "use");
+    point.setAttribute("href", `#${svg.dataset.marks}-${labels[n]}`);
+    point.setAttribute("class", `p c${labels[n] % 10} ${isVariant(n) ? "variant" : "original"}`);
+    point.setAttribute("transform", `translate(${places[2 * k]} ${places[2 * k + 1]})${isVariant(n) ? " scale(.75)" : ""}`);
+    point.dataset.n = n;
+    svg.append(point);
+    return { n, point, x: places[2 * k], y: places[2 * k + 1] };
+  });
+};
+const reference = JSON.parse(document.getElementById("reference-data")?.textContent ?? "null");
+if (reference)
+  for (const svg of document.querySelectorAll('.scatter[data-marks="other"]')) drawPoints(svg, reference.labels, [...reference.labels.keys()], () => false);
 if (landscape) {
+  const { labels, ops, parents, classes, names } = landscape;
   const tip = document.getElementById("tile-tip"), tile = tip.querySelector(".tile"), zoom = 96 / landscape.side;
-  const plots = [...document.querySelectorAll(".scatter.family")].map((svg) => ({ svg, points: [...svg.querySelectorAll(".p")], links: svg.querySelector(".links") }));
-  const placeOf = (point) => point.getAttribute("transform").match(/-?[\d.]+/g);
+  const every = [...labels.keys()], originals = every.filter((n) => ops[n] < 0);
+  const plots = [...document.querySelectorAll(".scatter.family")].map((svg) => {
+    const members = svg.closest("[data-shown]").dataset.shown === "alone" ? originals : every;
+    const points = drawPoints(svg, labels, members, (n) => ops[n] >= 0);
+    return { svg, points, byNumber: new Map(points.map((one) => [one.n, one])), links: svg.querySelector(".links") };
+  });
+  const [shown, chosenClass, chosenOp] = ["scatter-shown", "scatter-class", "scatter-op"].map((id) => document.getElementById(id));
+  const isSeen = (n) => (chosenClass.value === "" || labels[n] === Number(chosenClass.value)) && (ops[n] < 0 || chosenOp.value === "" || ops[n] === Number(chosenOp.value));
+  const filter = () => {
+    for (const group of document.querySelectorAll("#landscape [data-shown]")) group.hidden = group.dataset.shown !== shown.value;
+    for (const { points } of plots) for (const { n, point } of points) point.toggleAttribute("hidden", !isSeen(n));
+  };
+  for (const select of [shown, chosenClass, chosenOp]) select.addEventListener("change", filter);
   let lit = [];
   const clear = () => {
-    for (const { points, links } of plots) {
+    for (const { byNumber, links } of plots) {
       links.replaceChildren();
-      for (const n of lit) points[n].classList.remove("lit");
+      for (const n of lit) byNumber.get(n)?.point.classList.remove("lit");
     }
     lit = [];
     tip.hidden = true;
   };
   const light = (n) => {
     clear();
-    const parent = landscape.parents[n];
-    lit = landscape.parents.flatMap((other, k) => (other === parent ? [k] : []));
-    for (const { points, links } of plots)
-      for (const k of lit) {
-        if (points[k].hasAttribute("hidden")) continue;
-        points[k].classList.add("lit");
+    lit = every.filter((other) => parents[other] === parents[n]);
+    for (const { byNumber, links } of plots) {
+      const parent = byNumber.get(parents[n]);
+      for (const one of lit.filter(isSeen).map((other) => byNumber.get(other)).filter(Boolean)) {
+        one.point.classList.add("lit");
         const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-        const [x1, y1] = placeOf(points[parent]), [x2, y2] = placeOf(points[k]);
-        for (const [name, value] of Object.entries({ x1, y1, x2, y2 })) line.setAttribute(name, value);
+        for (const [name, value] of Object.entries({ x1: parent.x, y1: parent.y, x2: one.x, y2: one.y })) line.setAttribute(name, value);
         links.append(line);
       }
+    }
   };
-  const tell = (point, x, y) => {
-    const n = Number(point.dataset.n), { label, op } = point.dataset;
+  const tell = (n, x, y) => {
     light(n);
     tile.style.backgroundSize = `${landscape.width * zoom}px auto`;
     tile.style.backgroundPosition = `${-(n % landscape.columns) * 96}px ${-Math.floor(n / landscape.columns) * 96}px`;
-    tip.querySelector("span").textContent = op ? `${label}, ${op}` : `${label}, original`;
+    tip.querySelector("span").textContent = `${classes[labels[n]]}, ${ops[n] < 0 ? "original" : names[ops[n]]}`;
     tip.hidden = false;
     tip.style.left = `${Math.max(0, Math.min(x + 14, document.documentElement.clientWidth - tip.offsetWidth - 4))}px`;
     tip.style.top = `${Math.max(0, Math.min(y + 14, innerHeight - tip.offsetHeight - 4))}px`;
   };
-  for (const { svg, points } of plots) {
+  for (const { svg, byNumber } of plots) {
     svg.addEventListener("pointerover", (event) => {
       const point = event.target.closest(".p");
-      if (point) tell(point, event.clientX, event.clientY);
+      if (point) tell(Number(point.dataset.n), event.clientX, event.clientY);
     });
     svg.addEventListener("pointerleave", clear);
     svg.addEventListener("blur", clear);
@@ -111,11 +154,12 @@ if (landscape) {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
       event.preventDefault();
-      const shown = points.filter((point) => !point.hasAttribute("hidden") && !point.dataset.op);
-      const now = shown.findIndex((point) => Number(point.dataset.n) === landscape.parents[lit[0]]);
-      const point = shown.at((now + step + shown.length) % shown.length);
-      const box = point?.getBoundingClientRect();
-      if (point) tell(point, box.right, box.bottom);
+      const seen = originals.filter(isSeen);
+      if (!seen.length) return;
+      const now = seen.indexOf(parents[lit[0]]);
+      const n = seen.at((now + step + seen.length) % seen.length);
+      const box = byNumber.get(n).point.getBoundingClientRect();
+      tell(n, box.right, box.bottom);
     });
   }
 }

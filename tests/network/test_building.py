@@ -741,3 +741,25 @@ def test_the_map_lights_up_the_corner_that_decides_and_no_other(tmp_path):
 def test_a_model_without_convolutions_has_no_map():
     model = building.build("dense16", (28, 28, 1), 2, seed=0)
     assert asking.explain(model, np.zeros((1, 28, 28, 1), np.uint8), np.array([0])) is None
+
+
+@pytest.mark.parametrize("pooled", [False, True], ids=["features", "pooled"])
+def test_maps_show_where_a_network_within_a_network_looked(pooled):
+    """The inner one's only kernel sees a bright spot, and is frozen as a backbone is."""
+    keras = pytest.importorskip("keras")
+    inner_input = keras.Input((12, 10, 1))
+    seen = keras.layers.Conv2D(1, 1, use_bias=False, name="eye")(inner_input)
+    end = keras.layers.GlobalAveragePooling2D()(seen) if pooled else seen
+    inner = keras.Model(inner_input, end)
+    inner.get_layer("eye").set_weights([np.ones((1, 1, 1, 1), np.float32)])
+    inner.trainable = False
+    outer_input = keras.Input((12, 10, 1))
+    features = inner(keras.layers.Rescaling(1 / 255)(outer_input))
+    flat = features if pooled else keras.layers.GlobalAveragePooling2D()(features)
+    outer = keras.Model(outer_input, keras.layers.Dense(2, activation="softmax")(flat))
+    outer.layers[-1].set_weights([np.array([[-1.0, 1.0]], np.float32), np.zeros(2, np.float32)])
+    tile = np.zeros((1, 12, 10, 1), np.uint8)
+    tile[0, 7, 3] = 200
+    [found] = asking.explain(outer, tile, np.array([1]))
+    assert np.unravel_index(found.argmax(), found.shape) == (7, 3)
+    assert np.count_nonzero(found) == 1

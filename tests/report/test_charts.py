@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,9 +39,15 @@ def test_curves_keep_within_the_axes_and_the_mean_is_the_strong_line():
 
 
 def test_an_interval_lies_around_its_middle_and_never_leaves_its_axis():
-    bar = charts.place_interval(0.1, -0.1, 0.3, margin=0.01, reach=0.2)
+    bar = charts.place_interval(0.1, -0.1, 0.3, margin=0.02, limits=(-0.2, 0.2))
     assert (bar.low, bar.middle, bar.high) == (25, 75, 100)
-    assert bar.margin == pytest.approx(2.5)
+    assert (bar.zero, bar.band) == (50, (45, 55))
+
+
+def test_an_axis_need_not_have_its_zero_in_the_middle():
+    bar = charts.place_interval(0.02, 0.01, 0.03, margin=0.01, limits=(-0.01, 0.04))
+    assert (bar.low, bar.middle, bar.high, bar.zero) == (40, 60, 80, 20)
+    assert bar.band == (0, 40)
 
 
 def test_points_are_scaled_alike_in_both_directions_with_y_up():

@@ -5,7 +5,6 @@ there twice, and one experiment has no run.
 """
 
 import csv
-import html
 import json
 import re
 import shutil
@@ -15,13 +14,15 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import forget_notes, sign_predictions, write_params, write_pictures
 
 from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.intake.labels import read_overrides
 from pipeline.project import Project
-from pipeline.report.answers import Pictures
+from pipeline.report.pictures import Pictures
+from pipeline.report.wrong import show_wrong
 from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
@@ -32,6 +33,7 @@ from pipeline.stages.report import report
 from pipeline.stages.segment import segment
 from pipeline.stages.split import split
 from pipeline.stages.train import train
+from pipeline.verdicts.results import load_ablation
 from pipeline.verdicts.scores import score_run
 
 pytestmark = pytest.mark.slow
@@ -138,27 +140,67 @@ def test_files_that_were_not_used_are_shown_with_their_reasons(project):
     assert re.search(r"bar/again\.png duplicate same as raw/pictures/bar/000\.png", text)
 
 
-def test_every_mistake_says_which_picture_it_is(project):
-    """Some experiment has mistakes; a picture that is its whole file is named by its file."""
-    found = re.findall(
-        r'<figure[^>]* title="(raw/[^"]*)">.*?<small>(.*?)</small>', page_of(project), re.S
-    )
-    assert found
+def data_of(project, name):
+    """Return what a part of the page is drawn from."""
+    found = re.search(rf'id="{name}">(.*?)</script>', page_of(project), re.S)
+    return json.loads(found.group(1))
+
+
+def test_every_picture_says_which_it_is(project):
+    """A picture that is its whole file is named by its file, and is shown by it when enlarged."""
+    shown = data_of(project, "answer-data")["shown"]
     known = {row["source"] for row in read_table(project.output("boxes.csv"), COLUMNS["boxes"])}
-    assert {title for title, _ in found} <= known
-    assert all(title.endswith("/" + name) for title, name in found)
+    assert shown
+    assert {one["origin"] for one in shown} <= known
+    assert all(one["file"] == one["origin"] for one in shown)
 
 
-def test_the_line_of_every_mistake_leaves_out_its_picture(project, tmp_path):
-    lines = re.findall(r'data-line="([^"]*)"', page_of(project))
+def test_the_line_of_every_picture_leaves_it_out(project, tmp_path):
+    lines = {one["line"] for one in data_of(project, "answer-data")["shown"]}
     boxes = read_table(project.output("boxes.csv"), COLUMNS["boxes"])
     (tmp_path / "raw").mkdir()
-    content = "source,id,label\n" + "\n".join(map(html.unescape, sorted(set(lines))))
+    content = "source,id,label\n" + "\n".join(sorted(lines))
     (tmp_path / "raw/labels.csv").write_text(content, encoding="utf-8")
     said = read_overrides(tmp_path, [EVIL, QUOTED])
     assert lines
     assert {one.label for one in said} == {"-"}
     assert {(one.source, one.id) for one in said} <= {(box["source"], box["id"]) for box in boxes}
+
+
+def test_what_is_found_stands_first_and_the_rest_is_folded(project):
+    page = page_of(project)
+    assert page.index('id="finding"') < page.index('id="wrong"') < page.index('id="verdicts"')
+    text = Reader(page).text
+    assert text.index("Wrong without augmentation:") < text.index("How sure is that?")
+    assert re.findall(r'<details class="section" id="(\w+)" open>', page) == ["wrong"]
+
+
+def read_scores(project, name):
+    return pd.read_csv(project.output("scores", name, "predictions.csv"), na_filter=False)
+
+
+def test_wrong_pictures_are_counted_by_class_and_against_the_control(project):
+    """pandas counts the same from predictions.csv."""
+
+    def count(name, label):
+        rows = read_scores(project, name)
+        wrong = rows[(rows["label"] != rows["predicted"]) & (rows["label"] == label)]
+        return len(wrong) / rows["seed"].nunique()
+
+    params = load_params(project.params_file)
+    ablation = load_ablation(project, params, names=["none", "flip", "rotate"])
+    told = {name: (control, counted) for name, control, counted in show_wrong(params, ablation)}
+    for name in ("none", "flip", "rotate"):
+        control, (every, *classes) = told[name]
+        assert [one.label for one in classes] == [EVIL, QUOTED]
+        for one in classes:
+            assert one.wrong == pytest.approx(count(name, one.label))
+            assert one.pictures == (read_scores(project, name)["label"] == one.label).sum() / 2
+        assert every.wrong == pytest.approx(sum(one.wrong for one in classes))
+        if control:
+            more = every.wrong - sum(count(control, label) for label in (EVIL, QUOTED))
+            assert every.more == pytest.approx(more)
+    assert told["none"][0] == ""
 
 
 def test_a_box_is_named_by_its_id_as_labels_csv_wants_it():
@@ -237,7 +279,7 @@ def test_a_class_without_test_pictures_and_a_single_seed_are_said(project, tmp_p
     report(copy, params)
     text = Reader(page_of(copy)).text
     assert f"There are no test pictures of class {QUOTED}" in text
-    assert text.count("only 1 seed, at least 3 are needed") == 2, "in the reading and as a note"
+    assert text.count("only 1 seed, at least 3 are needed") >= 2, "in the chart and as a note"
 
 
 def test_a_reference_set_is_measured_beside_ours(project, tmp_path):
@@ -296,10 +338,33 @@ def test_nothing_is_wider_than_the_window_and_every_picture_is_there(opened):
     assert opened.title() == "Bars and squares"
 
 
+def unfold(page, *names):
+    """Unfold sections by their heads, as a person does."""
+    for name in names:
+        if not page.locator(f"details#{name}").evaluate("section => section.open"):
+            page.locator(f"#{name} > summary").press("Enter")
+
+
+def test_folded_it_is_short_and_a_link_unfolds_what_it_leads_to(opened):
+    assert opened.evaluate("document.documentElement.scrollHeight") < 6000
+    opened.get_by_role("link", name="Training").click()
+    opened.locator("#training-table").wait_for(state="visible")
+
+
+def test_nothing_is_in_the_way_of_those_who_cannot_see_it(opened):
+    from axe_playwright_python.sync_playwright import Axe
+
+    opened.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    found = Axe().run(opened, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in serious] == []
+
+
 def test_filters_leave_what_was_chosen(opened):
+    unfold(opened, "verdicts")
     rows = opened.locator("#verdict-table tbody tr")
     assert rows.count() == 9
-    opened.get_by_label("Experiment").first.select_option("flip")
+    opened.locator("select[data-scope=verdict-table][data-key=experiment]").select_option("flip")
     opened.locator("select[data-scope=verdict-table][data-key=label]").select_option(QUOTED)
     shown = [row.inner_text() for row in rows.all() if row.is_visible()]
     assert len(shown) == 1
@@ -308,6 +373,7 @@ def test_filters_leave_what_was_chosen(opened):
 
 
 def test_a_press_on_a_head_sorts_by_numbers_and_says_so(opened):
+    unfold(opened, "answers")
     head = opened.locator("#score-table th", has_text="recall")
     cells = opened.locator("#score-table tbody td:nth-child(4)")
     for direction in ("descending", "ascending"):
@@ -317,15 +383,73 @@ def test_a_press_on_a_head_sorts_by_numbers_and_says_so(opened):
         assert values == sorted(values, reverse=direction == "descending")
 
 
+def count_changes(project, arm, other):
+    """Return how many pictures are repaired, broken and wrong with both, by pandas."""
+    right = [
+        read_scores(project, name)
+        .assign(right=lambda rows: rows["label"] == rows["predicted"])
+        .pivot(index="seed", columns="id", values="right")
+        for name in (other, arm)
+    ]
+    before, after = (
+        table.loc[sorted(set(right[0].index) & set(right[1].index))] for table in right
+    )
+    turned = (~before & after, before & ~after, ~before & ~after)
+    return [int((table.mean() > 0.5).sum()) for table in turned]
+
+
+@pytest.mark.parametrize(
+    ("arm", "other"), [("flip", "none"), ("none", "rotate"), ("rotate", "flip")]
+)
+def test_any_experiment_is_held_against_any_other(opened, project, arm, other):
+    unfold(opened, "answers")
+    opened.locator("#answer-arm").select_option(arm)
+    opened.locator("#answer-other").select_option(other)
+    told = opened.locator("#answer-galleries .kind > p").all_inner_texts()
+    counted = [int(re.match(r"[\d,]+", text).group().replace(",", "")) for text in told]
+    assert counted[1:] == count_changes(project, arm, other)
+    assert other in told[1]
+
+
+def test_galleries_show_one_class_when_asked(opened, project):
+    unfold(opened, "answers")
+    opened.locator("#answer-arm").select_option("flip")
+    opened.locator("#answer-class").select_option(label=QUOTED)
+    captions = opened.locator("#answer-galleries figcaption").all_inner_texts()
+    assert all(caption.startswith(QUOTED) for caption in captions)
+
+
+def test_the_matrix_is_in_per_cent_or_in_pictures(opened, project):
+    unfold(opened, "answers")
+    opened.locator("#answer-arm").select_option("flip")
+    rows = read_scores(project, "flip")
+    right = ((rows["label"] == EVIL) & (rows["predicted"] == EVIL)).sum()
+    total = (rows["label"] == EVIL).sum()
+    first = opened.locator("#answer-matrices .heat").first.locator("tbody td").first
+    assert first.inner_text() in (f"{100 * right / total:.1f}", "")
+    opened.locator("#answer-unit").select_option("count")
+    assert first.inner_text() in (f"{right / rows['seed'].nunique():.0f}", "")
+    assert opened.locator("#answer-matrices .side").first.inner_text() == "true"
+
+
 def test_a_picture_is_enlarged_by_keyboard_and_closed_again(opened):
-    opened.locator(".enlarge").first.press("Enter")
+    unfold(opened, "data")
+    opened.locator("#data .enlarge").first.press("Enter")
     assert opened.locator("dialog").is_visible()
     assert opened.evaluate("document.querySelector('dialog img').naturalWidth > 0")
     opened.keyboard.press("Escape")
     assert not opened.locator("dialog").is_visible()
 
 
+def test_a_photo_is_enlarged_from_its_own_file_where_that_is_still_there(opened):
+    unfold(opened, "answers")
+    opened.locator("#answers .enlarge[data-file]").first.press("Enter")
+    opened.locator('dialog img[src^="file:"]').wait_for()
+    opened.keyboard.press("Escape")
+
+
 def test_a_press_on_a_mistake_copies_the_line_that_leaves_it_out(opened):
+    unfold(opened, "answers", "data")
     button = opened.locator("#answers .enlarge[data-line]").first
     opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
     button.press("Enter")
@@ -334,11 +458,12 @@ def test_a_press_on_a_mistake_copies_the_line_that_leaves_it_out(opened):
     dialog.get_by_text("Copied:").wait_for()
     assert opened.evaluate("navigator.clipboard.readText()") == button.get_attribute("data-line")
     opened.keyboard.press("Escape")
-    opened.locator(".enlarge:not([data-line])").first.press("Enter")  # a variant has none
+    opened.locator("#data .enlarge:not([data-line])").first.press("Enter")  # a sheet has none
     assert not dialog.locator("code").first.is_visible()
 
 
 def test_without_the_clipboard_the_line_is_there_to_be_copied(opened):
+    unfold(opened, "answers")
     opened.evaluate(
         "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }"
     )
@@ -349,9 +474,15 @@ def test_without_the_clipboard_the_line_is_there_to_be_copied(opened):
 
 
 def test_a_point_shows_its_family_and_its_tile(opened):
+    unfold(opened, "landscape")
     opened.locator(".scatter").first.press("ArrowRight")
     assert opened.locator("#tile-tip").is_visible()
     assert opened.locator("#tile-tip").inner_text().strip() == f"{EVIL}, original"
-    # The original and one variant of each of two ops, in both plots.
-    assert opened.locator(".scatter >> .p.lit").count() == 6
-    assert opened.locator(".links line").count() == 6
+    # The original and one variant of each of two ops, in both plots; alone it stands in two more.
+    together = opened.locator("[data-shown=together]")
+    assert together.locator(".p.lit").count() == 6
+    assert together.locator(".links line").count() == 6
+    opened.locator("#scatter-shown").select_option("alone")
+    assert not together.is_visible()
+    assert opened.locator("[data-shown=alone] .scatter").first.is_visible()
+    assert opened.locator("[data-shown=alone] .variant").count() == 0
