@@ -307,7 +307,7 @@ class Report(Section):
     pages: Annotated[int, Field(ge=0, le=50)] = 6  # with their boxes drawn
     gallery: Annotated[int, Field(ge=0, le=100)] = 12  # pictures in each gallery
     points: Annotated[int, Field(ge=10, le=5000)] = 1500  # in the scatter plots
-    reasons: Annotated[int, Field(ge=0, le=50)] = 4  # times 4 pictures with maps of what decided; 0: off
+    reasons: Annotated[int, Field(ge=0, le=50)] = 4  # a quarter of the pictures with maps; 0: off
     reference: str | None = None  # a tiles.h5 or a folder of arrays, to be shown beside ours
 
 
