@@ -298,16 +298,21 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --on: this .keras file, not the runs.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="With --on: write which tiles are wrong, too."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Test the trained networks again, or on tiles from elsewhere.
 
     Writes processed/scores/NAME/, as `prep train` does for what it trains. With --on it prints how
-    they do on other test tiles (what a fine-tuned network has forgotten) and writes nothing.
+    they do on other test tiles (what a fine-tuned network has forgotten); --page shows the tiles
+    that are wrong, confusion, precision, recall and F1 as the report does.
 
-    Example: `prep evaluate --experiment flip --on ../mnist/processed/tiles.h5`
+    Example: `prep evaluate --on ../mnist/processed/tiles.h5 --page forgotten.html`
     """
-    chosen = {"experiment": experiment, "on": on, "model": model}
+    chosen = {"experiment": experiment, "on": on, "model": model, "page": page}
     run("commands.evaluate", "evaluate", "evaluate", quiet, chosen)
 
 

@@ -1,18 +1,15 @@
 """Section 4: which pictures - what every experiment answered, for the page to compare any two."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice, zip_longest
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.project import Project
 from pipeline.report.mistakes import Mistake, find_changes, rank_mistakes
-from pipeline.report.pictures import Pictures
-from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import Arm, find_arm, share_seeds
-from pipeline.verdicts.results import Ablation, read_confidence
+from pipeline.report.pictures import Drawn
+from pipeline.verdicts.ablation import Arm, Result, find_arm, share_seeds
 
 Places = npt.NDArray[np.intp]
 
@@ -31,29 +28,42 @@ class _Answered:
     confusion: list[list[int]]  # of all test pictures and runs, by true class and given class
 
 
-def show_answers(
-    project: Project, params: Params, ablation: Ablation, pictures: Pictures
-) -> dict[str, object]:
-    """Return what galleries and matrices are drawn from, and every class's scores."""
-    mistakes = {arm.name: _find_mistakes(project, ablation, arm) for arm in ablation.arms}
-    wrong = find_ever_wrong(ablation)
+@dataclass(frozen=True)
+class Tested:
+    """What some experiments said of the same N test pictures."""
+
+    classes: Sequence[str]
+    labels: npt.NDArray[np.int64]  # (N,)
+    arms: Sequence[Arm]
+    results: Sequence[Result]  # their scores
+    confidence: Mapping[str, npt.NDArray[np.float64]]  # by name, of what they said, (S, N)
+
+
+def show_answers(tested: Tested, pictures: Drawn, gallery: int) -> dict[str, object]:
+    """Return what galleries (of so many pictures) and matrices are drawn from, and the scores."""
+    mistakes = {
+        arm.name: rank_mistakes(tested.labels, arm.predicted, tested.confidence[arm.name])
+        for arm in tested.arms
+    }
+    wrong = find_ever_wrong(tested.labels, tested.arms)
+    shown = _choose_shown(tested, mistakes, gallery)
     return {
         "untested": [
             name
-            for number, name in enumerate(params.classes)
-            if not (ablation.labels == number).any()
+            for number, name in enumerate(tested.classes)
+            if not (tested.labels == number).any()
         ],
-        "names": [arm.name for arm in ablation.arms],
-        "scores": {arm.name: _list_scores(params, ablation, arm) for arm in ablation.arms},
+        "names": [arm.name for arm in tested.arms],
+        "scores": {arm.name: _list_scores(tested, arm) for arm in tested.arms},
         "data": {
-            "classes": list(params.classes),
-            "gallery": params.report.gallery,
-            "first": choose_first(ablation.arms),
-            "labels": _write(ablation.labels[wrong]),
+            "classes": list(tested.classes),
+            "gallery": gallery,
+            "first": choose_first(tested.arms),
+            "labels": _write(tested.labels[wrong]),
             "arms": {
-                arm.name: asdict(_gather(arm, mistakes[arm.name], wrong)) for arm in ablation.arms
+                arm.name: asdict(_gather(arm, mistakes[arm.name], wrong)) for arm in tested.arms
             },
-            "shown": _list_shown(pictures, wrong, _choose_shown(params, ablation, mistakes)),
+            "shown": _list_shown(pictures, wrong, shown),
         },
     }
 
@@ -64,17 +74,12 @@ def choose_first(arms: Sequence[Arm]) -> str:
     return next(judged, arms[0]).name
 
 
-def find_ever_wrong(ablation: Ablation) -> Places:
+def find_ever_wrong(labels: npt.NDArray[np.integer], arms: Sequence[Arm]) -> Places:
     """Return the places of the test pictures that any run of any experiment got wrong, (W,)."""
-    wrong = np.zeros(len(ablation.labels), bool)
-    for arm in ablation.arms:
-        wrong |= (arm.predicted != ablation.labels).any(axis=0)
+    wrong = np.zeros(len(labels), bool)
+    for arm in arms:
+        wrong |= (arm.predicted != labels).any(axis=0)
     return np.flatnonzero(wrong)
-
-
-def _find_mistakes(project: Project, ablation: Ablation, arm: Arm) -> list[Mistake]:
-    confidence = read_confidence(project, arm, ablation.ids)
-    return rank_mistakes(ablation.labels, arm.predicted, confidence)
 
 
 def _gather(arm: Arm, mistakes: list[Mistake], wrong: Places) -> _Answered:
@@ -96,35 +101,30 @@ def _write(answers: npt.NDArray[np.integer]) -> str:
     return "".join(chr(_FIRST + number) for number in answers)
 
 
-def _choose_shown(
-    params: Params, ablation: Ablation, mistakes: dict[str, list[Mistake]]
-) -> list[int]:
+def _choose_shown(tested: Tested, mistakes: Mapping[str, list[Mistake]], gallery: int) -> list[int]:
     """Return the places of the test pictures that are in the page: the first of every gallery."""
     galleries = [
-        gallery
-        for arm in ablation.arms
-        for gallery in _list_galleries(ablation, arm, mistakes[arm.name])
+        one for arm in tested.arms for one in _list_galleries(tested, arm, mistakes[arm.name])
     ]
     first = (place for rank in zip_longest(*galleries) for place in rank if place is not None)
-    most = _GALLERIES * params.report.gallery * len(ablation.arms)
-    return list(islice(dict.fromkeys(first), most))
+    return list(islice(dict.fromkeys(first), _GALLERIES * gallery * len(tested.arms)))
 
 
-def _list_galleries(ablation: Ablation, arm: Arm, mistakes: list[Mistake]) -> Iterator[list[int]]:
+def _list_galleries(tested: Tested, arm: Arm, mistakes: list[Mistake]) -> Iterator[list[int]]:
     """Yield of each class an experiment's mistakes, and what it turned against those before it."""
     galleries = [[mistake.picture for mistake in mistakes]]
     for name in dict.fromkeys((arm.control, "none")):
-        control = find_arm(ablation.arms, name)
+        control = find_arm(tested.arms, name)
         if control and control is not arm and (shared := share_seeds(arm, control)):
             before, after = control.answers(shared), arm.answers(shared)
-            changes = find_changes(ablation.labels, before, after)
+            changes = find_changes(tested.labels, before, after)
             galleries += [changes.repaired, changes.broken]
-    for gallery in galleries:
-        for number in range(int(ablation.labels.max()) + 1):
-            yield [place for place in gallery if ablation.labels[place] == number]
+    for places in galleries:
+        for number in range(len(tested.classes)):
+            yield [place for place in places if tested.labels[place] == number]
 
 
-def _list_shown(pictures: Pictures, wrong: Places, shown: list[int]) -> list[dict[str, object]]:
+def _list_shown(pictures: Drawn, wrong: Places, shown: list[int]) -> list[dict[str, object]]:
     """Return the pictures that are in the page; `n`: a picture's number among the W wrong ones."""
     number = {int(place): n for n, place in enumerate(wrong)}
     return [
@@ -141,21 +141,21 @@ def _list_shown(pictures: Pictures, wrong: Places, shown: list[int]) -> list[dic
     ]
 
 
-def _list_scores(params: Params, ablation: Ablation, arm: Arm) -> list[dict[str, object]]:
+def _list_scores(tested: Tested, arm: Arm) -> list[dict[str, object]]:
     """Return precision, recall and F1 by class, and how many test pictures it has.
 
     A score is its mean and spread, and of how many of the runs they are.
     """
-    found = {(r.metric, r.label): r for r in ablation.results if r.experiment == arm.name}
+    found = {(r.metric, r.label): r for r in tested.results if r.experiment == arm.name}
     return [
         {
             "label": name,
-            "support": int((ablation.labels == number).sum()),
+            "support": int((tested.labels == number).sum()),
             **{
                 metric: (one.mean, one.sd, one.known, one.runs)
                 for metric in ("precision", "recall", "f1")
                 for one in [found[metric, name]]
             },
         }
-        for number, name in enumerate(params.classes)
+        for number, name in enumerate(tested.classes)
     ]

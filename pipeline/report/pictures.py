@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,18 @@ from pipeline.subjects.boxes import scan_of
 
 # Files that every browser shows, upright and in their colours.
 _SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
+
+
+class Drawn(Protocol):
+    """Pictures that can be drawn by their place, each with its origin, if it has any."""
+
+    def draw(self, pictures: Sequence[int]) -> list[Figure]:
+        """Return the pictures as figures."""
+        ...
+
+    def file(self, picture: int) -> str:
+        """Return the file that a picture is all of, where a browser can show it; else ''."""
+        ...
 
 
 class Pictures:

@@ -4,7 +4,7 @@ from pipeline.atomic import whole_folder
 from pipeline.dataset.reading import open_tiles
 from pipeline.intake.scans import read_catalogue
 from pipeline.project import Project
-from pipeline.report.answers import show_answers
+from pipeline.report.answers import Tested, show_answers
 from pipeline.report.data import show_data
 from pipeline.report.finding import list_broken, show_finding
 from pipeline.report.intervals import show_verdicts
@@ -14,12 +14,12 @@ from pipeline.report.plots import write_plots
 from pipeline.report.provenance import show_provenance
 from pipeline.report.reasons import show_reasons
 from pipeline.report.reference import show_reference
+from pipeline.report.rendering import render
 from pipeline.report.trainings import show_training
 from pipeline.report.variants import show_ops
 from pipeline.report.wrong import show_wrong
 from pipeline.settings.params import Params
-from pipeline.verdicts.results import list_scored, load_ablation
-from pipeline.verdicts.wording import write_difference, write_percent
+from pipeline.verdicts.results import Ablation, list_scored, load_ablation, read_confidence
 
 
 def report(project: Project, params: Params) -> str:
@@ -44,28 +44,19 @@ def report(project: Project, params: Params) -> str:
             content["finding"] = show_finding(params, ablation)
             content["wrong"] = show_wrong(params, ablation)
             content["verdicts"] = show_verdicts(params, ablation)
-            content["answers"] = show_answers(project, params, ablation, pictures)
+            tested = _gather(project, params, ablation)
+            content["answers"] = show_answers(tested, pictures, params.report.gallery)
             content["reasons"] = show_reasons(project, params, ablation, pictures)
         arms = ablation.arms if ablation else []
         content["broken"] = list_broken(arms)
         content["provenance"] = show_provenance(project, params, arms)
     with whole_folder(project.output("report")) as folder:
-        (folder / "index.html").write_text(_render(content), encoding="utf-8")
+        (folder / "index.html").write_text(render("report.html", content), encoding="utf-8")
         write_plots(folder / "plots", project, params, ablation)
     return f"{project.relative(project.output('report', 'index.html'))}, to be opened in a browser"
 
 
-def _render(content: dict[str, object]) -> str:
-    """Return the page; whatever the content says is shown as text, never taken as markup."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("pipeline"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for write in (write_difference, write_percent):
-        environment.globals[write.__name__] = write
-    return environment.get_template("report.html").render(content)
+def _gather(project: Project, params: Params, ablation: Ablation) -> Tested:
+    """Return what every experiment said of the test pictures."""
+    confidence = {arm.name: read_confidence(project, arm, ablation.ids) for arm in ablation.arms}
+    return Tested(params.classes, ablation.labels, ablation.arms, ablation.results, confidence)

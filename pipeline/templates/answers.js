@@ -58,7 +58,7 @@ if (answers) {
   const drawFigure = (n, caption) => {
     const { source, width, sharp, origin, line, file } = pictureOf.get(n);
     const image = make("img", { src: source, width, alt: `test picture: ${caption}`, className: sharp ? "sharp" : "" });
-    const button = make("button", { type: "button", className: "enlarge", title: "Enlarge, and copy the line that leaves it out" }, image);
+    const button = make("button", { type: "button", className: "enlarge", title: line ? "Enlarge, and copy the line that leaves it out" : "Enlarge" }, image);
     if (line) button.dataset.line = line;
     if (file) button.dataset.file = file;
     const figure = make("figure", { title: origin }, button, make("figcaption", { textContent: caption }, make("small", { textContent: origin.split("/").at(-1) })));
@@ -147,6 +147,7 @@ if (answers) {
   const chooseArm = () => {
     const others = names.filter((name) => name !== chosenArm.value);
     choose(chosenOther, others, arms[chosenArm.value].control ?? "none");
+    chosenOther.parentElement.hidden = !others.length;
     draw();
   };
   choose(chosenArm, names, answers.first);

@@ -1,12 +1,15 @@
 """Fine-tuning: a net trained elsewhere, trained on here, and what it has then forgotten."""
 
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 from conftest import once, run_to, write_params
+from sklearn.metrics import confusion_matrix
 
+from pipeline.intake.outside import read_outside
 from pipeline.network import building, saving
 
 pytestmark = pytest.mark.slow
@@ -44,6 +47,24 @@ def fine_tune(project, prep, **changes):
 
 def load_weights(path):
     return saving.load(path).get_weights()
+
+
+def test_which_tiles_from_elsewhere_are_wrong_is_shown_on_a_page(pretrained, prep):
+    """The page counts what the models themselves say of the same tiles."""
+    fine_tune(pretrained, prep, learning_rate=1e-9)
+    where = ("--on", "other/tiles.h5", *NONE)
+    code, printed, errors = prep("evaluate", *where, "--page", "page.html")
+    assert (code, errors) == (0, "")
+    assert "page.html, to be opened in a browser" in printed
+    page = (pretrained / "page.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="answer-data">(.*?)</script>', page, re.S).group(1))
+    tiles = read_outside(pretrained / "other/tiles.h5", "test")
+    models = sorted((pretrained / "processed/runs/none").glob("fold-*/seed-*/model.keras"))
+    said = [saving.load(path).predict(tiles.images, verbose=0).argmax(axis=1) for path in models]
+    ever_wrong = np.any([one != tiles.labels for one in said], axis=0)
+    assert len(data["labels"]) == ever_wrong.sum()
+    confusion = sum(confusion_matrix(tiles.labels, one, labels=range(2)) for one in said)
+    assert data["arms"]["none"]["confusion"] == confusion.tolist()
 
 
 def test_every_run_starts_from_the_trained_weights(pretrained, prep):
@@ -103,6 +124,7 @@ def test_a_start_that_cannot_be_is_one_clear_error(pretrained, prep, settings, m
 
 
 def test_a_model_alone_needs_tiles_to_be_tested_on(pretrained, prep):
+    assert "--page needs --on" in prep("evaluate", "--page", "page.html")[2]
     assert "--model needs --on" in prep("evaluate", "--model", "models/pretrained.keras")[2]
 
 
