@@ -123,21 +123,29 @@ def test_the_params_reference_names_every_key():
         assert f"`{transform}`" in reference
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "docs/pages.md",
-        "docs/params.md",
-        "docs/ablation.md",
-        "docs/datasets.md",
-        "docs/review.md",
-    ],
-)
-def test_every_link_leads_to_a_file(page):
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_a_heading_in_it(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#]+)\)", text):
-        assert (ROOT / page).parent.joinpath(target).exists(), target
+    for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+        file = (ROOT / page).parent / target if target else ROOT / page
+        assert file.exists(), target
+        if heading:
+            heads = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.M)
+            anchors = {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert heading in anchors, f"{target}#{heading}"
+
+
+def test_the_index_names_every_page_of_the_docs():
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\]\((\w[\w-]*\.md)\)", index))
+    assert named == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
 
 
 def test_the_page_on_files_names_all_of_them():
