@@ -65,13 +65,13 @@ if (answers) {
     figure.style.setProperty("--width", `${width}px`);
     return figure;
   };
-  const drawGallery = (title, what, all, describe) => {
+  const drawGallery = (kind, title, what, all, describe) => {
     const chosen = byPlace("answer-class").value;
     const found = chosen === "" ? all : all.filter((n) => labels[n] === Number(chosen));
     const drawn = found.filter((n) => pictureOf.has(n)).slice(0, answers.gallery);
     const few = drawn.length < found.length ? ` ${drawn.length} of them:` : "";
     const pictures = found.length === 1 ? "1 test picture" : `${found.length.toLocaleString("en")} test pictures`;
-    return make("div", { className: "kind" },
+    return make("div", { className: "kind", hidden: ![kind, ""].includes(byPlace("answer-kind").value) },
       make("h3", {}, ...title),
       make("p", { className: "quiet", textContent: `${pictures} ${what}.${few}` }),
       make("div", { className: "gallery" }, ...drawn.map((n) => drawFigure(n, describe(n)))));
@@ -87,7 +87,7 @@ if (answers) {
       const runs = arm.said.filter((row) => row[n] === given).length;
       return `${classes[labels[n]]}, read as ${classes[given]}, ${arm.sure[n]} % sure, by ${runs} of ${count(arm.seeds.length, "run")}`;
     };
-    const galleries = [drawGallery([`Mistakes of ${name}, the surest first`], "that most runs got wrong", mistakes, describeMistake)];
+    const galleries = [drawGallery("mistakes", [`Mistakes of ${name}, the surest first`], "that most runs got wrong", mistakes, describeMistake)];
     if (other) {
       const { seeds, before, after, repaired, broken, still } = compare(arm, other);
       const said = (rows, n) => classes[findUsualMistake(rows, n)];
@@ -95,9 +95,9 @@ if (answers) {
       if (!seeds.length)
         galleries.push(make("p", { className: "missing", textContent: `${name} and ${otherName} share no seed, so nothing can be called repaired or broken.` }));
       else galleries.push(
-        drawGallery([sign("▲", "helps"), " Repaired"], `that ${otherName} gets wrong and ${name} right, ${inSeeds}`, repaired, (n) => `${classes[labels[n]]}; ${otherName} said ${said(before, n)}`),
-        drawGallery([sign("▼", "hurts"), " Broken"], `that ${otherName} gets right and ${name} wrong, ${inSeeds}`, broken, (n) => `${classes[labels[n]]}; ${name} says ${said(after, n)}`),
-        drawGallery(["Wrong with both, those of which both are sure first"], `that neither gets right, ${inSeeds}: look at their labels`, still, (n) => {
+        drawGallery("repaired", [sign("▲", "helps"), " Repaired"], `that ${otherName} gets wrong and ${name} right, ${inSeeds}`, repaired, (n) => `${classes[labels[n]]}; ${otherName} said ${said(before, n)}`),
+        drawGallery("broken", [sign("▼", "hurts"), " Broken"], `that ${otherName} gets right and ${name} wrong, ${inSeeds}`, broken, (n) => `${classes[labels[n]]}; ${name} says ${said(after, n)}`),
+        drawGallery("wrong with both", ["Wrong with both, those of which both are sure first"], `that neither gets right, ${inSeeds}: look at their labels`, still, (n) => {
           const [first, second] = [said(before, n), said(after, n)];
           const sure = `${leastSure(arm, other, n)} % sure`;
           return first === second ? `${classes[labels[n]]}; both say ${first}, ${sure}` : `${classes[labels[n]]}; ${otherName} says ${first}, ${name} ${second}, ${sure}`;
@@ -152,7 +152,7 @@ if (answers) {
   };
   choose(chosenArm, names, answers.first);
   chosenArm.addEventListener("change", chooseArm);
-  for (const select of [chosenOther, byPlace("answer-class"), byPlace("answer-unit")]) select.addEventListener("change", draw);
+  for (const select of [chosenOther, ...["answer-class", "answer-kind", "answer-unit"].map(byPlace)]) select.addEventListener("change", draw);
   chooseArm();
 }
 

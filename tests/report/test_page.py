@@ -417,6 +417,9 @@ def test_galleries_show_one_class_when_asked(opened, project):
     opened.locator("#answer-class").select_option(label=QUOTED)
     captions = opened.locator("#answer-galleries figcaption").all_inner_texts()
     assert all(caption.startswith(QUOTED) for caption in captions)
+    opened.locator("#answer-kind").select_option("broken")
+    heads = [head for head in opened.locator("#answer-galleries h3").all() if head.is_visible()]
+    assert [head.inner_text() for head in heads] == ["▼ Broken"]
 
 
 def test_the_matrix_is_in_per_cent_or_in_pictures(opened, project):
