@@ -32,7 +32,7 @@ const page = { project, ask, send, say, fail, refresh: tellWaiting, undo, help }
 function say(text) {
   const told = place("told");
   told.textContent = text;
-  told.hidden = false;
+  told.hidden = !text;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => { told.hidden = true; }, SHOWN);
 }

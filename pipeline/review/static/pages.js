@@ -153,7 +153,7 @@ function lookNear([x0, y0, x1, y1]) {
 
 function tellItem(item) {
   const n = canvas.at + 1, several = canvas.marks.size;
-  if (several) return `${count(several, "box").replace("boxs", "boxes")} marked.`;
+  if (several) return `${count(several, "box").replace("boxs", "boxes")} marked; labels, Delete and Merge act on ${several === 1 ? "it" : "them"}.`;
   if (item.kind === "unused") return `Not used: ${REASONS[item.reason] ?? item.reason}.`;
   const label = item.shown === LEFT_OUT ? "left out by raw/labels.csv" : item.shown ? `label ${item.shown}` : "no label yet";
   const sure = item.score < 1 ? `, ${Math.round(100 * item.score)} % sure to be writing` : "";
@@ -182,7 +182,7 @@ function tellPage() {
   if (!sheet) return [];
   const told = [];
   if (sheet.refused) told.push(`prep segment read nothing here: ${sheet.refused}. Draw the boxes, and it will.`);
-  if (project.pages.waiting.includes(id)) told.push("dvc repro will cut these boxes anew.");
+  if (project.pages.waiting.includes(id)) told.push(sheet.drawn ? "dvc repro will cut these boxes anew." : "dvc repro will find the boxes of this page anew.");
   if (sheet.named) told.push(`raw/labels.csv, line ${sheet.named}, labels this page by rows: where a box comes or goes, look at it.`);
   const back = sheet.drawn ? [make("p", { class: "quiet" }, "This page is read by its boxes in raw/boxes.csv."),
     make("div", { class: "buttons" }, make("button", { type: "button", onclick: giveBack }, "Back to the boxes that are found"))] : [];
@@ -204,6 +204,7 @@ const chosenBoxes = () => canvas.chosen.filter((n) => n < sheet.boxes.length);
 function put(boxes, did, focused, wait = 0) {
   sheet.boxes = boxes;
   canvas.marks.clear();
+  page.say("");
   refill();
   if (focused) canvas.goTo(focused);
   pending = { did };
@@ -248,7 +249,8 @@ function merge() {
   if (boxes.length < 2) { page.say("Mark two boxes or more, and merge them then."); return; }
   const items = boxes.map((n) => canvas.items[n]), gone = new Set(chosenBoxes());
   const one = enclose(items.map((item) => item.box));
-  const label = items.map((item) => item.shown).find((name) => name && name !== LEFT_OUT) ?? "";
+  const names = new Set(items.map((item) => item.shown).filter((name) => name && name !== LEFT_OUT));
+  const label = names.size === 1 ? [...names][0] : ""; // which of several it is, nobody knows
   put([...sheet.boxes.filter((_, n) => !gone.has(n)), makeBox(one, label)], "merged", one);
 }
 

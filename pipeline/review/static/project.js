@@ -48,7 +48,8 @@ export class Project extends EventTarget {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const isAnew = this.tiles && error.status > 0;
-      this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
+      if (isAnew && error.isStranger) this.complain("prep review was started anew since: open the address that it prints now.");
+      else this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
     }
   }
 
