@@ -146,7 +146,7 @@ def test_a_finger_does_the_same(folder, serve, show):
 # --- Boxes -------------------------------------------------------------------------------------
 
 
-def test_by_keys_a_box_is_moved_resized_labelled_and_deleted(folder, serve, show):
+def test_by_keys_a_box_is_moved_resized_labelled_deleted_merged_and_split(folder, serve, show):
     page = open_pages(show, serve(folder))
     found = [(10 + 25 * n, 10, 20 + 25 * n, 22) for n in range(10)]
     press(page, "Home", "Shift+ArrowDown")
@@ -161,6 +161,42 @@ def test_by_keys_a_box_is_moved_resized_labelled_and_deleted(folder, serve, show
     page.wait_for_selector("text=19 boxes")
     becomes(page, lambda: len(boxes_of(folder)), 19)
     assert {one[:4] for one in boxes_of(folder)} >= set(found[1:])
+    merge_first_two(page, folder)
+    split_merged(page, folder)
+
+
+def merge_first_two(page, folder):
+    """Merge the second and the third box of the page, of which the first is deleted."""
+    press(page, "Home", " ", "ArrowRight", " ", "m")
+    page.wait_for_selector("text=18 boxes")
+    saved_boxes(page, folder, (35, 10, 70, 22, ""))
+
+
+def split_merged(page, folder):
+    press(page, "s")
+    page.wait_for_selector("text=19 boxes")
+    becomes(page, lambda: len(boxes_of(folder)), 19)
+    halves = [one for one in boxes_of(folder) if one[0] >= 35 and one[2] <= 70 and one[3] == 22]
+    assert len(halves) == 2
+    assert halves[0][2] == halves[1][0]
+
+
+def test_an_answer_that_comes_late_brings_no_box_back(folder, serve, show):
+    """The page asks for its boxes after each save: what it hears of before the next is old."""
+    page = open_pages(show, serve(folder))
+    late = []
+    page.route("**/api/boxes/*", lambda route: late.append((route, route.fetch())))
+    press(page, "Home", "Delete")
+    page.wait_for_selector("text=19 boxes")
+    becomes(page, lambda: len(late) > 0, True)
+    saved(page)
+    merge_first_two(page, folder)
+    saved(page)
+    for route, answer in late[:1]:
+        route.fulfill(response=answer)
+    page.evaluate("fetch('/api/state').then((one) => one.text())")  # it was heard by now
+    split_merged(page, folder)
+    page.unroute_all()
 
 
 def saved_boxes(page, folder, wanted):

@@ -18,6 +18,7 @@ let id = ""; // of the page
 let sheet = null; // what the server says of it
 let pending = null; // { boxes, did } that waits to be saved
 let resting = 0, saving = null;
+let turn = 0; // of what was asked, done or answered last: an answer that comes after another turn is of the past
 
 const shown = { unused: true };
 
@@ -87,7 +88,7 @@ function step(by) {
 
 async function choose(name) {
   await flush();
-  if (name !== id) { sheet = null; parts.size.value = 1; }
+  if (name !== id) { sheet = null; parts.size.value = 1; turn++; }
   id = project.sheet = name;
   tellPages();
   await load();
@@ -95,10 +96,10 @@ async function choose(name) {
 
 async function load() {
   if (!id || pending || saving) return;
-  const wanted = id;
+  const own = ++turn;
   try {
     const found = await page.ask(`/api/boxes/${encodeURIComponent(id)}`);
-    if (wanted !== id || pending || saving) return;
+    if (own !== turn) return;
     sheet = found;
     refill();
   } catch (error) { page.say(error.message); }
@@ -208,6 +209,7 @@ function put(boxes, did, focused, wait = 0) {
   refill();
   if (focused) canvas.goTo(focused);
   pending = { did };
+  turn++;
   project.unsentBoxes = 1;
   page.refresh();
   clearTimeout(resting);
@@ -313,6 +315,7 @@ async function typeName(begun) {
 function giveBack() {
   sheet.isBack = true;
   pending = { did: "given back" };
+  turn++;
   project.unsentBoxes = 1;
   save();
   canvas.element.focus();
@@ -328,6 +331,7 @@ function save() {
       pending = null;
       try {
         const answer = await page.send("/api/boxes", sent);
+        turn++;
         if (pending) { sheet.version = answer.version; sheet.drawn = answer.drawn; }
         else { sheet = answer; refill(); }
       } catch (error) {
