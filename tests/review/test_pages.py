@@ -101,6 +101,18 @@ def test_a_row_is_typed_or_pasted_whole_and_undone(folder, serve, show):
     page.wait_for_selector(".line[aria-current][data-n='0']")
 
 
+def test_more_labels_than_boxes_are_told_and_typing_keeps_the_focus(folder, serve, show):
+    page = open_rows(show, serve(folder))
+    for letter in "1234567890":
+        press(page, letter)
+        assert page.evaluate("document.activeElement.closest('.hand') !== null")
+    assert page.locator("#told").is_hidden()
+    press(page, "5")
+    told = "This row has 10 boxes: the label of the last one was typed over."
+    assert page.locator("#told").inner_text() == told
+    assert typed(page) == "1234567895"
+
+
 def test_what_is_no_class_is_told_and_a_box_without_label_is_not_passed_over(folder, serve, show):
     (folder / "processed/glyphs.h5").unlink()
     page = show(serve(folder), view="Rows")
@@ -251,6 +263,16 @@ def test_what_is_not_used_is_taken_in_with_a_click(folder, serve, show):
     assert not (folder / "raw/boxes.csv").exists()
 
 
+def test_boxes_of_two_labels_merge_to_one_without(folder, serve, show):
+    page = open_pages(show, serve(folder))
+    press(page, "Home", "7", "7", "3")
+    becomes(page, lambda: list(labels_of(folder).values()), ["7", "7", "3"])
+    press(page, "Home", " ", "ArrowRight", " ", "m")
+    saved_boxes(page, folder, (10, 10, 45, 22, "7"))
+    press(page, " ", "ArrowRight", " ", "m")
+    saved_boxes(page, folder, (10, 10, 70, 22, ""))
+
+
 def test_a_finger_draws_only_where_that_is_chosen_and_else_scrolls(folder, serve, show):
     page = open_pages(show, serve(folder), width=380, has_touch=True, is_mobile=True)
     box = page.locator(".box").nth(3)
@@ -258,6 +280,7 @@ def test_a_finger_draws_only_where_that_is_chosen_and_else_scrolls(folder, serve
     assert "at" in page.locator(f'.box[data-n="{box.get_attribute("data-n")}"]').get_attribute(
         "class"
     )
+    page.tap("text=More …")
     page.locator(".by-finger input").check()
     page.locator(".sheet").evaluate(
         """(svg) => {

@@ -1,7 +1,7 @@
 // The view of the pages: their boxes moved, drawn and taken away, and what was seen and not used.
 
 import { Canvas } from "./canvas.js";
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, makeFilters } from "./elements.js";
 import { enclose, isSame, move, split } from "./geometry.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
@@ -59,11 +59,11 @@ function makeParts() {
   const size = make("input", { type: "range", min: 1, max: 6, step: 0.25, value: 1, oninput: () => canvas.resizeTo(Number(size.value)) });
   const drawing = make("input", { type: "checkbox", onchange: () => { canvas.drawing = drawing.checked; parts.place.classList.toggle("drawing", drawing.checked); } });
   const counted = make("output", { class: "quiet" });
-  const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
+  const filters = makeFilters([
     make("label", {}, "Page ", pages),
     make("button", { type: "button", "aria-label": "The page before", onclick: () => step(-1) }, "‹"),
     make("button", { type: "button", "aria-label": "The next page", onclick: () => step(1) }, "›"),
-    counted, make("label", {}, unused, "What is not used"), make("label", {}, "Size ", size), make("label", { class: "by-finger" }, drawing, "Draw with the finger"));
+  ], counted, make("label", {}, unused, "What is not used"), make("label", {}, "Size ", size), make("label", { class: "by-finger" }, drawing, "Draw with the finger"));
   return { filters, pages, size, counted, place: make("div", { class: "place" }), panel: make("aside", { class: "panel", "aria-label": "The box in focus" }) };
 }
 

@@ -2,7 +2,7 @@
 //
 // A row is confirmed as it is suggested, or typed over, label by label.
 
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, makeFilters } from "./elements.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
@@ -71,8 +71,8 @@ function makeParts() {
   const counted = make("output", { class: "quiet" });
   const by = make("p", { class: "quiet by", role: "status" });
   const modelLabel = make("label", { hidden: true }, "Model ", model);
-  const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    make("label", {}, "Page ", pages), counted, modelLabel, make("label", {}, all, "Rows with labels too"));
+  const filters = makeFilters(
+    [make("label", {}, "Page ", pages), counted], modelLabel, make("label", {}, all, "Rows with labels too"));
   return { filters, counted, pages, model, modelLabel, by, list: make("ol", { class: "rows", tabindex: "-1", "aria-label": "Rows" }) };
 }
 
