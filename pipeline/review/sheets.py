@@ -142,11 +142,14 @@ def _find_named(scan: Row, said: Sequence[Override]) -> int:
 
 
 def find_waiting(sheets: Sheets, drawn: Mapping[str, Sequence[Drawn]]) -> list[str]:
-    """Return the pages whose boxes in raw/boxes.csv `prep segment` does not know yet."""
+    """Return the pages whose boxes in raw/boxes.csv `prep segment` does not know yet.
+
+    Those too that it read by such boxes, and that have none any more, as far as left_out.csv tells.
+    """
     back = [
         name
         for name, rows in sheets.left_out.items()
-        if name not in drawn and any(row["reason"] == ELSEWHERE for row in rows)
+        if name not in drawn and any(row["reason"] in (ELSEWHERE, NO_INK) for row in rows)
     ]
     return [name for name, boxes in drawn.items() if not _is_known(sheets, name, boxes)] + back
 
