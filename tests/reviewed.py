@@ -29,10 +29,15 @@ def draw_tile(number: int, label: int) -> np.ndarray:
 
 
 def write_project(
-    folder: Path, *, tiles: int = 30, pages: int = 3, classes: tuple[str, ...] = ("0", "1", "2")
+    folder: Path,
+    *,
+    tiles: int = 30,
+    pages: int = 3,
+    classes: tuple[str, ...] = ("0", "1", "2"),
+    layout: str = "rows",
 ) -> list[str]:
     """Write a project of pages with rows of boxes; return the ids, whose labels go round."""
-    sources = [{"path": "raw/scans", "layout": "free"}]
+    sources = [{"path": "raw/scans", "layout": layout}]
     write_params(
         folder,
         sources=sources,
@@ -41,7 +46,7 @@ def write_project(
         experiments={"none": {}},
     )
     (folder / "raw/scans").mkdir(parents=True, exist_ok=True)
-    scans = [_write_page(folder, number) for number in range(pages)]
+    scans = [_write_page(folder, number, layout) for number in range(pages)]
     boxes = [_describe_box(scans, number, tiles // pages, classes) for number in range(tiles)]
     processed = folder / "processed"
     write_table(processed / "catalogue.csv", COLUMNS["catalogue"], scans)
@@ -92,7 +97,7 @@ def write_suspects(folder: Path, suspects: list[tuple[str, str, str]]) -> None:
     write_table(folder / "processed/suspects.csv", columns, [head, *rows])
 
 
-def _write_page(folder: Path, number: int) -> dict[str, object]:
+def _write_page(folder: Path, number: int, layout: str) -> dict[str, object]:
     """Write a page and return its row of the catalogue."""
     pixels = np.full((400, 300, 3), (230, 240, 250 - number % 200), np.uint8)
     pixels[::20] = 40 + number % 100
@@ -100,7 +105,7 @@ def _write_page(folder: Path, number: int) -> dict[str, object]:
     source = f"raw/scans/page-{number:03}.png"
     (folder / source).write_bytes(data)
     return {
-        "source": source, "page": 0, "sha256": hashlib.sha256(data).hexdigest(), "layout": "free",
+        "source": source, "page": 0, "sha256": hashlib.sha256(data).hexdigest(), "layout": layout,
         "width": 300, "height": 400, "status": "ok",
     }  # fmt: skip
 

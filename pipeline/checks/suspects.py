@@ -29,7 +29,7 @@ def check_suspects(project: Project, params: Params) -> str:
     return (
         f"{suspects.how}. All {len(suspects.found):,} suspects are in processed/{FILE}; look at "
         "them before you believe it, and mend them: prep review (or a line source,id,label in "
-        "raw/labels.csv; processed/boxes.csv has the source of each id)"
+        "raw/labels.csv)"
     )
 
 

@@ -12,7 +12,7 @@ from pipeline.errors import shorten
 from pipeline.intake.catalogue import path_of
 from pipeline.intake.drawn_boxes import BOXES, boxes_file, place_boxes, read_drawn_boxes
 from pipeline.intake.label_lines import ChangedSinceError
-from pipeline.intake.names import compose_name
+from pipeline.intake.names import compose_name, tidy_path
 from pipeline.intake.rewriting import Work, rewrite
 from pipeline.intake.spreadsheets import Writing, read_writing
 from pipeline.subjects.boxes import Box
@@ -39,7 +39,7 @@ class LabelledBox(NamedTuple):
 
 
 def change_boxes(
-    data: bytes | None, scan: Row, wanted: Sequence[LabelledBox]
+    data: bytes | None, scan: Row, wanted: Sequence[LabelledBox], root: Path
 ) -> tuple[bytes | None, list[Edit]]:
     """Return raw/boxes.csv with these boxes alone on a scan, and what was done to it.
 
@@ -47,7 +47,7 @@ def change_boxes(
     stands in that; without boxes the scan is read by those that are found on it.
     """
     table = _Table(data)
-    own = table.find(scan)
+    own = table.find(scan, root)
     there = {box for _, box in own}
     labels = dict(wanted)
     fresh = [one for one in wanted if one.box not in there]
@@ -116,7 +116,7 @@ class _Table:
         """Return the bytes of the file; None where no box is left in a file of ours."""
         return None if self.rows == [_HEADER] else self.writing.encode("".join(self.rows))
 
-    def find(self, scan: Row) -> list[tuple[int, Box]]:
+    def find(self, scan: Row, root: Path) -> list[tuple[int, Box]]:
         """Return the places of a scan's lines, and their boxes."""
         name, page = compose_name(path_of(scan)), int(scan["page"])
         found = []
@@ -124,7 +124,7 @@ class _Table:
             said = self._read(place)
             if not said.get("source"):
                 continue
-            own = said["source"].removeprefix("./")
+            own = tidy_path(said["source"], root)
             member = said.get("member", "")
             is_own = compose_name(f"{own}/{member}" if member else own) == name
             if is_own and int(said.get("page") or 0) == page:

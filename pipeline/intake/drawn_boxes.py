@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.dataset.tables import LEFT_OUT, Row
 from pipeline.errors import DataError, nearest, shorten
 from pipeline.intake.catalogue import name_of, path_of
-from pipeline.intake.names import compose_name
+from pipeline.intake.names import compose_name, tidy_path
 from pipeline.intake.spreadsheets import read_spreadsheet
 from pipeline.subjects.drawn import Drawn
 from pipeline.subjects.layouts import LAYOUTS
@@ -63,7 +63,7 @@ def read_drawn_boxes(
     if not os.path.lexists(path):
         return []
     rows = read_spreadsheet(path, BOXES, (*_COLUMNS, *_PASSED_OVER), "source")
-    found = [_read_line(line, row, classes) for line, row in rows]
+    found = [_read_line(line, row, classes, root) for line, row in rows]
     _refuse_same_centre(found)
     return found
 
@@ -92,7 +92,7 @@ def place_boxes(
     return {name: dict(pages) for name, pages in placed.items()}, list(notes.values())
 
 
-def _read_line(line: int, row: Mapping[str, str], classes: Sequence[str]) -> DrawnBox:
+def _read_line(line: int, row: Mapping[str, str], classes: Sequence[str], root: Path) -> DrawnBox:
     """Return the box of a line."""
     where = f"{BOXES}: line {line}"
     if not row["source"]:
@@ -116,7 +116,7 @@ def _read_line(line: int, row: Mapping[str, str], classes: Sequence[str]) -> Dra
     ]
     drawn = Drawn((x0, y0, x1, y1), label, compose_name(row["group"]), *places)
     page = _read_number(row["page"] or "0", "page", where)
-    return DrawnBox(row["source"].removeprefix("./"), page, drawn, row["member"], line)
+    return DrawnBox(tidy_path(row["source"], root), page, drawn, row["member"], line)
 
 
 def _read_number(text: str, column: str, where: str) -> int:

@@ -5,15 +5,14 @@ DataError with its number: nothing is guessed.
 """
 
 import os
-import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 from pipeline.errors import DataError, nearest, shorten
-from pipeline.intake.names import LEFT_OUT, compose_name
+from pipeline.intake.names import LEFT_OUT, compose_name, tidy_path
 from pipeline.intake.spreadsheets import read_spreadsheet
 
 LABELS = "raw/labels.csv"
@@ -70,7 +69,6 @@ def read_overrides(root: Path, classes: Sequence[str], file: Path | None = None)
     path = file or labels_file(root)
     if not os.path.lexists(path):  # a link that leads nowhere is there
         return []
-    bases = {f"{place.as_posix()}/" for place in (root, root.resolve())}
     said, known = [], {"", LEFT_OUT, *classes}
     for line, row in read_spreadsheet(path, LABELS, COLUMNS, "source", several_lines=("text",)):
         if not row["source"]:
@@ -82,7 +80,7 @@ def read_overrides(root: Path, classes: Sequence[str], file: Path | None = None)
                 f"params.yaml.{nearest(label, classes)} Correct it, or add the class (or write "
                 f"'{LEFT_OUT}' to leave the picture out)."
             )
-        source, text = _tidy_path(row["source"], bases), read_text(row["text"], classes, line)
+        source, text = tidy_path(row["source"], root), read_text(row["text"], classes, line)
         where = (_read_number(row["row"], "row", line), _read_number(row["col"], "col", line))
         said.append(Override(line, source, row["id"], label, group, *where, text))
         _refuse_half_said(said[-1])
@@ -158,15 +156,6 @@ def _refuse_half_said(one: Override) -> None:
 def _tell_place(one: Override) -> str:
     column = "" if one.column == ANY else f".{one.column}"
     return f"{one.row}{column} on {one.source}"
-
-
-def _tidy_path(text: str, bases: Iterable[str]) -> str:
-    """Return a path, as it is written anywhere, from the project's root (the bases), with '/'."""
-    if "/" not in text.removeprefix("./"):
-        text = text.replace("\\", "/")  # from Windows; else it belongs to a name (names.py)
-    for base in bases:
-        text = text.removeprefix(base)
-    return posixpath.normpath(text)
 
 
 def _show(value: str | tuple[tuple[str, ...], ...]) -> str:

@@ -10,7 +10,7 @@ UTF-8) is written as Python's escape, such as \\n or \\udcff, and a backslash is
 import posixpath
 import re
 import unicodedata
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pipeline.dataset.tables import LEFT_OUT as LEFT_OUT
 
@@ -43,6 +43,15 @@ def compose_name(name: str) -> str:
     A Mac may write the ü of a file's name as u and two dots, which nobody can see.
     """
     return unicodedata.normalize("NFC", name)
+
+
+def tidy_path(text: str, root: Path) -> str:
+    """Return a path, as a person writes it anywhere, from the project's root, with '/'."""
+    if "/" not in text.removeprefix("./"):
+        text = text.replace("\\", "/")  # from Windows; else it belongs to a name
+    for place in {root, root.resolve()}:
+        text = text.removeprefix(f"{place.as_posix()}/")
+    return posixpath.normpath(text)
 
 
 def plain_name(printable: str) -> str:

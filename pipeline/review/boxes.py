@@ -76,7 +76,7 @@ def _save(desk: Desk, sent: Content) -> Content:
     journal = Journal(desk.project.output())
 
     def change(note: Note, data: bytes | None) -> bytes | None:
-        made, edits = change_boxes(data, scan, wanted)
+        made, edits = change_boxes(data, scan, wanted, desk.project.root)
         if edits:
             told = _tell(sent.get("did"), name_of(scan))
             ids = tuple(box_id(name, box) for box, _ in wanted[:1]) or (name,)

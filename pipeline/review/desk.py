@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from pipeline.dataset.tables import Row
+from pipeline.errors import DataError
 from pipeline.intake.box_lines import rewrite_boxes
 from pipeline.intake.drawn_boxes import boxes_file, read_drawn_boxes
 from pipeline.intake.labels import Override, labels_file, read_overrides
@@ -27,11 +28,9 @@ class Desk:
         labels = labels_file(project.root)
         self._tiles = Watched(self.files, lambda: read_tiles(project, params))
         self._said = Watched([labels], lambda: read_overrides(project.root, params.classes))
-        self._waiting = Watched(
-            [labels, *self.files], lambda: find_waiting(self.tiles(), self.said())
-        )
         self._sheets = Watched([project.output(name) for name in SHEET_FILES], self._read_sheets)
         self._drawn = Watched([boxes_file(project.root), *self._sheets.files], self._place_drawn)
+        self._waiting = Watched([labels, *self.files, *self._drawn.files], self._find_waiting)
         # By which the page hears that something changed: what tells a few characters for its state
         self.versions: dict[str, Callable[[], str]] = {"tiles": lambda: self._tiles.version}
 
@@ -67,6 +66,13 @@ class Desk:
         """Let `work` change raw/boxes.csv; DataError where it is not clear before or after."""
         rows = self.sheets().catalogue
         rewrite_boxes(self.project.root, self.params.classes, rows, work)
+
+    def _find_waiting(self) -> dict[str, str]:
+        try:
+            drawn = self.drawn()
+        except DataError:  # it is told where boxes are
+            drawn = None
+        return find_waiting(self.tiles(), self.said(), drawn)
 
     def _read_sheets(self) -> Sheets:
         return read_sheets(self.project)

@@ -12,7 +12,8 @@ from pipeline.atomic import is_gone
 from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.box_lines import undo_boxes
-from pipeline.intake.catalogue import path_of
+from pipeline.intake.catalogue import name_of, path_of
+from pipeline.intake.drawn_boxes import boxes_file
 from pipeline.intake.label_lines import (
     ChangedSinceError,
     Line,
@@ -49,7 +50,12 @@ class Labels:
         """Read and mend the labels of a project."""
         self._desk, self._root = desk, desk.project.root
         self._journal = Journal(desk.project.output())
-        self._files = [labels_file(self._root), self._journal.path, *desk.files]
+        self._files = [
+            labels_file(self._root),
+            boxes_file(self._root),
+            self._journal.path,
+            *desk.files,
+        ]
 
     def version(self) -> str:
         """What is another when labels.csv, the journal or the tiles are."""
@@ -86,7 +92,7 @@ class Labels:
             _refuse_clashes(said, was)
             made, hunks = change_lines(data, wanted)
             if hunks:
-                note(Correction(_tell(wanted), tuple(changes), tuple(hunks)))
+                note(Correction(_tell(wanted, tiles), tuple(changes), tuple(hunks)))
             return made
 
         with self._journal.held():
@@ -159,8 +165,8 @@ def _refuse_clashes(said: Sequence[Override], was: Mapping[str, object]) -> None
         )
 
 
-def _tell(wanted: Sequence[Line]) -> str:
-    """Return a correction as a person says it."""
+def _tell(wanted: Sequence[Line], tiles: Tiles) -> str:
+    """Return a correction as a person says it: of which tiles, and where they are."""
     labels = {line.label for line in wanted}
     what = (
         "several labels"
@@ -169,7 +175,23 @@ def _tell(wanted: Sequence[Line]) -> str:
         if LEFT_OUT in labels
         else f"label {labels.pop()}"
     )
-    return f"{count_things(len(wanted), 'tile')}: {what}"
+    return f"{count_things(len(wanted), 'tile')}: {what}, {_tell_place(wanted, tiles)}"
+
+
+def _tell_place(wanted: Sequence[Line], tiles: Tiles) -> str:
+    """Return where tiles are: their page, row and column, as far as they share them."""
+    names = [line.id for line in wanted]
+    pages = list(dict.fromkeys(name_of(tiles.scans[scan_of(name)]) for name in names))
+    if len(pages) > 1:
+        return f"on {len(pages):,} pages"
+    boxes = [tiles.boxes[tiles.row_of[name]] or {} for name in names]
+    where = [f"on {pages[0]}"]
+    for word, column in (("row", "row"), ("column", "col")):
+        places = {box.get(column, "") for box in boxes}
+        if len(places) > 1 or "" in places:
+            break
+        where.append(f"{word} {places.pop()}")
+    return ", ".join(where)
 
 
 def refuse_busy(root: Path) -> None:

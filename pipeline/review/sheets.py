@@ -12,7 +12,7 @@ from pipeline.intake.names import compose_name
 from pipeline.project import Project
 from pipeline.review.answering import Content
 from pipeline.subjects.boxes import Box, box_id, box_of, scan_of
-from pipeline.subjects.drawn import Drawn
+from pipeline.subjects.drawn import ELSEWHERE, NO_INK, Drawn
 from pipeline.subjects.layouts import LAYOUTS
 
 FILES = ("boxes.csv", "catalogue.csv", "left_out.csv", "quarantine.csv")  # under processed/
@@ -142,15 +142,23 @@ def _find_named(scan: Row, said: Sequence[Override]) -> int:
 
 
 def find_waiting(sheets: Sheets, drawn: Mapping[str, Sequence[Drawn]]) -> list[str]:
-    """Return the pages whose boxes in raw/boxes.csv `prep segment` does not know yet."""
-    return [name for name, boxes in drawn.items() if not _is_known(sheets, name, boxes)]
+    """Return the pages whose boxes in raw/boxes.csv `prep segment` does not know yet.
+
+    Those too that it read by such boxes, and that have none any more, as far as left_out.csv tells.
+    """
+    back = [
+        name
+        for name, rows in sheets.left_out.items()
+        if name not in drawn and any(row["reason"] in (ELSEWHERE, NO_INK) for row in rows)
+    ]
+    return [name for name, boxes in drawn.items() if not _is_known(sheets, name, boxes)] + back
 
 
 def _is_known(sheets: Sheets, name: str, boxes: Sequence[Drawn]) -> bool:
-    seen = {box_of(row): row for row in sheets.left_out.get(name, [])}
+    empty = {box_of(row) for row in sheets.left_out.get(name, []) if row["reason"] == NO_INK}
     rows = {box_of(row): row for row in sheets.found.get(name, [])}
     return rows.keys() <= {one.box for one in boxes} and all(
-        one.box in seen
+        one.box in empty
         or (one.box in rows and one.label in ("", rows[one.box]["label"], _first(rows[one.box])))
         for one in boxes
     )

@@ -22,7 +22,8 @@ from pipeline.subjects.search import LeftOut, Scan, Searched, Subject, search_sc
 
 Ink = npt.NDArray[np.uint8]
 Place = tuple[int, int]  # row and column
-_ELSEWHERE = "not among the boxes in raw/boxes.csv"
+ELSEWHERE = "not among the boxes in raw/boxes.csv"  # a reason to leave a box out, as is
+NO_INK = "no ink in it"
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,14 @@ def search_drawn(
         for one, own, name, place, ink in zip(drawn, labels, by_place, places, inks, strict=True)
     ]
     subjects = tuple(one for one in every if one.pixels is not None)
-    blank = [_leave_out(one, "no ink in it") for one in every if one.pixels is None]
+    blank = [_leave_out(one, NO_INK) for one in every if one.pixels is None]
     shown = [f"{row}.{column}" for row, column in places]
     overlay = overlays.draw_overlay(
         scan, boxes, labels, [float(one.pixels is not None) for one in every], shown
     )
     if not subjects:
         return Searched(reason="no writing was found in the boxes drawn on it", overlay=overlay)
-    others = [_leave_out(one, _ELSEWHERE) for one in found.subjects] + list(found.left_out)
+    others = [_leave_out(one, ELSEWHERE) for one in found.subjects] + list(found.left_out)
     left_out = (*blank, *(one for one in others if not _is_in(one.box, boxes)))
     return Searched(subjects, overlay=overlay, note=note, left_out=left_out)
 

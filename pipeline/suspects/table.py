@@ -1,4 +1,4 @@
-"""processed/suspects.csv: the suspects of a project, kept.
+"""processed/suspects.csv: the suspects of a project, and where on paper they are, kept.
 
 Its first row, of kind `tiles`, says of which tiles.h5 (its SHA-256 stands for an id) the others
 are, and how they were found.
@@ -6,12 +6,13 @@ are, and how they were found.
 
 from dataclasses import asdict, dataclass, fields
 
-from pipeline.dataset.tables import read_table, write_table
+from pipeline.dataset.tables import COLUMNS, Row, read_table, scan_table, write_table
 from pipeline.errors import DataError, UnusableFileError
 from pipeline.project import Project
 
 FILE = "suspects.csv"
 _HEAD = "tiles"
+_WHERE = ("source", "page", "row", "col")  # of boxes.csv
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,25 @@ class Suspects:
 def write_suspects(project: Project, suspects: Suspects) -> None:
     """Write processed/suspects.csv, whole."""
     head = {"kind": _HEAD, "rank": 0, "id": suspects.tiles, "why": suspects.how}
+    boxes = _place_boxes(project)
     rows = (
         asdict(one)
+        | boxes.get(one.id, {})
         | {
             "probability": f"{one.probability:.4f}",
             "self_confidence": f"{one.self_confidence:.4f}",
         }
         for one in suspects.found
     )
-    write_table(project.output(FILE), [field.name for field in fields(Suspect)], [head, *rows])
+    columns = [*(field.name for field in fields(Suspect)), *_WHERE]
+    write_table(project.output(FILE), columns, [head, *rows])
+
+
+def _place_boxes(project: Project) -> dict[str, Row]:
+    """Return where each box is, by id; nothing where boxes.csv is gone."""
+    path = project.output("boxes.csv")
+    rows = scan_table(path, COLUMNS["boxes"]) if path.exists() else ()
+    return {row["id"]: {name: row[name] for name in _WHERE} for row in rows}
 
 
 def read_suspects(project: Project) -> Suspects:

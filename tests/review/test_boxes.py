@@ -8,6 +8,7 @@ from reviewed import open_page, write_project
 
 from pipeline.dataset.tables import COLUMNS, write_table
 from pipeline.intake.drawn_boxes import read_drawn_boxes
+from pipeline.subjects.drawn import ELSEWHERE
 
 CLASSES = ("0", "1", "2")
 PAGE = "raw/scans/page-000.png"
@@ -95,6 +96,15 @@ def test_a_box_that_is_moved_keeps_its_place_and_what_else_its_line_says(client,
     )
 
 
+@pytest.mark.parametrize("start", ["./", "././", "raw/../", "\\", "{root}/"])
+def test_a_page_is_found_however_its_path_is_written(client, folder, sheet, start):
+    source = PAGE.replace("/", "\\") if start == "\\" else start.format(root=folder) + PAGE
+    (folder / "raw/boxes.csv").write_text(f"{HEADER}{source},0,1,2,30,40,1\n")
+    assert boxes_of(client, sheet) == [[1, 2, 30, 40, "1"]]
+    send(client, sheet, [[1, 2, 30, 40, "2"]])
+    assert (folder / "raw/boxes.csv").read_text() == f"{HEADER}{source},0,1,2,30,40,2\n"
+
+
 def test_a_file_that_was_not_there_is_gone_after_undo(client, folder, sheet):
     send(client, sheet, [[1, 2, 30, 40, "1"]], did="drawn")
     assert (
@@ -110,7 +120,11 @@ def test_labels_and_boxes_are_undone_in_turn(client, folder, sheet, ids):
     send(client, sheet, [[1, 2, 30, 40, "1"]])
     client.post("/api/labels", json={"changes": {ids[1]: "2"}, "was": {ids[1]: None}})
     told = [client.post("/api/undo", json={}).json()["undone"]["told"] for _ in range(3)]
-    assert told == ["1 tile: label 2", "boxes changed on raw/scans/page-000.png", "1 tile: label 2"]
+    assert told == [
+        f"1 tile: label 2, on {PAGE}, row 0, column 1",
+        f"boxes changed on {PAGE}",
+        f"1 tile: label 2, on {PAGE}, row 0, column 0",
+    ]
     assert not (folder / "raw/boxes.csv").exists()
     assert not (folder / "raw/labels.csv").exists()
 
@@ -135,6 +149,22 @@ def test_boxes_that_segment_knows_do_not_wait(client, folder, sheet):
     boxes = boxes_of(client, sheet)
     assert send(client, sheet, boxes).json()["drawn"]
     assert client.get("/api/pages").json()["waiting"] == []
+
+
+def test_what_was_taken_in_or_given_back_waits_until_segment_knows(client, folder, sheet):
+    table = folder / "processed/left_out.csv"
+    row = {"id": f"{sheet}-150-320", "source": PAGE, "page": 0, "x0": 130, "y0": 300, "x1": 170,
+           "y1": 340, "label": "2", "reason": "crossed out"}  # fmt: skip
+    write_table(table, COLUMNS["left_out"], [row])
+    found = boxes_of(client, sheet)
+    send(client, sheet, [*found, [130, 300, 170, 340, "2"]], did="taken in")
+    assert client.get("/api/pages").json()["waiting"] == [sheet]
+    write_table(table, COLUMNS["left_out"], [row | {"reason": "no ink in it"}])
+    assert client.get("/api/pages").json()["waiting"] == []
+    send(client, sheet, None, did="given back")
+    for reason in ("no ink in it", ELSEWHERE):
+        write_table(table, COLUMNS["left_out"], [row | {"reason": reason}])
+        assert client.get("/api/pages").json()["waiting"] == [sheet]
 
 
 def test_a_page_is_in_an_archive_or_has_several_pages(folder):

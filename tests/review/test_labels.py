@@ -8,11 +8,13 @@ import threading
 import pytest
 from reviewed import open_page, write_project, write_tiles
 
+from pipeline.dataset.tables import write_table
 from pipeline.intake.labels import read_overrides
 from pipeline.review import journal as journals
 from pipeline.review import labels
 
 CLASSES = ("0", "1", "2")
+PAGE = "raw/scans/page-000.png"
 
 
 def save(client, changes, was=None):
@@ -104,8 +106,8 @@ def test_all_is_undone_step_by_step_also_after_a_restart(client, folder, ids):
     save(client, {ids[0]: "1", ids[1]: "-"}, was={ids[0]: "2"})
     again = open_page(folder)
     undone = again.post("/api/undo", json={}).json()
-    told = {"told": "2 tiles: several labels", "ids": [ids[0], ids[1]], "stays": 0}
-    assert undone["undone"] == told
+    told = f"2 tiles: several labels, on {PAGE}, row 0"
+    assert undone["undone"] == {"told": told, "ids": [ids[0], ids[1]], "stays": 0}
     assert labels_of(folder)[ids[0]] == "2"
     assert again.post("/api/undo", json={}).json()["undo"] is None
     assert (folder / "raw/labels.csv").read_bytes() == text.encode()
@@ -328,6 +330,28 @@ def test_lines_about_pages_rows_and_places_wait_too(client, folder, ids):
     waiting = client.get("/api/labels").json()["waiting"]
     on_first = {ids[n]: "1" for n in range(10) if n % 3 != 1}
     assert waiting == on_first | {ids[12]: "2"}
+
+
+def test_a_typed_label_whose_line_is_gone_waits_to_be_none_again(tmp_path):
+    """On a page of layout free nothing but a line names a box, or a box that was drawn with it."""
+    ids = write_project(tmp_path, layout="free")
+    write_labels(tmp_path, f"source,id,label\nraw/scans/page-000.png,{ids[1]},1\n")
+    write_table(
+        tmp_path / "raw/boxes.csv",
+        ("source", "x0", "y0", "x1", "y1", "label"),
+        [
+            {"source": PAGE, "x0": 10 + 25 * n, "y0": 10, "x1": 20 + 25 * n, "y1": 22,
+             "label": "2" if n == 2 else ""}
+            for n in range(10)
+        ],
+    )  # fmt: skip
+    client = open_page(tmp_path)
+    waiting = client.get("/api/labels").json()["waiting"]
+    assert waiting == {name: "" for n, name in enumerate(ids) if n not in (1, 2)}
+    (tmp_path / "raw/boxes.csv").unlink()
+    waiting = client.get("/api/labels").json()["waiting"]
+    assert waiting == {name: "" for n, name in enumerate(ids) if n != 1}
+    assert client.post("/api/costs", json={"changes": {}}).json()["pages"] == 3
 
 
 def test_tiles_that_are_not_there_at_the_moment_are_told(client, folder, ids):

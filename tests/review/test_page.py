@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from browsed import press, saved
+from browsed import becomes, press, saved
 from reviewed import write_project, write_suspects, write_tiles
 
 from pipeline.intake.labels import read_overrides
@@ -124,6 +124,7 @@ def test_mouse_and_touch_do_the_same(folder, serve, show):
     ids = page.evaluate("fetch('/api/tiles').then((one) => one.json()).then((one) => one.ids)")
     page.locator("#item-1").tap()
     page.get_by_role("button", name="5", exact=True).tap()
+    page.tap("text=More …")
     page.get_by_label("Mark several").check()
     page.locator("#item-3").tap()
     page.locator("#item-4").tap()
@@ -214,6 +215,40 @@ def test_a_server_that_is_gone_is_told(folder, serve, show):
     page = show(server)
     server.stop()
     page.wait_for_selector("#trouble >> text=prep review does not answer")
+
+
+def test_a_server_that_was_started_anew_is_told_as_such(folder, serve, show):
+    first = serve(folder)
+    page = show(first)
+    first.stop()
+    page.wait_for_selector("#trouble:has-text('does not answer')")
+    serve(folder, port=first.port)
+    page.wait_for_selector("#trouble:has-text('was started anew since')")
+
+
+def test_where_there_is_little_room_the_filters_are_behind_a_button(folder, serve, show):
+    page = show(serve(folder), width=380)
+    for view, hidden in (("Tiles", "Class"), ("Rows", "Rows with labels too")):
+        page.click(f"nav >> text={view}")
+        other = page.get_by_label(hidden, exact=True)
+        assert other.is_hidden()
+        page.click("text=More …")
+        assert other.is_visible()
+        assert page.locator(".filters").evaluate("(one) => one.scrollWidth <= one.clientWidth")
+        page.click("text=Less")
+        assert other.is_hidden()
+
+
+def test_an_empty_name_is_asked_for_and_a_wrong_one_is_told(tmp_path, serve, show):
+    write_project(tmp_path, classes=("cat", "dog", "donkey"))
+    page = show(serve(tmp_path))
+    press(page, "/")
+    hint = page.locator("#name-hint")
+    becomes(page, hint.inner_text, "Type the first letters of a class.")
+    press(page, "d")
+    becomes(page, hint.inner_text, "Enter: dog")
+    press(page, "x")
+    becomes(page, hint.inner_text, "No class begins like that.")
 
 
 # --- For everybody --------------------------------------------------------------------------

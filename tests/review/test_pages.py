@@ -101,6 +101,18 @@ def test_a_row_is_typed_or_pasted_whole_and_undone(folder, serve, show):
     page.wait_for_selector(".line[aria-current][data-n='0']")
 
 
+def test_more_labels_than_boxes_are_told_and_typing_keeps_the_focus(folder, serve, show):
+    page = open_rows(show, serve(folder))
+    for letter in "1234567890":
+        press(page, letter)
+        assert page.evaluate("document.activeElement.closest('.hand') !== null")
+    assert page.locator("#told").is_hidden()
+    press(page, "5")
+    told = "This row has 10 boxes: the label of the last one was typed over."
+    assert page.locator("#told").inner_text() == told
+    assert typed(page) == "1234567895"
+
+
 def test_what_is_no_class_is_told_and_a_box_without_label_is_not_passed_over(folder, serve, show):
     (folder / "processed/glyphs.h5").unlink()
     page = show(serve(folder), view="Rows")
@@ -146,7 +158,7 @@ def test_a_finger_does_the_same(folder, serve, show):
 # --- Boxes -------------------------------------------------------------------------------------
 
 
-def test_by_keys_a_box_is_moved_resized_labelled_and_deleted(folder, serve, show):
+def test_by_keys_a_box_is_moved_resized_labelled_deleted_merged_and_split(folder, serve, show):
     page = open_pages(show, serve(folder))
     found = [(10 + 25 * n, 10, 20 + 25 * n, 22) for n in range(10)]
     press(page, "Home", "Shift+ArrowDown")
@@ -161,6 +173,42 @@ def test_by_keys_a_box_is_moved_resized_labelled_and_deleted(folder, serve, show
     page.wait_for_selector("text=19 boxes")
     becomes(page, lambda: len(boxes_of(folder)), 19)
     assert {one[:4] for one in boxes_of(folder)} >= set(found[1:])
+    merge_first_two(page, folder)
+    split_merged(page, folder)
+
+
+def merge_first_two(page, folder):
+    """Merge the second and the third box of the page, of which the first is deleted."""
+    press(page, "Home", " ", "ArrowRight", " ", "m")
+    page.wait_for_selector("text=18 boxes")
+    saved_boxes(page, folder, (35, 10, 70, 22, ""))
+
+
+def split_merged(page, folder):
+    press(page, "s")
+    page.wait_for_selector("text=19 boxes")
+    becomes(page, lambda: len(boxes_of(folder)), 19)
+    halves = [one for one in boxes_of(folder) if one[0] >= 35 and one[2] <= 70 and one[3] == 22]
+    assert len(halves) == 2
+    assert halves[0][2] == halves[1][0]
+
+
+def test_an_answer_that_comes_late_brings_no_box_back(folder, serve, show):
+    """The page asks for its boxes after each save: what it hears of before the next is old."""
+    page = open_pages(show, serve(folder))
+    late = []
+    page.route("**/api/boxes/*", lambda route: late.append((route, route.fetch())))
+    press(page, "Home", "Delete")
+    page.wait_for_selector("text=19 boxes")
+    becomes(page, lambda: len(late) > 0, True)
+    saved(page)
+    merge_first_two(page, folder)
+    saved(page)
+    for route, answer in late[:1]:
+        route.fulfill(response=answer)
+    page.evaluate("fetch('/api/state').then((one) => one.text())")  # it was heard by now
+    split_merged(page, folder)
+    page.unroute_all()
 
 
 def saved_boxes(page, folder, wanted):
@@ -215,6 +263,16 @@ def test_what_is_not_used_is_taken_in_with_a_click(folder, serve, show):
     assert not (folder / "raw/boxes.csv").exists()
 
 
+def test_boxes_of_two_labels_merge_to_one_without(folder, serve, show):
+    page = open_pages(show, serve(folder))
+    press(page, "Home", "7", "7", "3")
+    becomes(page, lambda: list(labels_of(folder).values()), ["7", "7", "3"])
+    press(page, "Home", " ", "ArrowRight", " ", "m")
+    saved_boxes(page, folder, (10, 10, 45, 22, "7"))
+    press(page, " ", "ArrowRight", " ", "m")
+    saved_boxes(page, folder, (10, 10, 70, 22, ""))
+
+
 def test_a_finger_draws_only_where_that_is_chosen_and_else_scrolls(folder, serve, show):
     page = open_pages(show, serve(folder), width=380, has_touch=True, is_mobile=True)
     box = page.locator(".box").nth(3)
@@ -222,6 +280,7 @@ def test_a_finger_draws_only_where_that_is_chosen_and_else_scrolls(folder, serve
     assert "at" in page.locator(f'.box[data-n="{box.get_attribute("data-n")}"]').get_attribute(
         "class"
     )
+    page.tap("text=More …")
     page.locator(".by-finger input").check()
     page.locator(".sheet").evaluate(
         """(svg) => {

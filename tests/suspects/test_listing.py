@@ -69,6 +69,9 @@ def test_pictures_in_the_wrong_folder_come_first_with_the_reason(project, prep):
         ("bar", "square"),
     }
     assert [row["rank"] for row in first] == ["1", "2"]
+    places = {(row["source"], row["page"], row["row"], row["col"]) for row in first}
+    wrong = ("square/wrong-1.png", "bar/wrong-2.png")
+    assert places == {(f"{PICTURES}/{name}", "0", "0", "0") for name in wrong}
     for row in first:
         share = write_share(float(row["probability"]))
         assert row["why"] == f"read as {row['read_as']}, {share}; labelled {row['label']}"

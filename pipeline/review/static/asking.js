@@ -6,6 +6,7 @@ export class Refused extends Error {
     this.status = status;
   }
   get isSoon() { return this.status === 503; }
+  get isStranger() { return this.status === 403; }
 }
 
 const GONE = "prep review does not answer: was it stopped? Start it again, and open the address that it prints.";

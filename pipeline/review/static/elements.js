@@ -11,6 +11,19 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+// What chooses that which is shown; where there is little room, all but the first stand behind a button.
+export function makeFilters(first, ...others) {
+  const rest = make("div", { class: "rest" }, ...others);
+  const more = make("button", {
+    type: "button", class: "more", "aria-expanded": "false", onclick: () => {
+      const isOpen = rest.classList.toggle("open");
+      more.setAttribute("aria-expanded", isOpen);
+      more.textContent = isOpen ? "Less" : "More …";
+    },
+  }, "More …");
+  return make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() }, ...first, more, rest);
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function draw(name, attributes = {}, ...children) {

@@ -32,7 +32,7 @@ const page = { project, ask, send, say, fail, refresh: tellWaiting, undo, help }
 function say(text) {
   const told = place("told");
   told.textContent = text;
-  told.hidden = false;
+  told.hidden = !text;
   clearTimeout(say.timer);
   say.timer = setTimeout(() => { told.hidden = true; }, SHOWN);
 }
@@ -58,13 +58,14 @@ function tellWaiting() {
   const told = place("waiting");
   told.setAttribute("aria-busy", project.isBusy);
   const pages = project.pages.waiting.length;
+  clearTimeout(weighing);
   if (!rows.length && !pages) told.textContent = "Nothing waits for dvc repro.";
   else {
     const those = [...(rows.length ? [count(rows.length, "correction")] : []), ...(pages ? [`boxes of ${count(pages, "page")}`] : [])];
     const saved = `${those.join(" and ")} ${project.isBusy ? "being saved" : "saved"}`;
     if (told.firstChild?.textContent !== saved) told.replaceChildren(make("strong", {}, saved), make("span"));
-    clearTimeout(weighing);
-    weighing = setTimeout(() => sayCost(told.lastChild), 300);
+    const place = told.lastChild;
+    weighing = setTimeout(() => sayCost(place), 300);
   }
 }
 let weighing;

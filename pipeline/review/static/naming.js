@@ -43,7 +43,8 @@ export function askName(classes, begun = "") {
   input.value = begun;
   const tell = () => {
     const found = meant();
-    hint.textContent = found ? `Enter: ${found}` : "No class begins like that.";
+    const isBegun = input.value.trim() !== "";
+    hint.textContent = found ? `Enter: ${found}` : isBegun ? "No class begins like that." : "Type the first letters of a class.";
   };
   input.addEventListener("input", tell);
   document.body.append(dialog);

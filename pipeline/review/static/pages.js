@@ -1,7 +1,7 @@
 // The view of the pages: their boxes moved, drawn and taken away, and what was seen and not used.
 
 import { Canvas } from "./canvas.js";
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, makeFilters } from "./elements.js";
 import { enclose, isSame, move, split } from "./geometry.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
@@ -18,6 +18,7 @@ let id = ""; // of the page
 let sheet = null; // what the server says of it
 let pending = null; // { boxes, did } that waits to be saved
 let resting = 0, saving = null;
+let turn = 0; // of what was asked, done or answered last: an answer that comes after another turn is of the past
 
 const shown = { unused: true };
 
@@ -58,11 +59,11 @@ function makeParts() {
   const size = make("input", { type: "range", min: 1, max: 6, step: 0.25, value: 1, oninput: () => canvas.resizeTo(Number(size.value)) });
   const drawing = make("input", { type: "checkbox", onchange: () => { canvas.drawing = drawing.checked; parts.place.classList.toggle("drawing", drawing.checked); } });
   const counted = make("output", { class: "quiet" });
-  const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
+  const filters = makeFilters([
     make("label", {}, "Page ", pages),
     make("button", { type: "button", "aria-label": "The page before", onclick: () => step(-1) }, "‹"),
     make("button", { type: "button", "aria-label": "The next page", onclick: () => step(1) }, "›"),
-    counted, make("label", {}, unused, "What is not used"), make("label", {}, "Size ", size), make("label", { class: "by-finger" }, drawing, "Draw with the finger"));
+  ], counted, make("label", {}, unused, "What is not used"), make("label", {}, "Size ", size), make("label", { class: "by-finger" }, drawing, "Draw with the finger"));
   return { filters, pages, size, counted, place: make("div", { class: "place" }), panel: make("aside", { class: "panel", "aria-label": "The box in focus" }) };
 }
 
@@ -87,7 +88,7 @@ function step(by) {
 
 async function choose(name) {
   await flush();
-  if (name !== id) { sheet = null; parts.size.value = 1; }
+  if (name !== id) { sheet = null; parts.size.value = 1; turn++; }
   id = project.sheet = name;
   tellPages();
   await load();
@@ -95,10 +96,10 @@ async function choose(name) {
 
 async function load() {
   if (!id || pending || saving) return;
-  const wanted = id;
+  const own = ++turn;
   try {
     const found = await page.ask(`/api/boxes/${encodeURIComponent(id)}`);
-    if (wanted !== id || pending || saving) return;
+    if (own !== turn) return;
     sheet = found;
     refill();
   } catch (error) { page.say(error.message); }
@@ -153,7 +154,7 @@ function lookNear([x0, y0, x1, y1]) {
 
 function tellItem(item) {
   const n = canvas.at + 1, several = canvas.marks.size;
-  if (several) return `${count(several, "box").replace("boxs", "boxes")} marked.`;
+  if (several) return `${count(several, "box").replace("boxs", "boxes")} marked; labels, Delete and Merge act on ${several === 1 ? "it" : "them"}.`;
   if (item.kind === "unused") return `Not used: ${REASONS[item.reason] ?? item.reason}.`;
   const label = item.shown === LEFT_OUT ? "left out by raw/labels.csv" : item.shown ? `label ${item.shown}` : "no label yet";
   const sure = item.score < 1 ? `, ${Math.round(100 * item.score)} % sure to be writing` : "";
@@ -182,7 +183,7 @@ function tellPage() {
   if (!sheet) return [];
   const told = [];
   if (sheet.refused) told.push(`prep segment read nothing here: ${sheet.refused}. Draw the boxes, and it will.`);
-  if (project.pages.waiting.includes(id)) told.push("dvc repro will cut these boxes anew.");
+  if (project.pages.waiting.includes(id)) told.push(sheet.drawn ? "dvc repro will cut these boxes anew." : "dvc repro will find the boxes of this page anew.");
   if (sheet.named) told.push(`raw/labels.csv, line ${sheet.named}, labels this page by rows: where a box comes or goes, look at it.`);
   const back = sheet.drawn ? [make("p", { class: "quiet" }, "This page is read by its boxes in raw/boxes.csv."),
     make("div", { class: "buttons" }, make("button", { type: "button", onclick: giveBack }, "Back to the boxes that are found"))] : [];
@@ -204,9 +205,11 @@ const chosenBoxes = () => canvas.chosen.filter((n) => n < sheet.boxes.length);
 function put(boxes, did, focused, wait = 0) {
   sheet.boxes = boxes;
   canvas.marks.clear();
+  page.say("");
   refill();
   if (focused) canvas.goTo(focused);
   pending = { did };
+  turn++;
   project.unsentBoxes = 1;
   page.refresh();
   clearTimeout(resting);
@@ -248,7 +251,8 @@ function merge() {
   if (boxes.length < 2) { page.say("Mark two boxes or more, and merge them then."); return; }
   const items = boxes.map((n) => canvas.items[n]), gone = new Set(chosenBoxes());
   const one = enclose(items.map((item) => item.box));
-  const label = items.map((item) => item.shown).find((name) => name && name !== LEFT_OUT) ?? "";
+  const names = new Set(items.map((item) => item.shown).filter((name) => name && name !== LEFT_OUT));
+  const label = names.size === 1 ? [...names][0] : ""; // which of several it is, nobody knows
   put([...sheet.boxes.filter((_, n) => !gone.has(n)), makeBox(one, label)], "merged", one);
 }
 
@@ -311,6 +315,7 @@ async function typeName(begun) {
 function giveBack() {
   sheet.isBack = true;
   pending = { did: "given back" };
+  turn++;
   project.unsentBoxes = 1;
   save();
   canvas.element.focus();
@@ -326,6 +331,7 @@ function save() {
       pending = null;
       try {
         const answer = await page.send("/api/boxes", sent);
+        turn++;
         if (pending) { sheet.version = answer.version; sheet.drawn = answer.drawn; }
         else { sheet = answer; refill(); }
       } catch (error) {

@@ -20,6 +20,7 @@ export class Project extends EventTarget {
     this.sheet = ""; // the id of the one that was looked at last
     this.versions = {};
     this.unsent = []; // corrections that are not on the disk yet
+    this.taken = 0; // answers to what was sent
     this.unsentBoxes = 0; // pages whose boxes are not on the disk yet
     this.trouble = "";
   }
@@ -34,7 +35,13 @@ export class Project extends EventTarget {
     }
   }
 
-  async look() {
+  // One look after the other: what the server said first is never taken for the newer.
+  look() {
+    this.looking = (this.looking ?? Promise.resolve()).catch(() => {}).then(() => this.lookOnce());
+    return this.looking;
+  }
+
+  async lookOnce() {
     try {
       const versions = await ask("/api/state");
       const changed = Object.entries(versions).filter(([name, version]) => this.versions[name] !== version);
@@ -48,7 +55,8 @@ export class Project extends EventTarget {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const isAnew = this.tiles && error.status > 0;
-      this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
+      if (isAnew && error.isStranger) this.complain("prep review was started anew since: open the address that it prints now.");
+      else this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
     }
   }
 
@@ -134,6 +142,7 @@ export class Project extends EventTarget {
 
   take(labels) {
     this.labels = labels;
+    this.taken++;
     this.versions.labels = labels.version;
   }
 
@@ -166,7 +175,9 @@ const READERS = {
     project.rowOf = new Map(project.tiles.ids.map((id, row) => [id, row]));
   },
   async labels(project) {
-    project.labels = await ask("/api/labels");
+    const { taken } = project;
+    const labels = await ask("/api/labels");
+    if (taken === project.taken) project.labels = labels; // else it is of the past
   },
   async suspects(project) {
     const found = await ask("/api/suspects");

@@ -2,7 +2,7 @@
 //
 // A row is confirmed as it is suggested, or typed over, label by label.
 
-import { count, draw, make } from "./elements.js";
+import { count, draw, make, makeFilters } from "./elements.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
 
@@ -71,8 +71,8 @@ function makeParts() {
   const counted = make("output", { class: "quiet" });
   const by = make("p", { class: "quiet by", role: "status" });
   const modelLabel = make("label", { hidden: true }, "Model ", model);
-  const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    make("label", {}, "Page ", pages), counted, modelLabel, make("label", {}, all, "Rows with labels too"));
+  const filters = makeFilters(
+    [make("label", {}, "Page ", pages), counted], modelLabel, make("label", {}, all, "Rows with labels too"));
   return { filters, counted, pages, model, modelLabel, by, list: make("ol", { class: "rows", tabindex: "-1", "aria-label": "Rows" }) };
 }
 
@@ -162,7 +162,10 @@ function fill(n) {
   else element.removeAttribute("aria-current");
   const title = make("p", { class: "quiet" }, `${where.name}, row ${row.row}${isOpen(row) ? "" : " ✓"}`);
   const held = element.querySelector(".hand");
-  element.replaceChildren(title, drawRow(n), ...(n === at ? [held ?? makeHand()] : []));
+  if (n === at && held) { // it stays where it is: what is moved loses the focus
+    while (element.firstChild !== held) element.firstChild.remove();
+    held.before(title, drawRow(n));
+  } else element.replaceChildren(title, drawRow(n), ...(n === at ? [makeHand()] : []));
   if (n === at) tellHand();
 }
 
@@ -258,7 +261,11 @@ function goCell(n) {
 
 // Give the box in focus a label, and go on to the next.
 function set(label) {
-  typed.set(project.tiles.ids[rows[at].cells[cell]], label);
+  const { cells } = rows[at], id = project.tiles.ids[cells[cell]], before = typed.get(id);
+  if (cell === cells.length - 1 && before && before !== label) {
+    page.say(`This row has ${cells.length} box${cells.length === 1 ? "" : "es"}: the label of the last one was typed over.`);
+  }
+  typed.set(id, label);
   goCell(cell + 1);
 }
 

@@ -1,6 +1,6 @@
 // The view of the tiles: chosen and ordered above, a grid, and what is known of the one in focus.
 
-import { count, draw, make, tellCost } from "./elements.js";
+import { count, draw, make, makeFilters, tellCost } from "./elements.js";
 import { Grid, setPicture } from "./grid.js";
 import { askName, Naming } from "./naming.js";
 import { LEFT_OUT } from "./project.js";
@@ -64,8 +64,8 @@ function makeParts() {
   const marking = make("input", { type: "checkbox", onchange: () => { grid.marking = marking.checked; } });
   const counted = make("output", { class: "quiet" });
   const search = make("button", { type: "button", onclick: look });
-  const filters = make("form", { class: "filters", "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() },
-    found.list.label, search, counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
+  const filters = makeFilters(
+    [found.list.label, search], counted, ...[found.class, found.part, found.page, found.order].map((one) => one.label),
     make("label", {}, "Size ", size), make("label", {}, marking, "Mark several"));
   return { filters, size, counted, search, choices: found, place: make("div", { class: "place" }), panel: makePanel() };
 }
