@@ -1,0 +1,271 @@
+"""Slips: sheets of paper that lie on a desk, one or several, turned by any angle.
+
+A picture is uint8 (h, w, 3) RGB. Candidates are regions that stand out at some level of light or
+that edges enclose; a slip is one that has straight sides at right angles, another colour beyond
+them, and an even inside. Points are float (n, 2) as x, y; corners (4, 2) go round from top left.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Picture = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.uint8]  # 0 or 1
+Points = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.float32]
+Outline = npt.NDArray[np.int32]  # (n, 1, 2) as OpenCV has them
+
+_GLANCE = 400  # longest side at which slips are looked for; a tenth of it still shows four sides
+_BRIDGE = 9  # pixels of the glance: wider than a pen's stroke
+_SMALLEST = 0.008  # of the picture: a slip with a few characters
+_ALIKE = 0.85  # of a picture's light: a page without a desk is no more uneven, prints and all
+_LEVELS = 14  # of light, at which regions are cut out
+_STEEP = (0.05, 0.1, 0.18)  # relative steps of light at which an edge closes off a region
+_FULL = 0.8  # of the quadrilateral: torn corners and a hand may cover the rest
+_STEP = 0.05  # relative difference of colour that counts a half
+_SIDE = 0.25  # of a side: so much of it has to be in the picture to give a line
+_PROOF = 0.5  # mean contrast along the sides, of at most 1
+_WORST = 0.3  # that of the side that shows least
+_ALIGNED = 0.9  # cosine between the outline and its side: 25 degrees, of perspective and turn
+_EVEN = 0.03  # a step of colour that is smaller is no texture
+_RIVAL = 0.6  # of the best proof: what has less is a patch of the desk
+_SHARED = 0.15  # of a slip: so much of it may lie on another one
+
+
+@dataclass(frozen=True)
+class Slip:
+    """Where a slip lies on a picture: its corners, its paper (h, w) at a glance, its proof."""
+
+    corners: Points  # pixels of the picture; of sides out of it where they would be
+    whole: bool  # all four sides are in the picture
+    paper: Mask  # at the scale of the glance
+    proof: float
+    area: int  # of the paper
+
+
+def find_slips(color: Picture) -> list[Slip]:
+    """Find the slips on a desk; none where the picture shows one page without a desk."""
+    scale = min(1.0, _GLANCE / max(color.shape))
+    size = [max(1, round(side * scale)) for side in color.shape[1::-1]]
+    glance = np.asarray(cv2.resize(color, size, interpolation=cv2.INTER_AREA))
+    bare = bridge_ink(glance)
+    if not shows_desk(bare):
+        return []
+    steps = measure_steps(bare)
+    outlines = propose_outlines(bare, steps)
+    judged = (judge_outline(outline, bare, steps) for outline in outlines)
+    chosen = choose_slips([slip for slip in judged if slip is not None])
+    grow = np.array(color.shape[1::-1]) / bare.shape[1::-1]
+    return [replace(slip, corners=slip.corners * grow) for slip in chosen]
+
+
+def bridge_ink(glance: Picture) -> Picture:
+    """Bridge writing on paper and level the grain of a desk."""
+    smooth = cv2.medianBlur(glance, 5)
+    closed = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, np.ones((_BRIDGE, _BRIDGE), np.uint8))
+    return np.asarray(closed)
+
+
+def shows_desk(bare: Picture) -> bool:
+    """Tell whether a picture is too uneven to be paper alone."""
+    low, high = np.percentile(bare[::3, ::3].min(axis=2), (4, 96))
+    return bool(low < _ALIKE * high)
+
+
+def propose_outlines(bare: Picture, steps: Steps) -> list[Outline]:
+    """Return the outlines of regions that may be paper."""
+    outlines: list[Outline] = []
+    seen: list[npt.NDArray[np.int64]] = []
+    for mask, grow in (*((m, 0) for m in _cut_levels(bare)), *_cut_steps(steps)):
+        for outline in _trace_parts(mask):
+            x, y, width, height = cv2.boundingRect(outline)
+            box = np.array([x - grow, y - grow, x + width + grow, y + height + grow])
+            # At the next level of light most regions are the same.
+            if seen and (np.abs(np.array(seen) - box).max(axis=1) <= 1).any():
+                continue
+            seen.append(box)
+            outlines.append(outline if grow == 0 else _grow_outline(outline, mask.shape))
+    return outlines
+
+
+def _cut_levels(bare: Picture) -> Iterator[Mask]:
+    """Yield what is lighter than each of some levels, by its lightest and its darkest colour."""
+    for channel, dark in ((bare.min(axis=2), True), (bare.max(axis=2), False)):
+        low, high = (float(level) for level in np.percentile(channel, (2, 99)))
+        for level in np.linspace(low, high, _LEVELS + 2)[1:-1]:
+            yield (channel > level).astype(np.uint8)
+            if dark:
+                yield (channel <= level).astype(np.uint8)
+
+
+def _cut_steps(steps: Steps) -> Iterator[tuple[Mask, int]]:
+    """Yield what steps of each steepness enclose, which is smaller by a pixel all round."""
+    for steep in _STEEP:
+        yield (steps < steep).astype(np.uint8), 1
+
+
+def measure_steps(bare: Picture) -> Steps:
+    """Measure the relative step of colour at each pixel (h, w)."""
+    kernel = np.ones((3, 3), np.uint8)
+    high, low = (act(bare, kernel).astype(np.float32) for act in (cv2.dilate, cv2.erode))
+    return np.asarray(((high - low) / (high + low + 20)).max(axis=2))
+
+
+def _trace_parts(mask: Mask) -> Iterator[Outline]:
+    """Yield the outline of each large connected part of a mask, without tails and holes."""
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    for outline in outlines:
+        area = cv2.contourArea(outline)
+        if not _SMALLEST * mask.size < area < 0.97 * mask.size:
+            continue
+        if area > 0.6 * cv2.contourArea(cv2.convexHull(outline)):
+            yield outline
+
+
+def _grow_outline(outline: Outline, shape: tuple[int, ...]) -> Outline:
+    """Return an outline a pixel further out."""
+    region = np.zeros(shape, np.uint8)
+    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
+    region = cv2.dilate(region, np.ones((3, 3), np.uint8))
+    return cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+
+
+def judge_outline(outline: Outline, bare: Picture, steps: Steps) -> Slip | None:
+    """Return the slip that an outline shows, or None where its shape or rim is another."""
+    found = fit_sides(outline, bare.shape)
+    if found is None:
+        return None
+    corners, real = found
+    sides = [side for side in range(4) if real[side]]
+    if len(sides) < 2:
+        return None
+    region, quad = np.zeros((2, *bare.shape[:2]), np.uint8)
+    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
+    cv2.fillConvexPoly(quad, np.round(np.clip(corners, -9999, 9999)).astype(np.int32), 1)
+    both = region & quad
+    shared = np.count_nonzero(both)
+    full = shared / max(np.count_nonzero(region | quad), 1)
+    if full < _FULL:
+        return None
+    proofs = np.array([_prove_side(bare, corners, side) for side in sides])
+    if proofs.min() < _WORST or proofs.mean() < _PROOF:
+        return None
+    even = measure_evenness(steps, both)
+    return Slip(corners, all(real), both, float(proofs.mean()) * full * even, shared)
+
+
+def fit_sides(outline: Outline, shape: tuple[int, ...]) -> tuple[Points, list[bool]] | None:
+    """Fit four sides to an outline: its corners, and which of left, top, right, bottom are real.
+
+    What runs along the frame of the picture is no side; there the corners are those of the
+    upright box about the region, in the turn of the others.
+    """
+    hull = cv2.convexHull(outline)[:, 0].astype(np.float64)
+    way = np.roll(hull, -1, axis=0) - hull
+    length = np.linalg.norm(way, axis=1)
+    middle = hull + way / 2
+    near = np.minimum(middle, np.array([shape[1] - 1, shape[0] - 1]) - middle).min(axis=1)
+    weight = np.where(near > 2, length, 0.0)
+    if weight.sum() < 0.3 * length.sum():
+        return None
+    turn = _find_turn(way, weight)
+    right, down = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    normal = np.stack([way[:, 1], -way[:, 0]], axis=1) / np.maximum(length, 1e-9)[:, None]
+    if cv2.contourArea(hull.astype(np.float32), oriented=True) < 0:
+        normal = -normal
+    lines, real = [], []
+    for side in (-right, -down, right, down):
+        along = np.array([-side[1], side[0]])
+        own = (normal @ side > _ALIGNED) & (weight > 0)
+        real.append(bool(weight[own].sum() > _SIDE * np.ptp(hull @ along)))
+        far = hull[np.argmax(hull @ side)]
+        lines.append(_fit_line(hull[own], way[own]) if real[-1] else (far, along))
+    return _intersect(lines), real
+
+
+def _find_turn(way: Points, weight: npt.NDArray[np.float64]) -> float:
+    """Return the angle, within 45 degrees, that most of the outline has, or is square to."""
+    angles = np.degrees(np.arctan2(way[:, 1], way[:, 0]))
+    turns = np.arange(-45, 45, 1.0)
+    off = np.abs((angles[None, :] - turns[:, None] + 45) % 90 - 45)
+    votes = (np.maximum(1 - off / 8, 0) * weight).sum(axis=1)
+    best = turns[int(np.argmax(votes))]
+    near = (angles - best + 45) % 90 - 45
+    close = np.maximum(1 - np.abs(near) / 8, 0) * weight
+    return float(np.radians(best + (near * close).sum() / max(close.sum(), 1e-9)))
+
+
+def _fit_line(start: Points, way: Points) -> tuple[Points, Points]:
+    """Fit a line to stretches: a point of it and its direction."""
+    counts = np.linalg.norm(way, axis=1).astype(int) + 2
+    number = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    part = (number / np.repeat(counts - 1, counts))[:, None]
+    points = np.repeat(start, counts, axis=0) + part * np.repeat(way, counts, axis=0)
+    dx, dy, x, y = cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+    return np.array([x, y], np.float64), np.array([dx, dy], np.float64)
+
+
+def _intersect(lines: list[tuple[Points, Points]]) -> Points:
+    """Return the corners between left, top, right and bottom lines."""
+    crosses = [np.cross([*point, 1], [*(point + way), 1]) for point, way in lines]
+    left, top, right, bottom = crosses
+    corners = [np.cross(a, b) for a, b in ((left, top), (top, right), (right, bottom), (bottom, left))]
+    return np.array([c[:2] / (c[2] if abs(c[2]) > 1e-9 else 1e-9) for c in corners])
+
+
+def _prove_side(bare: Picture, corners: Points, side: int) -> float:
+    """Return the mean contrast between the paper and what is beyond one of its sides."""
+    a, b = corners[(side - 1) % 4], corners[side]
+    way = b - a
+    length = float(np.hypot(*way))
+    if length < 8:
+        return 0.0
+    inward = np.array([-way[1], way[0]]) / length
+    places = a + np.linspace(0.06, 0.94, max(8, int(length / 2)))[:, None] * way
+    height, width = bare.shape[:2]
+    inner, outer = ([], [])
+    for far in (3.0, 5.0):
+        inner.append(_sample(bare, places + far * inward))
+        outer.append(_sample(bare, places - far * inward))
+    margin = np.minimum(places, np.array([width - 1, height - 1]) - places).min(axis=1)
+    seen = margin > 4
+    if seen.sum() < 4:
+        return 0.0
+    inside, outside = (np.mean(both, axis=0)[seen] for both in (inner, outer))
+    contrast = (np.abs(inside - outside) / (inside + outside + 20)).max(axis=1)
+    return float(np.mean(contrast / (contrast + _STEP)))
+
+
+def _sample(bare: Picture, places: Points) -> npt.NDArray[np.float32]:
+    """Return the colours (n, 3) at places, those of the frame beyond it."""
+    xs = np.clip(np.round(places[:, 0]).astype(int), 0, bare.shape[1] - 1)
+    ys = np.clip(np.round(places[:, 1]).astype(int), 0, bare.shape[0] - 1)
+    return bare[ys, xs].astype(np.float32)
+
+
+def measure_evenness(steps: Steps, paper: Mask) -> float:
+    """Return which share of a region has the colour of what is next to it."""
+    inner = cv2.erode(paper, np.ones((7, 7), np.uint8)) > 0
+    return float(np.mean(steps[inner] < _EVEN)) if inner.any() else 0.0
+
+
+def choose_slips(found: list[Slip]) -> list[Slip]:
+    """Choose the best proved slips of those that lie upon each other."""
+    chosen: list[Slip] = []
+    if not found:
+        return chosen
+    taken = np.zeros_like(found[0].paper)
+    best = max(slip.proof for slip in found)
+    # What is larger is the whole of which the other is a part.
+    for slip in sorted(found, key=lambda slip: -slip.proof * slip.area**0.2):
+        if slip.proof < _RIVAL * best:
+            continue
+        if np.count_nonzero(slip.paper & taken) > _SHARED * slip.area:
+            continue
+        chosen.append(slip)
+        taken = taken | slip.paper
+    return chosen
