@@ -26,7 +26,7 @@ _STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
 _SURE_BORDER = 0.58
 _LIKELY_BORDER = 0.42  # where the table shows on two sides already
 _BORDER_KEPT_OFF = 150  # part of a picture's longer side, 2 mm on A4: a border is no sharp line
-_SAME = 0.9  # of what either shows: borders and slip are the same paper
+_SAME = 0.04  # of the diagonal: corners of borders and of a slip that are nearer are the same
 _SKEW_SIDE = 800  # pixels: the longest side at which the skew is measured; three to the mm of A4
 
 
@@ -78,7 +78,7 @@ def lay_slips(page: Picture) -> list[Sheet]:
     """Lay flat each slip of paper on a desk, in reading order; none where lay_flat does as well."""
     color, scale = _scale_page(page)
     found = slips.find_slips(color)
-    if not found or (len(found) == 1 and _shows_the_same(found[0], color)):
+    if not found or _shows_one_sheet(found, find_borders(color)):
         return []
     color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     return [_lay_slip(color, slip, scale) for slip in _order_slips(found)]
@@ -100,15 +100,18 @@ def _lay_bordered(color: Picture, borders: list[Border], scale: float) -> Sheet:
     return _warp_sheet(color, borders, flat_to_work, size, scale)
 
 
-def _shows_the_same(slip: slips.Slip, color: Picture) -> bool:
-    """Tell whether a slip is the paper that its borders show, which are more exact."""
-    paper = slip.paper > 0
-    grow = np.array(paper.shape[::-1]) / color.shape[1::-1]
-    within = np.zeros(paper.shape, np.uint8)
-    corners = intersect_borders(find_borders(color)) * grow
-    cv2.fillConvexPoly(within, np.round(corners).astype(np.int32), 1)
-    either = np.count_nonzero(paper | (within > 0))
-    return bool(np.count_nonzero(paper & (within > 0)) > _SAME * either)
+def _shows_one_sheet(found: list[slips.Slip], borders: list[Border]) -> bool:
+    """Tell whether the paper within borders, which are more exact, is what slips show.
+
+    What runs out of the picture within four borders is no slip but a shadow on the paper.
+    """
+    if not all(border.found for border in borders):
+        return False
+    if not any(slip.whole for slip in found):
+        return True
+    corners = intersect_borders(borders)
+    away = np.linalg.norm(found[0].corners - corners, axis=1).max()
+    return len(found) == 1 and away < _SAME * np.linalg.norm(corners[2] - corners[0])
 
 
 def _order_slips(found: list[slips.Slip]) -> list[slips.Slip]:

@@ -7,6 +7,7 @@ them, and an even inside. Points are float (n, 2) as x, y; corners (4, 2) go rou
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ _GLANCE = 400  # longest side at which slips are looked for; a tenth of it still
 _BRIDGE = 9  # pixels of the glance: wider than a pen's stroke
 _SMALLEST = 0.008  # of the picture: a slip with a few characters
 _ALIKE = 0.85  # of a picture's light: a page without a desk is no more uneven, prints and all
-_LEVELS = 14  # of light, at which regions are cut out
+_LEVELS, _TINTS = 14, 7  # of light and of colour, at which regions are cut out
 _STEEP = (0.05, 0.1, 0.18)  # relative steps of light at which an edge closes off a region
 _FULL = 0.8  # of the quadrilateral: torn corners and a hand may cover the rest
 _STEP = 0.05  # relative difference of colour that counts a half
@@ -31,7 +32,10 @@ _PROOF = 0.5  # mean contrast along the sides, of at most 1
 _WORST = 0.3  # that of the side that shows least
 _ALIGNED = 0.9  # cosine between the outline and its side: 25 degrees, of perspective and turn
 _EVEN = 0.03  # a step of colour that is smaller is no texture
+_DARKER, _MIXED = 0.85, 0.75  # of the proof of paper darker than the desk, or than some of it
 _RIVAL = 0.6  # of the best proof: what has less is a patch of the desk
+_PARTIAL = 0.75  # where it is partly out of the picture
+_LAYERS = 2  # of slips that lie one upon another
 _SHARED = 0.15  # of a slip: so much of it may lie on another one
 
 
@@ -56,8 +60,18 @@ def find_slips(color: Picture) -> list[Slip]:
         return []
     steps = measure_steps(bare)
     outlines = propose_outlines(bare, steps)
-    judged = (judge_outline(outline, bare, steps) for outline in outlines)
-    chosen = choose_slips([slip for slip in judged if slip is not None])
+    hidden = np.zeros(bare.shape[:2], np.uint8)
+    chosen: list[Slip] = []
+    best = 0.0
+    for _ in range(_LAYERS):
+        judged = (judge_outline(outline, bare, steps, hidden) for outline in outlines)
+        upper = choose_slips([slip for slip in judged if slip is not None], best, hidden)
+        if not upper:
+            break
+        chosen += upper
+        best = max(slip.proof for slip in chosen)
+        for slip in upper:
+            cv2.fillConvexPoly(hidden, _round(slip.corners), 1)
     grow = np.array(color.shape[1::-1]) / bare.shape[1::-1]
     return [replace(slip, corners=slip.corners * grow) for slip in chosen]
 
@@ -92,13 +106,26 @@ def propose_outlines(bare: Picture, steps: Steps) -> list[Outline]:
 
 
 def _cut_levels(bare: Picture) -> Iterator[Mask]:
-    """Yield what is lighter than each of some levels, by its lightest and its darkest colour."""
-    for channel, dark in ((bare.min(axis=2), True), (bare.max(axis=2), False)):
-        low, high = (float(level) for level in np.percentile(channel, (2, 99)))
-        for level in np.linspace(low, high, _LEVELS + 2)[1:-1]:
-            yield (channel > level).astype(np.uint8)
-            if dark:
-                yield (channel <= level).astype(np.uint8)
+    """Yield what is above and below each of some levels of light and of colour."""
+    red, green, blue = (bare[..., channel].astype(np.float32) for channel in range(3))
+    total = red + green + blue + 60  # in the dark colours are noise
+    tints = ((red - blue) / total, (2 * green - red - blue) / total)
+    for channel, count in ((bare.min(axis=2), _LEVELS), (bare.max(axis=2), _LEVELS)):
+        low, high = np.percentile(channel, (2, 99))
+        for level in np.linspace(low, high, count + 2)[1:-1]:
+            yield from _cut_at(channel, level)
+    for tint in tints:
+        low, high = np.percentile(tint, (2, 98))
+        if high - low > 0.05:
+            for level in np.linspace(low, high, _TINTS + 2)[1:-1]:
+                yield from _cut_at(tint, level)
+
+
+def _cut_at(channel: npt.NDArray[Any], level: float) -> Iterator[Mask]:
+    """Yield what is above a level, and what is not."""
+    above = (channel > level).astype(np.uint8)
+    yield above
+    yield 1 - above
 
 
 def _cut_steps(steps: Steps) -> Iterator[tuple[Mask, int]]:
@@ -134,42 +161,57 @@ def _grow_outline(outline: Outline, shape: tuple[int, ...]) -> Outline:
     return cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
 
 
-def judge_outline(outline: Outline, bare: Picture, steps: Steps) -> Slip | None:
-    """Return the slip that an outline shows, or None where its shape or rim is another."""
-    found = fit_sides(outline, bare.shape)
+def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -> Slip | None:
+    """Return the slip that an outline shows, or None where its shape or rim is another.
+
+    `hidden` (h, w) is what lies upon it.
+    """
+    region, quad = np.zeros((2, *bare.shape[:2]), np.uint8)
+    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
+    if hidden.any():
+        region[hidden > 0] = 0
+        parts = list(_trace_parts(region))
+        if not parts:
+            return None
+        outline = max(parts, key=cv2.contourArea)
+        region[:] = 0
+        cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
+    found = fit_sides(outline, hidden)
     if found is None:
         return None
     corners, real = found
     sides = [side for side in range(4) if real[side]]
     if len(sides) < 2:
         return None
-    region, quad = np.zeros((2, *bare.shape[:2]), np.uint8)
-    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
-    cv2.fillConvexPoly(quad, np.round(np.clip(corners, -9999, 9999)).astype(np.int32), 1)
+    cv2.fillConvexPoly(quad, _round(corners), 1)
     both = region & quad
     shared = np.count_nonzero(both)
-    full = shared / max(np.count_nonzero(region | quad), 1)
+    full = shared / max(np.count_nonzero(region | (quad & ~hidden)), 1)
     if full < _FULL:
         return None
-    proofs = np.array([_prove_side(bare, corners, side) for side in sides])
-    if proofs.min() < _WORST or proofs.mean() < _PROOF:
+    proofs = np.array([_prove_side(bare, corners, side, hidden) for side in sides])
+    contrast, lighter = proofs.T
+    if contrast.min() < _WORST or contrast.mean() < _PROOF:
         return None
     even = measure_evenness(steps, both)
-    return Slip(corners, all(real), both, float(proofs.mean()) * full * even, shared)
+    kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    return Slip(corners, all(real), both, float(contrast.mean()) * full * even * kind, shared)
 
 
-def fit_sides(outline: Outline, shape: tuple[int, ...]) -> tuple[Points, list[bool]] | None:
+def fit_sides(outline: Outline, hidden: Mask) -> tuple[Points, list[bool]] | None:
     """Fit four sides to an outline: its corners, and which of left, top, right, bottom are real.
 
-    What runs along the frame of the picture is no side; there the corners are those of the
+    What runs along the frame of the picture or what is `hidden` (h, w) is no side; there the corners are those of the
     upright box about the region, in the turn of the others.
     """
     hull = cv2.convexHull(outline)[:, 0].astype(np.float64)
     way = np.roll(hull, -1, axis=0) - hull
     length = np.linalg.norm(way, axis=1)
     middle = hull + way / 2
-    near = np.minimum(middle, np.array([shape[1] - 1, shape[0] - 1]) - middle).min(axis=1)
-    weight = np.where(near > 2, length, 0.0)
+    free = cv2.dilate(hidden, np.ones((7, 7), np.uint8)) == 0
+    free[:3] = free[-3:] = free[:, :3] = free[:, -3:] = False
+    places = np.round(middle).astype(int)
+    weight = np.where(free[places[:, 1], places[:, 0]], length, 0.0)
     if weight.sum() < 0.3 * length.sum():
         return None
     turn = _find_turn(way, weight)
@@ -210,38 +252,45 @@ def _fit_line(start: Points, way: Points) -> tuple[Points, Points]:
 
 
 def _intersect(lines: list[tuple[Points, Points]]) -> Points:
-    """Return the corners between left, top, right and bottom lines."""
-    crosses = [np.cross([*point, 1], [*(point + way), 1]) for point, way in lines]
-    left, top, right, bottom = crosses
-    corners = [np.cross(a, b) for a, b in ((left, top), (top, right), (right, bottom), (bottom, left))]
-    return np.array([c[:2] / (c[2] if abs(c[2]) > 1e-9 else 1e-9) for c in corners])
+    """Return the corners between left, top, right and bottom lines, each a point and a way."""
+    corners = []
+    for number in range(4):
+        (point, way), (other, across) = lines[number], lines[(number + 1) % 4]
+        between = other - point
+        wide = way[0] * across[1] - way[1] * across[0]  # 0 of parallels: they never meet
+        far = (between[0] * across[1] - between[1] * across[0]) / (wide or 1e-9)
+        corners.append(point + far * way)
+    return np.array(corners)
 
 
-def _prove_side(bare: Picture, corners: Points, side: int) -> float:
-    """Return the mean contrast between the paper and what is beyond one of its sides."""
+def _prove_side(bare: Picture, corners: Points, side: int, hidden: Mask) -> tuple[float, float]:
+    """Return the mean contrast along a side with what is beyond, and by how much that is darker."""
     a, b = corners[(side - 1) % 4], corners[side]
     way = b - a
     length = float(np.hypot(*way))
-    if length < 8:
-        return 0.0
-    inward = np.array([-way[1], way[0]]) / length
+    inward = np.array([-way[1], way[0]]) / max(length, 1e-9)
     places = a + np.linspace(0.06, 0.94, max(8, int(length / 2)))[:, None] * way
     height, width = bare.shape[:2]
-    inner, outer = ([], [])
-    for far in (3.0, 5.0):
-        inner.append(_sample(bare, places + far * inward))
-        outer.append(_sample(bare, places - far * inward))
     margin = np.minimum(places, np.array([width - 1, height - 1]) - places).min(axis=1)
-    seen = margin > 4
+    seen = (margin > 4) & (_sample(hidden, places - 3 * inward) == 0)
     if seen.sum() < 4:
-        return 0.0
-    inside, outside = (np.mean(both, axis=0)[seen] for both in (inner, outer))
+        return 0.0, 0.0
+    places = places[seen]
+    inside, outside = (
+        (_sample(bare, places + 3 * sign * inward) + _sample(bare, places + 5 * sign * inward)) / 2
+        for sign in (1, -1)
+    )
     contrast = (np.abs(inside - outside) / (inside + outside + 20)).max(axis=1)
-    return float(np.mean(contrast / (contrast + _STEP)))
+    return float(np.mean(contrast / (contrast + _STEP))), float(np.mean(inside - outside))
+
+
+def _round(corners: Points) -> npt.NDArray[np.int32]:
+    """Return corners as OpenCV draws them; far out of the picture nothing is seen of them."""
+    return np.round(np.clip(corners, -9999, 9999)).astype(np.int32)
 
 
 def _sample(bare: Picture, places: Points) -> npt.NDArray[np.float32]:
-    """Return the colours (n, 3) at places, those of the frame beyond it."""
+    """Return the values (n, ...) at places, those of the frame beyond it."""
     xs = np.clip(np.round(places[:, 0]).astype(int), 0, bare.shape[1] - 1)
     ys = np.clip(np.round(places[:, 1]).astype(int), 0, bare.shape[0] - 1)
     return bare[ys, xs].astype(np.float32)
@@ -253,19 +302,19 @@ def measure_evenness(steps: Steps, paper: Mask) -> float:
     return float(np.mean(steps[inner] < _EVEN)) if inner.any() else 0.0
 
 
-def choose_slips(found: list[Slip]) -> list[Slip]:
-    """Choose the best proved slips of those that lie upon each other."""
+def choose_slips(found: list[Slip], best: float, hidden: Mask) -> list[Slip]:
+    """Choose the best proved slips of those that lie upon each other, and upon what is `hidden` (h, w)."""
     chosen: list[Slip] = []
     if not found:
         return chosen
-    taken = np.zeros_like(found[0].paper)
-    best = max(slip.proof for slip in found)
+    taken = hidden > 0
+    best = max([best, *(slip.proof for slip in found)])
     # What is larger is the whole of which the other is a part.
     for slip in sorted(found, key=lambda slip: -slip.proof * slip.area**0.2):
-        if slip.proof < _RIVAL * best:
+        if slip.proof < (_RIVAL if slip.whole else _PARTIAL) * best:
             continue
-        if np.count_nonzero(slip.paper & taken) > _SHARED * slip.area:
+        if np.count_nonzero(slip.paper[taken]) > _SHARED * slip.area:
             continue
         chosen.append(slip)
-        taken = taken | slip.paper
+        taken = taken | (slip.paper > 0)
     return chosen
