@@ -92,15 +92,16 @@ def shows_desk(bare: Picture) -> bool:
 def propose_outlines(bare: Picture, steps: Steps) -> list[Outline]:
     """Return the outlines of regions that may be paper."""
     outlines: list[Outline] = []
-    seen: list[npt.NDArray[np.int64]] = []
+    seen: list[npt.NDArray[np.float64]] = []
     for mask, grow in (*((m, 0) for m in _cut_levels(bare)), *_cut_steps(steps)):
         for outline in _trace_parts(mask):
             x, y, width, height = cv2.boundingRect(outline)
-            box = np.array([x - grow, y - grow, x + width + grow, y + height + grow])
+            mean = cv2.contourArea(outline) ** 0.5 + 2 * grow
+            measures = np.array([x - grow, y - grow, x + width + grow, y + height + grow, mean])
             # At the next level of light most regions are the same.
-            if seen and (np.abs(np.array(seen) - box).max(axis=1) <= 1).any():
+            if seen and (np.abs(np.array(seen) - measures).max(axis=1) <= 1).any():
                 continue
-            seen.append(box)
+            seen.append(measures)
             outlines.append(outline if grow == 0 else _grow_outline(outline, mask.shape))
     return outlines
 
