@@ -67,6 +67,20 @@ class Sheet:
         there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))[0]
         return np.concatenate([np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))]).astype(int)
 
+    def area_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_] | None:
+        """Return what a box on the page covers (h, w) of a slip; None of a sheet that lies level.
+
+        That of a level one is box_on_sheet.
+        """
+        if not self.on_desk:
+            return None
+        x0, y0, x1, y1 = box
+        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64) - 0.5
+        there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))
+        area = np.zeros(self.paper.shape, np.uint8)
+        cv2.fillConvexPoly(area, np.round(there[0]).astype(np.int32), 1)
+        return area > 0
+
 
 def lay_flat(page: Picture) -> Sheet:
     """Find the paper on a page and undo perspective, or at least skew, at a working size."""
@@ -74,12 +88,12 @@ def lay_flat(page: Picture) -> Sheet:
     return _lay_bordered(color, find_borders(color), scale)
 
 
-def lay_slips(page: Picture) -> list[Sheet]:
-    """Lay flat each slip of paper on a desk, in reading order; none where lay_flat does as well."""
+def lay_sheets(page: Picture) -> list[Sheet]:
+    """Lay flat each slip of paper on a desk, in reading order; else the page, as lay_flat does."""
     color, scale = _scale_page(page)
-    found = slips.find_slips(color)
-    if not found or _shows_one_sheet(found, find_borders(color)):
-        return []
+    found, borders = slips.find_slips(color), find_borders(color)
+    if not found or _shows_one_sheet(found, borders):
+        return [_lay_bordered(color, borders, scale)]
     color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     return [_lay_slip(color, slip, scale) for slip in _order_slips(found)]
 
@@ -111,7 +125,7 @@ def _shows_one_sheet(found: list[slips.Slip], borders: list[Border]) -> bool:
         return True
     corners = intersect_borders(borders)
     away = np.linalg.norm(found[0].corners - corners, axis=1).max()
-    return len(found) == 1 and away < _SAME * np.linalg.norm(corners[2] - corners[0])
+    return len(found) == 1 and bool(away < _SAME * np.linalg.norm(corners[2] - corners[0]))
 
 
 def _order_slips(found: list[slips.Slip]) -> list[slips.Slip]:

@@ -93,9 +93,7 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
-    read = [
-        _judge_sheet(sheet, writing, flow, row_length) for sheet, writing in _read_sheets(page)
-    ]
+    read = [_judge_sheet(sheet, writing, flow, row_length) for sheet, writing in _read_sheets(page)]
     return _join_sheets(read)
 
 
@@ -103,16 +101,18 @@ def _read_sheets(page: Picture) -> list[tuple[flattening.Sheet, Writing]]:
     """Read the slips on a desk, in reading order; the page as one sheet where they bear nothing."""
     if min(page.shape[:2]) < _SMALLEST:
         return []
-    slips = [(sheet, read_writing(sheet)) for sheet in flattening.lay_slips(page) if _is_large(sheet)]
-    if any(w.groups and not plausibility.doubt_writing(w, sheet.paper) for sheet, w in slips):
-        return slips
-    sheet = flattening.lay_flat(page)
-    return [(sheet, read_writing(sheet))] if _is_large(sheet) else []
+    read = _read_large(flattening.lay_sheets(page))
+    if not any(sheet.on_desk for sheet, _ in read):
+        return read
+    if any(w.groups and not plausibility.doubt_writing(w, sheet.paper) for sheet, w in read):
+        return read
+    return _read_large([flattening.lay_flat(page)])
 
 
-def _is_large(sheet: flattening.Sheet) -> bool:
-    """Tell whether a sheet is large enough to hold anything to read."""
-    return min(sheet.picture.shape[:2]) >= _SMALLEST
+def _read_large(sheets: list[flattening.Sheet]) -> list[tuple[flattening.Sheet, Writing]]:
+    """Read the sheets that are large enough to hold anything."""
+    large = (sheet for sheet in sheets if min(sheet.paper.shape) >= _SMALLEST)
+    return [(sheet, read_writing(sheet)) for sheet in large]
 
 
 def _judge_sheet(
@@ -313,8 +313,8 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
         if own:
             owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
         for index in own:
-            there = sheet.box_on_sheet(boxes[index])
-            cut[index] = cut_region(writing.coverage, writing.pieces, owner, there, _PAD)
+            there, area = sheet.box_on_sheet(boxes[index]), sheet.area_on_sheet(boxes[index])
+            cut[index] = cut_region(writing.coverage, writing.pieces, owner, there, _PAD, area)
     return cut
 
 

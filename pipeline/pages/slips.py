@@ -29,6 +29,12 @@ _FULL = 0.8  # of the quadrilateral: torn corners and a hand may cover the rest
 _STEP = 0.05  # relative difference of colour that counts a half
 _SIDE = 0.25  # of a side: so much of it has to be in the picture to give a line
 _PROOF = 0.5  # mean contrast along the sides, of at most 1
+_LIKELY = 0.38  # where other slips show that there is a desk, of one whose four sides are seen
+_EDGE = 0.7  # of one whose only side is seen; no shadow's edge, for the desk beyond has a grain
+_TEXTURE = 0.93  # of a desk: it is even nowhere more
+_FULLER = 0.9  # of the quadrilateral of such a likely slip
+# Of the picture: so large is a sheet of which no, one, ... sides are seen.
+_CORNER = (1.0, 0.08, 0.08, 0.02, 0.0)
 _WORST = 0.3  # that of the side that shows least
 _ALIGNED = 0.9  # cosine between the outline and its side: 25 degrees, of perspective and turn
 _EVEN = 0.03  # a step of colour that is smaller is no texture
@@ -47,7 +53,7 @@ class Slip:
     whole: bool  # all four sides are in the picture
     paper: Mask  # at the scale of the glance
     proof: float
-    area: int  # of the paper
+    area: int  # pixels of the paper
 
 
 def find_slips(color: Picture) -> list[Slip]:
@@ -167,43 +173,58 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
 
     `hidden` (h, w) is what lies upon it.
     """
-    region, quad = np.zeros((2, *bare.shape[:2]), np.uint8)
-    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
-    if hidden.any():
-        region[hidden > 0] = 0
-        parts = list(_trace_parts(region))
-        if not parts:
-            return None
-        outline = max(parts, key=cv2.contourArea)
-        region[:] = 0
-        cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
-    found = fit_sides(outline, hidden)
-    if found is None:
+    uncovered = _uncover(outline, hidden)
+    found = None if uncovered is None else fit_sides(uncovered, hidden)
+    if uncovered is None or found is None:
         return None
     corners, real = found
-    sides = [side for side in range(4) if real[side]]
-    if len(sides) < 2:
-        return None
+    region, quad = np.zeros((2, *hidden.shape), np.uint8)
+    cv2.drawContours(region, [uncovered], -1, 1, cv2.FILLED)
     cv2.fillConvexPoly(quad, _round(corners), 1)
-    both = region & quad
-    shared = np.count_nonzero(both)
-    full = shared / max(np.count_nonzero(region | (quad & ~hidden)), 1)
-    if full < _FULL:
+    paper = region & quad
+    area = int(np.count_nonzero(paper))
+    full = area / max(np.count_nonzero(region | (quad & ~hidden)), 1)
+    needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
+    if needed is None:
         return None
-    proofs = np.array([_prove_side(bare, corners, side, hidden) for side in sides])
+    proofs = np.array([_prove_side(bare, corners, k, hidden) for k in range(4) if real[k]])
     contrast, lighter = proofs.T
-    if contrast.min() < _WORST or contrast.mean() < _PROOF:
+    even = measure_evenness(steps, paper)
+    if contrast.min() < _WORST or contrast.mean() < needed:
         return None
-    even = measure_evenness(steps, both)
+    if sum(real) == 1 and not measure_evenness(steps, 1 - (quad | region)) < _TEXTURE < even:
+        return None
     kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
-    return Slip(corners, all(real), both, float(contrast.mean()) * full * even * kind, shared)
+    return Slip(corners, all(real), paper, float(contrast.mean()) * full * even * kind, area)
+
+
+def _uncover(outline: Outline, hidden: Mask) -> Outline | None:
+    """Return the outline of what is not hidden (h, w) of a region, of the largest part of it."""
+    if not hidden.any():
+        return outline
+    region = np.zeros_like(hidden)
+    cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
+    return max(_trace_parts(region & (1 - hidden)), key=cv2.contourArea, default=None)
+
+
+def _demand_proof(sides: int, full: float, share: float, seen: bool) -> float | None:
+    """Return what proof a slip needs of which so many sides are seen; None for what is no slip.
+
+    `full` is its share of its quadrilateral, `share` that of the picture; `seen` tells whether
+    other slips are.
+    """
+    if full < _FULL or (sides < 4 and full < _FULLER) or share < _CORNER[sides]:
+        return None
+    if sides == 1:
+        return _EDGE
+    return _LIKELY if sides == 4 and full > _FULLER and seen else _PROOF
 
 
 def fit_sides(outline: Outline, hidden: Mask) -> tuple[Points, list[bool]] | None:
     """Fit four sides to an outline: its corners, and which of left, top, right, bottom are real.
 
-    What runs along the frame of the picture or what is `hidden` (h, w) is no side; there the corners are those of the
-    upright box about the region, in the turn of the others.
+    What runs along the frame of the picture or what is `hidden` (h, w) is no side; there the
+    corners are those of the box about the region, in the turn of the others.
     """
     hull = cv2.convexHull(outline)[:, 0].astype(np.float64)
     way = np.roll(hull, -1, axis=0) - hull
@@ -294,7 +315,7 @@ def _sample(bare: Picture, places: Points) -> npt.NDArray[np.float32]:
     """Return the values (n, ...) at places, those of the frame beyond it."""
     xs = np.clip(np.round(places[:, 0]).astype(int), 0, bare.shape[1] - 1)
     ys = np.clip(np.round(places[:, 1]).astype(int), 0, bare.shape[0] - 1)
-    return bare[ys, xs].astype(np.float32)
+    return np.asarray(bare[ys, xs], np.float32)
 
 
 def measure_evenness(steps: Steps, paper: Mask) -> float:
@@ -304,7 +325,7 @@ def measure_evenness(steps: Steps, paper: Mask) -> float:
 
 
 def choose_slips(found: list[Slip], best: float, hidden: Mask) -> list[Slip]:
-    """Choose the best proved slips of those that lie upon each other, and upon what is `hidden` (h, w)."""
+    """Choose the best proved slips where some share a place; what is `hidden` (h, w) is taken."""
     chosen: list[Slip] = []
     if not found:
         return chosen
