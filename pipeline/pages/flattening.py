@@ -79,7 +79,8 @@ class Sheet:
         there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))
         area = np.zeros(self.paper.shape, np.uint8)
         cv2.fillConvexPoly(area, np.round(there[0]).astype(np.int32), 1)
-        return area > 0
+        grown = cv2.dilate(area, np.ones((3, 3), np.uint8))  # rounding may have cost a pixel
+        return np.asarray(grown > 0)
 
 
 def lay_flat(page: Picture) -> Sheet:

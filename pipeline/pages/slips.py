@@ -165,7 +165,8 @@ def _grow_outline(outline: Outline, shape: tuple[int, ...]) -> Outline:
     region = np.zeros(shape, np.uint8)
     cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
     region = cv2.dilate(region, np.ones((3, 3), np.uint8))
-    return cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0]
+    outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return np.asarray(outlines[0], np.int32)
 
 
 def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -> Slip | None:
@@ -183,7 +184,7 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     cv2.fillConvexPoly(quad, _round(corners), 1)
     paper = region & quad
     area = int(np.count_nonzero(paper))
-    full = area / max(np.count_nonzero(region | (quad & ~hidden)), 1)
+    full = area / max(int(np.count_nonzero(region | (quad & ~hidden))), 1)
     needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
     if needed is None:
         return None
@@ -204,7 +205,8 @@ def _uncover(outline: Outline, hidden: Mask) -> Outline | None:
         return outline
     region = np.zeros_like(hidden)
     cv2.drawContours(region, [outline], -1, 1, cv2.FILLED)
-    return max(_trace_parts(region & (1 - hidden)), key=cv2.contourArea, default=None)
+    parts = list(_trace_parts(region & (1 - hidden)))
+    return parts[int(np.argmax([cv2.contourArea(part) for part in parts]))] if parts else None
 
 
 def _demand_proof(sides: int, full: float, share: float, seen: bool) -> float | None:
