@@ -17,12 +17,15 @@ Picture = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.uint8]  # 0 or 1
 Points = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.float32]
+Across = tuple[Points, npt.NDArray[np.float32], npt.NDArray[np.float32]]
 Outline = npt.NDArray[np.int32]  # (n, 1, 2) as OpenCV has them
 
 _GLANCE = 400  # longest side at which slips are looked for; a tenth of it still shows four sides
 _BRIDGE = 9  # pixels of the glance: wider than a pen's stroke
 _SMALLEST = 0.008  # of the picture: a slip with a few characters
 _ALIKE = 0.85  # of a picture's light: a page without a desk is no more uneven, prints and all
+_TINGE = 0.05  # by which the colours of paper in one light differ at most
+_MOST = (4, 96)  # per cent of the pixels: what is left out may be ink or glare
 _LEVELS, _TINTS = 14, 7  # of light and of colour, at which regions are cut out
 _STEEP = (0.05, 0.1, 0.18)  # relative steps of light at which an edge closes off a region
 _FULL = 0.8  # of the quadrilateral: torn corners and a hand may cover the rest
@@ -90,9 +93,18 @@ def bridge_ink(glance: Picture) -> Picture:
 
 
 def shows_desk(bare: Picture) -> bool:
-    """Tell whether a picture is too uneven to be paper alone."""
-    low, high = np.percentile(bare[::3, ::3].min(axis=2), (4, 96))
-    return bool(low < _ALIKE * high)
+    """Tell whether a picture is too uneven, in light or colour, to be paper alone."""
+    sample = bare[::3, ::3].astype(np.float32)
+    low, high = np.percentile(sample.min(axis=2), _MOST)
+    tints = (np.percentile(tint, _MOST) for tint in measure_tints(sample))
+    return bool(low < _ALIKE * high or any(tint[1] - tint[0] > _TINGE for tint in tints))
+
+
+def measure_tints(bare: npt.NDArray[Any]) -> tuple[Steps, Steps]:
+    """Measure by how much a picture is red rather than blue, and green (h, w)."""
+    red, green, blue = (bare[..., channel].astype(np.float32) for channel in range(3))
+    total = red + green + blue + 60  # in the dark colours are noise
+    return (red - blue) / total, (2 * green - red - blue) / total
 
 
 def propose_outlines(bare: Picture, steps: Steps) -> list[Outline]:
@@ -114,16 +126,13 @@ def propose_outlines(bare: Picture, steps: Steps) -> list[Outline]:
 
 def _cut_levels(bare: Picture) -> Iterator[Mask]:
     """Yield what is above and below each of some levels of light and of colour."""
-    red, green, blue = (bare[..., channel].astype(np.float32) for channel in range(3))
-    total = red + green + blue + 60  # in the dark colours are noise
-    tints = ((red - blue) / total, (2 * green - red - blue) / total)
     for channel, count in ((bare.min(axis=2), _LEVELS), (bare.max(axis=2), _LEVELS)):
         low, high = np.percentile(channel, (2, 99))
         for level in np.linspace(low, high, count + 2)[1:-1]:
             yield from _cut_at(channel, level)
-    for tint in tints:
+    for tint in measure_tints(bare):
         low, high = np.percentile(tint, (2, 98))
-        if high - low > 0.05:
+        if high - low > _TINGE:
             for level in np.linspace(low, high, _TINTS + 2)[1:-1]:
                 yield from _cut_at(tint, level)
 
@@ -188,14 +197,17 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
     if needed is None:
         return None
-    proofs = np.array([_prove_side(bare, corners, k, hidden) for k in range(4) if real[k]])
-    contrast, lighter = proofs.T
+    across = [_look_across(bare, corners, side, hidden) for side in range(4) if real[side]]
+    if min(len(places) for places, _, _ in across) < 4:
+        return None
+    contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
     even = measure_evenness(steps, paper)
     if contrast.min() < _WORST or contrast.mean() < needed:
         return None
     if sum(real) == 1 and not measure_evenness(steps, 1 - (quad | region)) < _TEXTURE < even:
         return None
     kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    paper = _fill_shade(paper, quad & (1 - hidden), across)
     return Slip(corners, all(real), paper, float(contrast.mean()) * full * even * kind, area)
 
 
@@ -287,8 +299,12 @@ def _intersect(lines: list[tuple[Points, Points]]) -> Points:
     return np.array(corners)
 
 
-def _prove_side(bare: Picture, corners: Points, side: int, hidden: Mask) -> tuple[float, float]:
-    """Return the mean contrast along a side with what is beyond, and by how much that is darker."""
+def _look_across(bare: Picture, corners: Points, side: int, hidden: Mask) -> Across:
+    """Compare the paper with what is beyond one of its sides, at places along it that are seen.
+
+    Returns the places just within it (n, 2), the contrast there, at most 1 (n,), and by how much
+    the paper is lighter (n,).
+    """
     a, b = corners[(side - 1) % 4], corners[side]
     way = b - a
     length = float(np.hypot(*way))
@@ -296,16 +312,31 @@ def _prove_side(bare: Picture, corners: Points, side: int, hidden: Mask) -> tupl
     places = a + np.linspace(0.06, 0.94, max(8, int(length / 2)))[:, None] * way
     height, width = bare.shape[:2]
     margin = np.minimum(places, np.array([width - 1, height - 1]) - places).min(axis=1)
-    seen = (margin > 4) & (_sample(hidden, places - 3 * inward) == 0)
-    if seen.sum() < 4:
-        return 0.0, 0.0
-    places = places[seen]
+    places = places[(margin > 4) & (_sample(hidden, places - 3 * inward) == 0)]
     inside, outside = (
         (_sample(bare, places + 3 * sign * inward) + _sample(bare, places + 5 * sign * inward)) / 2
         for sign in (1, -1)
     )
     contrast = (np.abs(inside - outside) / (inside + outside + 20)).max(axis=1)
-    return float(np.mean(contrast / (contrast + _STEP))), float(np.mean(inside - outside))
+    return places + 3 * inward, contrast / (contrast + _STEP), (inside - outside).mean(axis=1)
+
+
+def _fill_shade(paper: Mask, quad: Mask, across: list[Across]) -> Mask:
+    """Add to paper (h, w) what is missing of its quadrilateral and still differs from the desk.
+
+    That is paper in the shade, or with much ink; a torn corner or a hand looks the same within
+    the side and beyond it.
+    """
+    missing = quad & (1 - paper)
+    count, labels = cv2.connectedComponents(missing)
+    sums, places = np.zeros(count), np.zeros(count)
+    for within, contrast, _ in across:
+        own = _sample(labels, within).astype(int)
+        sums += np.bincount(own, contrast, count)
+        places += np.bincount(own, minlength=count)
+    kept = sums >= _WORST * places  # with no place at a side it is a rim, or a dent
+    kept[0] = False
+    return np.asarray(paper | kept[labels], np.uint8)
 
 
 def _round(corners: Points) -> npt.NDArray[np.int32]:
@@ -313,7 +344,7 @@ def _round(corners: Points) -> npt.NDArray[np.int32]:
     return np.round(np.clip(corners, -9999, 9999)).astype(np.int32)
 
 
-def _sample(bare: Picture, places: Points) -> npt.NDArray[np.float32]:
+def _sample(bare: npt.NDArray[Any], places: Points) -> npt.NDArray[np.float32]:
     """Return the values (n, ...) at places, those of the frame beyond it."""
     xs = np.clip(np.round(places[:, 0]).astype(int), 0, bare.shape[1] - 1)
     ys = np.clip(np.round(places[:, 1]).astype(int), 0, bare.shape[0] - 1)

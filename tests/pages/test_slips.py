@@ -52,7 +52,7 @@ def blue() -> Floats:
 def lay(
     desk: Floats, corners: Sequence[Sequence[float]], words: Sequence[str], color: Sequence[int]
 ) -> Boxes:
-    """Lay a slip with words on a desk, in place, its shadow beside it; the true boxes of letters."""
+    """Lay a slip with words on a desk, in place; return the true boxes of its letters."""
     there = np.array(corners, np.float32)
     sides = np.linalg.norm(np.roll(there, -1, axis=0) - there, axis=1)
     width, height = round((sides[0] + sides[2]) / 2), round((sides[1] + sides[3]) / 2)
