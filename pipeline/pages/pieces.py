@@ -24,6 +24,7 @@ Groups = list[list[int]]
 
 HALF = 128  # coverage from which a pixel belongs to a stroke
 _INTRUDER = 0.25  # of a piece: what has less of it in a box is a neighbour
+_TURNED = 0.5  # the same where lines are turned, and neighbours reach into the corners of boxes
 # Heights of a usual glyph: as large is one, with what hands vary by; from here it may be two.
 WIDE = 1.15
 
@@ -162,27 +163,36 @@ def cut_glyph(coverage: Coverage, owner: Labels, box: Box, group: list[int], pad
 
 
 def cut_region(
-    coverage: Coverage, pieces: Pieces, owner: Labels, box: Box, pad: int
+    coverage: Coverage,
+    pieces: Pieces,
+    owner: Labels,
+    box: Box,
+    pad: int,
+    area: Inked | None = None,
 ) -> Coverage | None:
     """Cut the ink in a box as one glyph, as cut_glyph does; None where there is none.
 
     A piece that lies in the box is cut whole, with its soft edges; of one that reaches out of it
     what lies in the box, and nothing where that is a small share, as of a neighbour's tail.
+    `area` (h, w) is the part of the box that counts, where it is a turned one's upright box.
     """
     low = np.clip(box[:2], 0, coverage.shape[1::-1])
     high = np.clip(box[2:], 0, coverage.shape[1::-1])
     x0, y0, x1, y1 = (int(edge) for edge in (*low, *high))
-    counts = np.bincount(pieces.labels[y0:y1, x0:x1].ravel(), minlength=len(pieces.areas) + 1)[1:]
+    within = np.ones((y1 - y0, x1 - x0), bool) if area is None else area[y0:y1, x0:x1]
+    labels = pieces.labels[y0:y1, x0:x1][within]
+    counts = np.bincount(labels, minlength=len(pieces.areas) + 1)[1:]
     there = np.flatnonzero(counts)
     if len(there) == 0:
         return None
     share = counts[there] / pieces.areas[there]
-    chosen = there[share >= _INTRUDER] if (share >= _INTRUDER).any() else there
+    least = _INTRUDER if area is None else _TURNED
+    chosen = there[share >= least] if (share >= least).any() else there
     whole = chosen[counts[chosen] == pieces.areas[chosen]]
     top, left = max(y0 - pad, 0), max(x0 - pad, 0)
     window = np.s_[top : y1 + pad, left : x1 + pad]
     inside = np.zeros(coverage[window].shape, bool)
-    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = within
     own = np.isin(owner[window], whole + 1) | (np.isin(owner[window], chosen + 1) & inside)
     ink = np.where(own, coverage[window], 0).astype(np.uint8)
     ys, xs = np.nonzero(ink >= HALF)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -22,6 +23,7 @@ from pipeline.pages import (
     rows,
 )
 from pipeline.pages.pieces import (
+    Box,
     Boxes,
     Coverage,
     Flags,
@@ -91,12 +93,32 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
+    read = [_judge_sheet(sheet, writing, flow, row_length) for sheet, writing in _read_sheets(page)]
+    return _join_sheets(read)
+
+
+def _read_sheets(page: Picture) -> list[tuple[flattening.Sheet, Writing]]:
+    """Read the slips on a desk, in reading order; the page as one sheet where they bear nothing."""
     if min(page.shape[:2]) < _SMALLEST:
-        return ReadPage([])
-    sheet = flattening.lay_flat(page)
-    if min(sheet.picture.shape[:2]) < _SMALLEST:
-        return ReadPage([])
-    writing = read_writing(sheet)
+        return []
+    read = _read_large(flattening.lay_sheets(page))
+    if not any(sheet.on_desk for sheet, _ in read):
+        return read
+    if any(w.groups and not plausibility.doubt_writing(w, sheet.paper) for sheet, w in read):
+        return read
+    return _read_large([flattening.lay_flat(page)])
+
+
+def _read_large(sheets: list[flattening.Sheet]) -> list[tuple[flattening.Sheet, Writing]]:
+    """Read the sheets that are large enough to hold anything."""
+    large = (sheet for sheet in sheets if min(sheet.paper.shape) >= _SMALLEST)
+    return [(sheet, read_writing(sheet)) for sheet in large]
+
+
+def _judge_sheet(
+    sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
+) -> ReadPage:
+    """Return the glyphs of one sheet, and why they can't be handwriting."""
     if not writing.groups:
         return ReadPage([])
     doubt = plausibility.doubt_writing(writing, sheet.paper)
@@ -106,6 +128,25 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
         for piece, reason in writing.dropped
     ]
     return ReadPage(glyphs, doubt, (*marks, *strays))
+
+
+def _join_sheets(read: list[ReadPage]) -> ReadPage:
+    """Join what the sheets of a page show: rows go on from each to the next.
+
+    What is on a sheet of doubtful writing is left out, unless all are.
+    """
+    sure = [page for page in read if page.glyphs and not page.doubt]
+    if len(read) < 2 or not sure:
+        return max(read, key=lambda page: len(page.glyphs), default=ReadPage([]))
+    glyphs: list[Glyph] = []
+    dropped = [mark for page in sure for mark in page.dropped]
+    for page in read:
+        if page.doubt:
+            dropped += [Dropped(glyph.box, page.doubt) for glyph in page.glyphs]
+        else:
+            first = 1 + max((glyph.row for glyph in glyphs), default=-1)
+            glyphs += [replace(glyph, row=glyph.row + first) for glyph in page.glyphs]
+    return ReadPage(glyphs, "", tuple(dropped))
 
 
 def _order_glyphs(
@@ -124,7 +165,7 @@ def _order_glyphs(
     cut = _cut_groups(writing, boxes)
     glyphs, strays = [], []
     for index in np.lexsort((column, row)):
-        box = sheet.box_on_page(boxes[index])
+        box = _place_box(sheet, writing.pieces, writing.groups[index], boxes[index])
         place = int(row[index]), int(column[index])
         if place[1] != rows.NOWHERE:
             glyphs.append(Glyph(box, cut[index], *place, float(scores[index])))
@@ -133,6 +174,17 @@ def _order_glyphs(
         else:
             strays.append(Dropped(box, "one too many in its row"))
     return glyphs, strays
+
+
+def _place_box(
+    sheet: flattening.Sheet, pieces: Pieces, group: list[int], box: Box
+) -> tuple[int, int, int, int]:
+    """Return the box of a group on the page: on a slip, at any angle, that around its ink."""
+    if not sheet.on_desk:
+        return sheet.box_on_page(box)
+    x0, y0, x1, y1 = box
+    ys, xs = np.nonzero(np.isin(pieces.labels[y0:y1, x0:x1], np.array(group) + 1))
+    return sheet.box_around(np.stack([xs + x0, ys + y0], axis=1))
 
 
 def read_writing(sheet: flattening.Sheet) -> Writing:
@@ -180,7 +232,7 @@ def _find_reach(stroke: float) -> float:
 
 def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
     """Return the ink coverage of a sheet without its printed lines, and where they were."""
-    picture = ink.darken_writing(sheet.picture)
+    picture = ink.darken_writing(sheet.picture, sheet.paper)
     density = ink.measure_density(picture, ink.estimate_paper(picture))
     density[~sheet.paper] = 0
     # Of the longer side, which is 297 mm on A4: a rule goes on for 50 mm and is up to 2.5 mm thick,
@@ -250,14 +302,32 @@ def cut_part(page: Picture, part: tuple[int, int, int, int]) -> Glyph | None:
 
 def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list[Coverage | None]:
     """Cut the ink in boxes on a page of handwriting, None where there is none."""
-    sheet = flattening.lay_flat(page)
-    if min(sheet.picture.shape[:2]) < _SMALLEST:
+    sheets = _read_sheets(page)
+    if not sheets:
         parts = [cut_part(page, box) for box in boxes]
         return [None if part is None else part.pixels for part in parts]
-    coverage, _ = _read_coverage(sheet)
-    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
-    owner = assign_pixels(pieces, _find_reach(usual_size(pieces, inside)[1]))
-    return [cut_region(coverage, pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
+    cut: list[Coverage | None] = [None] * len(boxes)
+    home = [_find_home([sheet for sheet, _ in sheets], box) for box in boxes]
+    for number, (sheet, writing) in enumerate(sheets):
+        own = [index for index, place in enumerate(home) if place == number]
+        if own:
+            owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
+        for index in own:
+            there, area = sheet.box_on_sheet(boxes[index]), sheet.area_on_sheet(boxes[index])
+            cut[index] = cut_region(writing.coverage, writing.pieces, owner, there, _PAD, area)
+    return cut
+
+
+def _find_home(sheets: list[flattening.Sheet], box: tuple[int, int, int, int]) -> int:
+    """Return the number of the sheet on which the middle of a box lies, or lies nearest."""
+    middle = np.array([[[(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]]])
+    away = []
+    for sheet in sheets:
+        height, width = sheet.paper.shape
+        there = cv2.perspectiveTransform(middle, np.linalg.inv(sheet.to_page))[0, 0]
+        beyond = np.maximum(np.maximum(-there, there - [width, height]), 0)
+        away.append(float(np.hypot(*beyond)))
+    return int(np.argmin(away))
 
 
 def cut_whole(picture: Picture) -> Glyph | None:
