@@ -15,6 +15,7 @@ from pipeline.pages import (
     closeups,
     flattening,
     furniture,
+    hands,
     ink,
     joining,
     parting,
@@ -35,9 +36,7 @@ from pipeline.pages.pieces import (
     enclose,
     find_pieces,
     find_touching,
-    find_writing,
     score_groups,
-    usual_size,
 )
 
 Picture = npt.NDArray[np.uint8]
@@ -113,8 +112,9 @@ def _order_glyphs(
 ) -> tuple[list[Glyph], list[Dropped]]:
     """Put the glyphs of a sheet in rows and columns, in reading order; some have no place."""
     boxes = boxes_of(writing.pieces, writing.groups)
-    scores = score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
-    row = rows.find_rows(boxes, writing.height)
+    heights, strokes = writing.measures.T
+    scores = score_groups(writing.pieces, writing.groups, heights, strokes)
+    row = rows.find_rows(boxes, heights)
     column = rows.number_columns(boxes, row)
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
@@ -138,13 +138,19 @@ def _order_glyphs(
 def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
     coverage, rules = _read_coverage(sheet)
-    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
-    height, stroke = usual_size(pieces, inside)
+    coverage, pieces, inside, found = _find_parted_pieces(coverage, sheet.paper, rules)
+    height, stroke = found[0].height, found[0].stroke
     printed = furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
-    written = inside & find_writing(pieces, height, stroke) & ~printed
-    groups = joining.join_strokes(pieces, written, height)
+    written = np.any([hand.members for hand in found], axis=0) & ~printed
+    groups, measures = [], []
+    for hand in found:
+        joined = joining.join_strokes(pieces, hand.members & ~printed, hand.height)
+        groups += joined
+        measures += [(hand.height, hand.stroke)] * len(joined)
     dropped = _explain_dropped(pieces, groups, inside, printed, written, height)
-    return Writing(coverage, pieces, groups, height, stroke, tuple(dropped))
+    return Writing(
+        coverage, pieces, groups, height, stroke, np.array(measures).reshape(-1, 2), tuple(dropped)
+    )
 
 
 def _explain_dropped(
@@ -196,22 +202,32 @@ def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
 
 
 def _find_parted_pieces(
-    coverage: Coverage, paper: npt.NDArray[np.bool_]
-) -> tuple[Coverage, Pieces, Flags]:
-    """Find the pieces of ink, and which of them lie inside the paper.
+    coverage: Coverage, paper: npt.NDArray[np.bool_], rules: furniture.Rules
+) -> tuple[Coverage, Pieces, Flags, list[hands.Hand]]:
+    """Find the pieces of ink, which of them lie inside the paper, and by whose hand they are.
 
     Returns them with the coverage in which touching neighbours are parted.
     """
+    pieces, inside, found = _find_hands(coverage, paper, rules)
+    parted = coverage
+    for hand in found:
+        crowded = parting.find_crowded(pieces, hand.members, hand.height)
+        if len(crowded):
+            parted = parting.part_touching(parted, pieces, crowded, hand.height, hand.stroke)
+    if parted is coverage:
+        return coverage, pieces, inside, found
+    return parted, *_find_hands(parted, paper, rules)
+
+
+def _find_hands(
+    coverage: Coverage, paper: npt.NDArray[np.bool_], rules: furniture.Rules
+) -> tuple[Pieces, Flags, list[hands.Hand]]:
+    """Find the pieces of ink, which of them lie inside the paper, and by whose hand they are."""
     pieces = find_pieces(coverage)
     inside = ~find_touching(pieces, ~paper)
-    height, stroke = usual_size(pieces, inside)
-    writing = inside & find_writing(pieces, height, stroke)
-    crowded = parting.find_crowded(pieces, writing, height)
-    if len(crowded) == 0:
-        return coverage, pieces, inside
-    parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
-    pieces = find_pieces(parted)
-    return parted, pieces, ~find_touching(pieces, ~paper)
+    lined = pieces.labels[rules.level | rules.upright]
+    share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
+    return pieces, inside, hands.find_hands(pieces, inside, share)
 
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
@@ -254,9 +270,9 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
     if min(sheet.picture.shape[:2]) < _SMALLEST:
         parts = [cut_part(page, box) for box in boxes]
         return [None if part is None else part.pixels for part in parts]
-    coverage, _ = _read_coverage(sheet)
-    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
-    owner = assign_pixels(pieces, _find_reach(usual_size(pieces, inside)[1]))
+    coverage, rules = _read_coverage(sheet)
+    coverage, pieces, _, found = _find_parted_pieces(coverage, sheet.paper, rules)
+    owner = assign_pixels(pieces, _find_reach(found[0].stroke))
     return [cut_region(coverage, pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
 
 

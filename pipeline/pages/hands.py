@@ -1,0 +1,119 @@
+"""Hands: the pens and sizes that a page is written in, each judged by its own measure.
+
+A marker beside a ball pen, or a title three times as large as the lines below it, are two hands: a
+stroke that is usual for one is dirt, or a blot, for the other. Most pages are of one.
+
+Pieces are those of `pipeline.pages.pieces`; flags are (n,), one for each piece. Lengths are in
+pixels.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.pages.pieces import Flags, Pieces, find_writing, usual_size
+
+_DARK = 0.85  # mean coverage of a stroke: a pale line's, or a rule's remains, is 0.5 to 0.8
+_LONG, _BROAD = 3, 2  # strokes along the longer and the shorter side from which a piece has a shape
+_FULL = 0.75  # of its box: a blot fills more
+# Of the pen's width and of the size, from one glyph to the next larger one of a page: those of one
+# hand are closer to each other.
+_PEN_STEP, _SIZE_STEP = 1.5, 1.8
+_FEW = 3  # so many glyphs show a hand; fewer do where they are not much smaller than the others
+_ALIKE = 0.4  # of the largest hand's height
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What is written with one pen in one size."""
+
+    members: Flags
+    height: float  # of a usual glyph
+    stroke: float  # the usual width of a stroke
+
+
+def find_hands(pieces: Pieces, inside: Flags, lined: npt.NDArray[np.float64]) -> list[Hand]:
+    """Find what is written inside the paper, by hands, the one with most ink first.
+
+    lined: (n,) the share of each piece that lies where a printed line was.
+    """
+    height, stroke = usual_size(pieces, inside)
+    whole = Hand(inside & find_writing(pieces, height, stroke), height, stroke)
+    surely = (pieces.darkness > _DARK) & (lined < 0.5)
+    shaped = np.flatnonzero(inside & surely & _show_shape(pieces))
+    groups = [
+        size
+        for pen in _split(shaped, pieces.strokes, _PEN_STEP)
+        for size in _split(pen, pieces.sizes.max(axis=1), _SIZE_STEP)
+    ]
+    groups = _leave_out_few(groups, pieces)
+    if len(groups) < 2:
+        return [whole]
+    groups.sort(key=lambda group: -int(pieces.areas[group].sum()))
+    return _share_out(pieces, inside, surely, groups, whole.members)
+
+
+def _show_shape(pieces: Pieces) -> Flags:
+    """Tell which pieces are more than a dot, a blot or a straight line."""
+    longer, shorter = pieces.sizes.max(axis=1), pieces.sizes.min(axis=1)
+    spread = (longer > _LONG * pieces.strokes) & (shorter > _BROAD * pieces.strokes)
+    # A glyph of a page is smaller than a third of it (see usual_size).
+    fits = longer < max(pieces.labels.shape) / 3
+    return np.asarray(spread & fits & (pieces.areas < _FULL * pieces.sizes.prod(axis=1)))
+
+
+def _split(
+    chosen: npt.NDArray[np.intp], measure: npt.NDArray[np.generic], step: float
+) -> list[npt.NDArray[np.intp]]:
+    """Divide pieces where, in the order of a measure, one is `step` times the one before."""
+    if len(chosen) == 0:
+        return []
+    order = chosen[np.argsort(measure[chosen], kind="stable")]
+    values = np.asarray(measure[order], np.float64)
+    return np.split(order, np.flatnonzero(values[1:] > step * values[:-1]) + 1)
+
+
+def _leave_out_few(
+    groups: list[npt.NDArray[np.intp]], pieces: Pieces
+) -> list[npt.NDArray[np.intp]]:
+    """Leave out groups of a few small pieces: dirt has a shape, too, now and then."""
+    heights = [float(np.median(pieces.sizes[group].max(axis=1))) for group in groups]
+    least = _ALIKE * max(heights, default=0.0)
+    return [
+        group
+        for group, height in zip(groups, heights, strict=True)
+        if len(group) >= _FEW or height > least
+    ]
+
+
+def _share_out(
+    pieces: Pieces,
+    inside: Flags,
+    surely: Flags,
+    groups: list[npt.NDArray[np.intp]],
+    usual: Flags,
+) -> list[Hand]:
+    """Give each piece of writing to the hand whose pen is nearest to its own.
+
+    usual: what would be writing were all by one hand.
+    """
+    owned = np.zeros(len(inside), bool)
+    owned[np.concatenate(groups)] = True
+    sizes, fits, away = [], [], []
+    for group in groups:
+        own = np.zeros(len(inside), bool)
+        own[group] = True
+        height, stroke = usual_size(pieces, own)
+        # Beside a broad pen nothing told a thin one's strokes from dirt: they have to be dark.
+        fit = inside & ~owned & find_writing(pieces, height, stroke) & (surely | usual)
+        sizes.append((height, stroke))
+        fits.append(fit | own)
+        away.append(np.abs(np.log(np.maximum(pieces.strokes, 1) / stroke)))
+    fitting = np.array(fits)
+    fitting |= usual & ~owned & ~fitting.any(axis=0)
+    nearest = np.argmin(np.where(fitting, away, np.inf), axis=0)
+    return [
+        Hand(fit & (nearest == number), *size)
+        for number, (fit, size) in enumerate(zip(fitting, sizes, strict=True))
+    ]
