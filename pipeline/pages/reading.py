@@ -12,14 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.pages import (
+    captions,
     closeups,
     flattening,
+    frames,
     furniture,
     hands,
     ink,
     joining,
     parting,
     plausibility,
+    remains,
     rows,
 )
 from pipeline.pages.pieces import (
@@ -37,6 +40,7 @@ from pipeline.pages.pieces import (
     find_pieces,
     find_touching,
     score_groups,
+    usual_size,
 )
 
 Picture = npt.NDArray[np.uint8]
@@ -82,6 +86,18 @@ class ReadPage:
     glyphs: list[Glyph]
     doubt: str = ""
     dropped: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The ink of a sheet by its pieces, and what each of them is."""
+
+    coverage: Coverage
+    pieces: Pieces
+    inside: Flags  # they lie inside the paper
+    remains: Flags  # of printed lines
+    printed: Flags
+    hands: list[hands.Hand]
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -138,33 +154,39 @@ def _order_glyphs(
 def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
     coverage, rules = _read_coverage(sheet)
-    coverage, pieces, inside, found = _find_parted_pieces(coverage, sheet.paper, rules)
-    height, stroke = found[0].height, found[0].stroke
-    printed = furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
-    written = np.any([hand.members for hand in found], axis=0) & ~printed
+    seen = _find_parted_pieces(coverage, sheet.paper, rules)
+    pieces, found = seen.pieces, seen.hands
     groups, measures = [], []
     for hand in found:
-        joined = joining.join_strokes(pieces, hand.members & ~printed, hand.height)
+        joined = joining.join_strokes(pieces, hand.members & ~seen.printed, hand.height)
         groups += joined
         measures += [(hand.height, hand.stroke)] * len(joined)
-    dropped = _explain_dropped(pieces, groups, inside, printed, written, height)
+    dropped = _explain_dropped(seen, groups)
     return Writing(
-        coverage, pieces, groups, height, stroke, np.array(measures).reshape(-1, 2), tuple(dropped)
+        seen.coverage,
+        pieces,
+        groups,
+        found[0].height,
+        found[0].stroke,
+        np.array(measures).reshape(-1, 2),
+        tuple(dropped),
     )
 
 
-def _explain_dropped(
-    pieces: Pieces, groups: Groups, inside: Flags, printed: Flags, written: Flags, height: float
-) -> Iterator[tuple[int, str]]:
+def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
     """Yield the pieces that make no glyph though they have the size of one, with the reason."""
     used = {piece for group in groups for piece in group}
-    extent = pieces.sizes.max(axis=1)
+    height = seen.hands[0].height
+    extent = seen.pieces.sizes.max(axis=1)
+    written = np.any([hand.members for hand in seen.hands], axis=0)
     for piece in np.flatnonzero(written | ((extent > _LEAST * height) & (extent < _MOST * height))):
         if piece in used:
             continue
-        if not inside[piece]:
+        if not seen.inside[piece]:
             yield int(piece), "at the edge of the paper"
-        elif printed[piece]:
+        elif seen.remains[piece]:
+            yield int(piece), "a rest of a printed line"
+        elif seen.printed[piece]:
             yield int(piece), "taken for print"
         else:
             yield int(piece), "a speck" if written[piece] else "no stroke of a pen"
@@ -203,31 +225,42 @@ def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
 
 def _find_parted_pieces(
     coverage: Coverage, paper: npt.NDArray[np.bool_], rules: furniture.Rules
-) -> tuple[Coverage, Pieces, Flags, list[hands.Hand]]:
-    """Find the pieces of ink, which of them lie inside the paper, and by whose hand they are.
-
-    Returns them with the coverage in which touching neighbours are parted.
-    """
-    pieces, inside, found = _find_hands(coverage, paper, rules)
+) -> _Seen:
+    """Find the pieces of ink and what they are, with touching neighbours parted."""
+    pieces = find_pieces(coverage)
+    boxed = frames.find_frames(pieces)
+    if boxed is not None:
+        coverage = frames.erase_frames(coverage, boxed)
+        pieces = find_pieces(coverage)
+    seen = _tell_pieces(coverage, pieces, paper, rules, boxed)
     parted = coverage
-    for hand in found:
+    for hand in seen.hands:
         crowded = parting.find_crowded(pieces, hand.members, hand.height)
         if len(crowded):
             parted = parting.part_touching(parted, pieces, crowded, hand.height, hand.stroke)
     if parted is coverage:
-        return coverage, pieces, inside, found
-    return parted, *_find_hands(parted, paper, rules)
+        return seen
+    return _tell_pieces(parted, find_pieces(parted), paper, rules, boxed)
 
 
-def _find_hands(
-    coverage: Coverage, paper: npt.NDArray[np.bool_], rules: furniture.Rules
-) -> tuple[Pieces, Flags, list[hands.Hand]]:
-    """Find the pieces of ink, which of them lie inside the paper, and by whose hand they are."""
-    pieces = find_pieces(coverage)
+def _tell_pieces(
+    coverage: Coverage,
+    pieces: Pieces,
+    paper: npt.NDArray[np.bool_],
+    rules: furniture.Rules,
+    boxed: frames.Frames | None,
+) -> _Seen:
+    """Tell which pieces are written, and which are print or remains of it."""
     inside = ~find_touching(pieces, ~paper)
+    height, stroke = usual_size(pieces, inside)
+    left = remains.find_remains(pieces, rules, boxed, height, stroke)
     lined = pieces.labels[rules.level | rules.upright]
     share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
-    return pieces, inside, hands.find_hands(pieces, inside, share)
+    found = hands.find_hands(pieces, inside & ~left, share)
+    height, stroke = found[0].height, found[0].stroke
+    fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
+    printed = captions.find_captions(pieces, fields, rules, height, stroke)
+    return _Seen(coverage, pieces, inside, left, printed, found)
 
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
@@ -271,9 +304,9 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
         parts = [cut_part(page, box) for box in boxes]
         return [None if part is None else part.pixels for part in parts]
     coverage, rules = _read_coverage(sheet)
-    coverage, pieces, _, found = _find_parted_pieces(coverage, sheet.paper, rules)
-    owner = assign_pixels(pieces, _find_reach(found[0].stroke))
-    return [cut_region(coverage, pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
+    seen = _find_parted_pieces(coverage, sheet.paper, rules)
+    owner = assign_pixels(seen.pieces, _find_reach(seen.hands[0].stroke))
+    return [cut_region(seen.coverage, seen.pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
 
 
 def cut_whole(picture: Picture) -> Glyph | None:

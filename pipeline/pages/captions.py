@@ -1,0 +1,78 @@
+"""Captions: print beside what is written, such as the names of a form's fields.
+
+Print is lower than the writing, thinner, and stands closer than the half character that a writer
+leaves free (docs/pages.md). Low letters of a hand have its pen and its spaces.
+
+Pieces are those of `pipeline.pages.pieces`; flags are (n,), one for each piece. Lengths are in
+pixels; `height` is that of a usual glyph, `stroke` the width of its strokes.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.pages.furniture import Rules, find_table
+from pipeline.pages.pieces import Boxes, Flags, Pieces, size_of
+from pipeline.pages.rows import find_rows
+
+Numbers = npt.NDArray[np.intp]
+
+_LOW = 0.7  # heights of a usual glyph: print is lower, and so are the low letters of a hand
+_LOWEST = 0.35  # what is lower by itself beside a frame is no letter of the hand
+_LEAST = 0.15  # lower is a dot
+_THIN = 0.7  # of the usual stroke
+_TIGHT = 0.3  # of its letters' height: the gap from one to the next
+_WORD = 4  # so many letters show how they are spaced
+
+
+def find_captions(
+    pieces: Pieces, frames: Boxes, rules: Rules, height: float, stroke: float
+) -> Flags:
+    """Tell which pieces are print outside of a page's table or of its boxes, (k, 4) `frames`."""
+    printed = np.zeros(len(pieces.areas), bool)
+    outside = _lie_outside(pieces.boxes, frames, rules, height)
+    high = pieces.sizes[:, 1]
+    low = np.flatnonzero(outside & (high < _LOW * height) & (high > _LEAST * height))
+    for row in find_lines(pieces.boxes, low):
+        printed[row] = looks_printed(pieces, row, height, stroke)
+    return printed
+
+
+def looks_printed(pieces: Pieces, row: Numbers, height: float, stroke: float) -> bool:
+    """Tell whether the low letters of a row are print, beside glyphs of a usual height."""
+    if np.median(pieces.sizes[row, 1]) < _LOWEST * height:
+        return True
+    thin = float(np.median(pieces.strokes[row])) < _THIN * stroke
+    return thin or is_tight(pieces.boxes[row])
+
+
+def is_tight(boxes: Boxes) -> bool:
+    """Tell whether the letters of a row, in boxes (n, 4), stand as close as those of print."""
+    if len(boxes) < _WORD:
+        return False
+    order = boxes[np.argsort(boxes[:, 0])]
+    gaps = order[1:, 0] - order[:-1, 2]
+    return bool(np.median(gaps) < _TIGHT * np.median(size_of(boxes)[:, 1]))
+
+
+def find_lines(boxes: Boxes, chosen: Numbers) -> list[Numbers]:
+    """Divide chosen boxes into the lines that they stand in."""
+    if len(chosen) == 0:
+        return []
+    rows = find_rows(boxes[chosen], float(np.median(size_of(boxes[chosen])[:, 1])))
+    return [chosen[rows == row] for row in np.unique(rows)]
+
+
+def _lie_outside(boxes: Boxes, frames: Boxes, rules: Rules, height: float) -> Flags:
+    """Tell which boxes lie outside of the page's table, or of its printed boxes if it has any."""
+    if len(frames):
+        middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+        within = (middles[:, None] > frames[None, :, :2]) & (middles[:, None] < frames[None, :, 2:])
+        return np.asarray(~within.all(axis=2).any(axis=1))
+    table = find_table(rules)
+    # A frame of less than three glyphs a side is no table.
+    if table is None or min(table[2:] - table[:2]) < 3 * height:
+        return np.zeros(len(boxes), bool)
+    x0, y0, x1, y1 = table
+    return np.asarray(
+        (boxes[:, 2] <= x0) | (boxes[:, 0] >= x1) | (boxes[:, 3] <= y0) | (boxes[:, 1] >= y1)
+    )
