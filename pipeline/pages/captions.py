@@ -12,15 +12,16 @@ import numpy.typing as npt
 
 from pipeline.pages.furniture import Rules, find_table
 from pipeline.pages.pieces import Boxes, Flags, Pieces, size_of
-from pipeline.pages.rows import find_rows
+from pipeline.pages.rows import centres_of, find_rows
 
 Numbers = npt.NDArray[np.intp]
 
 _LOW = 0.7  # heights of a usual glyph: print is lower, and so are the low letters of a hand
 _LOWEST = 0.35  # what is lower by itself beside a frame is no letter of the hand
 _LEAST = 0.15  # lower is a dot
-_THIN = 0.7  # of the usual stroke
+_THIN, _THINNER = 0.7, 0.85  # of the usual stroke: by itself, and where it stands close
 _TIGHT = 0.3  # of its letters' height: the gap from one to the next
+_EXACT = 0.03  # of its height: so far a printed letter's foot is from the line, and half a pixel
 _WORD = 4  # so many letters show how they are spaced
 
 
@@ -31,9 +32,13 @@ def find_captions(
     printed = np.zeros(len(pieces.areas), bool)
     outside = _lie_outside(pieces.boxes, frames, rules, height)
     high = pieces.sizes[:, 1]
-    low = np.flatnonzero(outside & (high < _LOW * height) & (high > _LEAST * height))
-    for row in find_lines(pieces.boxes, low):
+    low = (high < _LOW * height) & (high > _LEAST * height)
+    for row in find_lines(pieces.boxes, np.flatnonzero(low & outside)):
         printed[row] = looks_printed(pieces, row, height, stroke)
+    if len(frames) or rules.dark.any():  # a form: the names of its fields may stand between them
+        thin = low & ~outside & (pieces.strokes < _THINNER * stroke)
+        for row in find_lines(pieces.boxes, np.flatnonzero(thin)):
+            printed[row] = is_tight(pieces.boxes[row])
     return printed
 
 
@@ -52,6 +57,23 @@ def is_tight(boxes: Boxes) -> bool:
     order = boxes[np.argsort(boxes[:, 0])]
     gaps = order[1:, 0] - order[:-1, 2]
     return bool(np.median(gaps) < _TIGHT * np.median(size_of(boxes)[:, 1]))
+
+
+def are_print(boxes: Boxes, chosen: Numbers) -> bool:
+    """Tell whether most of the chosen boxes stand in lines as only print does: close, or exact."""
+    lines = find_lines(boxes, chosen)
+    printed = sum(len(line) for line in lines if is_tight(boxes[line]) or _is_exact(boxes[line]))
+    return 2 * printed > len(chosen)
+
+
+def _is_exact(boxes: Boxes) -> bool:
+    """Tell whether boxes (n, 4) stand on one straight line, as no hand's do."""
+    if len(boxes) < _WORD:
+        return False
+    feet, middles = boxes[:, 3].astype(np.float64), centres_of(boxes)
+    slope, start = np.polyfit(middles, feet, 1)
+    away = np.median(np.abs(feet - slope * middles - start))
+    return bool(away < max(0.5, _EXACT * np.median(size_of(boxes)[:, 1])))
 
 
 def find_lines(boxes: Boxes, chosen: Numbers) -> list[Numbers]:

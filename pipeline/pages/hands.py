@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import Flags, Pieces, find_writing, usual_size
+from pipeline.pages.captions import are_print
+from pipeline.pages.pieces import Boxes, Flags, Pieces, find_writing, size_of, usual_size
 
 _DARK = 0.85  # mean coverage of a stroke: a pale line's, or a rule's remains, is 0.5 to 0.8
 _LONG, _BROAD = 3, 2  # strokes along the longer and the shorter side from which a piece has a shape
@@ -20,8 +21,10 @@ _FULL = 0.75  # of its box: a blot fills more
 # Of the pen's width and of the size, from one glyph to the next larger one of a page: those of one
 # hand are closer to each other.
 _PEN_STEP, _SIZE_STEP = 1.5, 1.8
+_SIZE_RATIO, _MIXED = 2.5, 0.2  # of the usual sizes of two; and the share that may stand mixed
 _FEW = 3  # so many glyphs show a hand; fewer do where they are not much smaller than the others
-_ALIKE = 0.4  # of the largest hand's height
+_ALIKE = 0.5  # of the largest hand's height
+_LEGIBLE = 12  # pixels: lower print shows no shape (see plausibility)
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ def find_hands(pieces: Pieces, inside: Flags, lined: npt.NDArray[np.float64]) ->
     groups = [
         size
         for pen in _split(shaped, pieces.strokes, _PEN_STEP)
-        for size in _split(pen, pieces.sizes.max(axis=1), _SIZE_STEP)
+        for size in _split_sizes(pen, pieces)
     ]
-    groups = _leave_out_few(groups, pieces)
+    groups = _leave_out_small(groups, pieces)
     if len(groups) < 2:
         return [whole]
     groups.sort(key=lambda group: -int(pieces.areas[group].sum()))
@@ -74,16 +77,48 @@ def _split(
     return np.split(order, np.flatnonzero(values[1:] > step * values[:-1]) + 1)
 
 
-def _leave_out_few(
+def _split_sizes(
+    chosen: npt.NDArray[np.intp], pieces: Pieces
+) -> list[npt.NDArray[np.intp]]:
+    """Divide what one pen wrote into sizes, as of a title and of the lines below it.
+
+    Parts of a glyph are as much smaller than it, but stand beside it.
+    """
+    groups = _split(chosen, pieces.sizes.max(axis=1), _SIZE_STEP)
+    parted = groups[:1]
+    for group in groups[1:]:
+        low, high = pieces.boxes[parted[-1]], pieces.boxes[group]
+        ratio = np.median(size_of(high).max(axis=1)) / np.median(size_of(low).max(axis=1))
+        if ratio > _SIZE_RATIO and np.mean(_stand_beside(low, high)) < _MIXED:
+            parted.append(group)
+        else:
+            parted[-1] = np.concatenate([parted[-1], group])
+    return parted
+
+
+def _stand_beside(boxes: Boxes, others: Boxes) -> Flags:
+    """Tell which boxes have one of the others beside them, no further away than it is wide."""
+    wide = size_of(others)[:, 0]
+    over = np.minimum(boxes[:, None, 3], others[None, :, 3]) > np.maximum(
+        boxes[:, None, 1], others[None, :, 1]
+    )
+    gap = np.maximum(boxes[:, None, 0], others[None, :, 0]) - np.minimum(
+        boxes[:, None, 2], others[None, :, 2]
+    )
+    return np.asarray((over & (gap < wide)).any(axis=1))
+
+
+def _leave_out_small(
     groups: list[npt.NDArray[np.intp]], pieces: Pieces
 ) -> list[npt.NDArray[np.intp]]:
-    """Leave out groups of a few small pieces: dirt has a shape, too, now and then."""
+    """Leave out small groups that are a few pieces, which may be dirt, or print."""
     heights = [float(np.median(pieces.sizes[group].max(axis=1))) for group in groups]
     least = _ALIKE * max(heights, default=0.0)
     return [
         group
         for group, height in zip(groups, heights, strict=True)
-        if len(group) >= _FEW or height > least
+        if height > least
+        or (height > _LEGIBLE and len(group) >= _FEW and not are_print(pieces.boxes, group))
     ]
 
 
