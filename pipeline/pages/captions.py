@@ -20,8 +20,11 @@ _LOW = 0.7  # heights of a usual glyph: print is lower, and so are the low lette
 _LOWEST = 0.35  # what is lower by itself beside a frame is no letter of the hand
 _LEAST = 0.15  # lower is a dot
 _THIN, _THINNER = 0.7, 0.85  # of the usual stroke: by itself, and where it stands close
+_BROAD = 1.6  # so broad are printed blocks, beside which a form is found
 _TIGHT = 0.3  # of its letters' height: the gap from one to the next
-_EXACT = 0.03  # of its height: so far a printed letter's foot is from the line, and half a pixel
+# Of a letter's height: so near to the line is its foot in print, where pixels allow it; that of a
+# neat hand is 0.04 away.
+_EXACT = 0.02
 _WORD = 4  # so many letters show how they are spaced
 
 
@@ -46,8 +49,8 @@ def looks_printed(pieces: Pieces, row: Numbers, height: float, stroke: float) ->
     """Tell whether the low letters of a row are print, beside glyphs of a usual height."""
     if np.median(pieces.sizes[row, 1]) < _LOWEST * height:
         return True
-    thin = float(np.median(pieces.strokes[row])) < _THIN * stroke
-    return thin or is_tight(pieces.boxes[row])
+    pen = float(np.median(pieces.strokes[row]))
+    return not _THIN * stroke < pen < _BROAD * stroke or is_tight(pieces.boxes[row])
 
 
 def is_tight(boxes: Boxes) -> bool:
@@ -67,13 +70,14 @@ def are_print(boxes: Boxes, chosen: Numbers) -> bool:
 
 
 def _is_exact(boxes: Boxes) -> bool:
-    """Tell whether boxes (n, 4) stand on one straight line, as no hand's do."""
+    """Tell whether boxes (n, 4) are of one height and stand on one straight line: no hand's do."""
     if len(boxes) < _WORD:
         return False
-    feet, middles = boxes[:, 3].astype(np.float64), centres_of(boxes)
+    feet, middles, heights = boxes[:, 3].astype(np.float64), centres_of(boxes), size_of(boxes)[:, 1]
     slope, start = np.polyfit(middles, feet, 1)
-    away = np.median(np.abs(feet - slope * middles - start))
-    return bool(away < max(0.5, _EXACT * np.median(size_of(boxes)[:, 1])))
+    usual = float(np.median(heights))
+    away = np.maximum(np.abs(feet - slope * middles - start), np.abs(heights - usual))
+    return bool(np.median(away) <= max(0.5, _EXACT * usual))
 
 
 def find_lines(boxes: Boxes, chosen: Numbers) -> list[Numbers]:

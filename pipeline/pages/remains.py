@@ -37,9 +37,10 @@ def find_remains(
     reach = max(2, round(height / 7))
     if level.any() or upright.any() or frames is not None:
         found |= _lie_along(pieces, level, upright, frames, height)
-        found |= _find_ticks(pieces.boxes, pieces.areas, level, 2 * stroke, reach)
         turned = pieces.boxes[:, [1, 0, 3, 2]]
-        found |= _find_ticks(turned, pieces.areas, upright.T, 2 * stroke, reach)
+        limits = (pieces.areas, 2 * stroke, reach)
+        found |= _find_ticks(pieces.boxes, level & rules.dark, *limits)
+        found |= _find_ticks(turned, (upright & rules.dark).T, *limits)
     return np.asarray(found | _find_dashes(pieces, height))
 
 
@@ -78,7 +79,7 @@ def _widen(lines: Mask, width: int, height: int) -> Mask:
 
 
 def _find_ticks(
-    boxes: Boxes, areas: npt.NDArray[np.int64], lines: Mask, narrow: float, reach: int
+    boxes: Boxes, lines: Mask, areas: npt.NDArray[np.int64], narrow: float, reach: int
 ) -> Flags:
     """Tell which boxes are bars that stand on a line along the rows, or lead to the next line.
 
