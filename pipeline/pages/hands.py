@@ -16,6 +16,7 @@ from pipeline.pages.captions import are_print
 from pipeline.pages.pieces import Boxes, Flags, Pieces, find_writing, size_of, usual_size
 
 _DARK = 0.85  # mean coverage of a stroke: a pale line's, or a rule's remains, is 0.5 to 0.8
+_COVERED = 0.8  # of a piece: so much of a glyph is seldom on the lines of squared paper
 _LONG, _BROAD = 3, 2  # strokes along the longer and the shorter side from which a piece has a shape
 _FULL = 0.75  # of its box: a blot fills more
 # Of the pen's width and of the size, from one glyph to the next larger one of a page: those of one
@@ -43,8 +44,9 @@ def find_hands(pieces: Pieces, inside: Flags, lined: npt.NDArray[np.float64]) ->
     """
     height, stroke = usual_size(pieces, inside)
     whole = Hand(inside & find_writing(pieces, height, stroke), height, stroke)
-    surely = (pieces.darkness > _DARK) & (lined < 0.5)
-    shaped = np.flatnonzero(inside & surely & _show_shape(pieces))
+    dark = pieces.darkness > _DARK
+    shaped = np.flatnonzero(inside & dark & (lined < _COVERED) & _show_shape(pieces))
+    surely = dark & (lined < _COVERED)
     groups = [
         size
         for pen in _split(shaped, pieces.strokes, _PEN_STEP)

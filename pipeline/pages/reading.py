@@ -257,9 +257,9 @@ def _tell_pieces(
     lined = pieces.labels[rules.level | rules.upright]
     share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
     found = hands.find_hands(pieces, inside & ~left, share)
-    height, stroke = found[0].height, found[0].stroke
+    measures = np.array([(hand.height, hand.stroke) for hand in found])
     fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
-    printed = captions.find_captions(pieces, fields, rules, height, stroke)
+    printed = captions.find_captions(pieces, fields, rules, measures)
     return _Seen(coverage, pieces, inside, left, printed, found)
 
 

@@ -18,6 +18,7 @@ from pipeline.pages.pieces import Boxes, Flags, Pieces, size_of
 Mask = npt.NDArray[np.bool_]
 
 _INSIDE = 0.8  # of a piece: so much of it lies where a line ran on
+_THIN, _SMALL = 0.3, 0.6  # heights of a glyph: across a line, and where lines cross
 _FILLED = 0.7  # of its box: a straight bar
 _SLENDER = 2  # widths of a bar, along it
 _FEW = 3  # ticks along one line
@@ -62,12 +63,19 @@ def _lie_along(
     # A line's soft edge, and as far on as it may be broken.
     beside, onward = 2 * max(2, round(height / 12)) + 1, 2 * round(height / 2) + 1
     zone = _widen(level, onward, beside) | _widen(upright, beside, onward)
+    crossing = _widen(level, onward, beside) & _widen(upright, beside, onward)
     if frames is not None:
-        zone |= _widen(frames.mask, beside, beside)
-    inside = np.bincount(pieces.labels[zone], minlength=len(pieces.areas) + 1)[1:]
-    # What is as broad as a glyph either way is one, whatever it lies on.
-    small = pieces.sizes.min(axis=1) < 0.6 * height
-    return np.asarray((inside > _INSIDE * pieces.areas) & small)
+        edges = _widen(frames.mask, beside, beside)
+        zone, crossing = zone | edges, crossing | edges
+    thin = pieces.sizes.min(axis=1) < _THIN * height
+    # Where lines cross, or meet at a corner, what is left is as broad as it is long.
+    small = (pieces.sizes.max(axis=1) < _SMALL * height) & (_count(pieces, crossing) > 0)
+    return np.asarray((_count(pieces, zone) > _INSIDE * pieces.areas) & (thin | small))
+
+
+def _count(pieces: Pieces, area: Mask) -> npt.NDArray[np.int64]:
+    """Count the pixels of each piece that lie in an area."""
+    return np.bincount(pieces.labels[area], minlength=len(pieces.areas) + 1)[1:]
 
 
 def _widen(lines: Mask, width: int, height: int) -> Mask:
