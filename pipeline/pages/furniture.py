@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import Box, Boxes, Flags, size_of
+from pipeline.pages.pieces import Box
 
 Density = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -108,51 +108,6 @@ def _remove_level_rules(
     rest[rows] = np.where(rules[rows], lifted, density[rows])
     dark[rows] &= shade > full / 2
     return bridge_rules(rest, dark), rules, dark
-
-
-def find_print(
-    boxes: Boxes, areas: npt.NDArray[np.int64], rules: Rules, height: float, stroke: float
-) -> Flags:
-    """Tell which pieces that are left on the page belong to a printed form.
-
-    These are short lines between the lines of a frame, and small print around a table. `boxes`
-    (n, 4) and `areas` (n,) in pixels are those of the pieces, `height` is that of a usual glyph,
-    `stroke` the width of its strokes.
-    """
-    turned = boxes[:, [1, 0, 3, 2]]
-    # A tick is a line of print: no wider than two strokes, and filled (a written 1 may be either,
-    # but does not end at both lines of a frame).
-    narrow, reach = 2 * stroke, max(2, round(height / 7))
-    ticks = _find_ticks(boxes, rules.dark, narrow, reach)
-    ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
-    straight = areas > 0.6 * size_of(boxes).prod(axis=1)
-    return np.asarray((ticks & straight) | _find_captions(boxes, rules, height))
-
-
-def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
-    """Tell which boxes are `narrow` and lead from one line of a frame down to the next.
-
-    An end may lie up to `reach` pixels from the line.
-    """
-    ticks = np.zeros(len(boxes), bool)
-    width, height = size_of(boxes).T
-    for index in np.flatnonzero((width <= narrow) & (height > 2 * narrow)):
-        x0, y0, x1, y1 = boxes[index]
-        lines = np.asarray(frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))
-        ends = lines[: 2 * reach].any() and lines[-2 * reach :].any()
-        ticks[index] = ends and not lines[2 * reach : -2 * reach].any()
-    return ticks
-
-
-def _find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
-    """Tell which boxes are print around a table: outside its lines and lower than writing."""
-    table = find_table(rules)
-    # A frame of less than three glyphs a side is no table.
-    if table is None or min(table[2:] - table[:2]) < 3 * height:
-        return np.zeros(len(boxes), bool)
-    x0, y0, x1, y1 = table
-    outside = (boxes[:, 2] <= x0) | (boxes[:, 0] >= x1) | (boxes[:, 3] <= y0) | (boxes[:, 1] >= y1)
-    return np.asarray(outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height))
 
 
 def find_table(rules: Rules) -> Box | None:

@@ -54,6 +54,7 @@ class Writing:
     groups: Groups
     height: float  # of a usual glyph, in pixels of the sheet
     stroke: float  # the usual width of a stroke
+    measures: npt.NDArray[np.float64]  # (n, 2): both as they are for each group's own hand
     dropped: tuple[tuple[int, str], ...] = ()  # other pieces that a glyph could be, and why not
 
 
@@ -215,11 +216,18 @@ def assign_pixels(pieces: Pieces, reach: float) -> Labels:
 
 
 def score_groups(
-    pieces: Pieces, groups: Groups, height: float, stroke: float
+    pieces: Pieces,
+    groups: Groups,
+    heights: float | npt.NDArray[np.float64],
+    strokes: float | npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Score each group from 0 to 1: is it as solid and as large as the glyphs of this page?"""
+    """Score each group from 0 to 1: is it as solid and as large as the glyphs of this page?
+
+    heights, strokes: the usual ones of the page, or (n,) those of each group's own hand.
+    """
     scores = []
-    for group in groups:
+    usual = np.broadcast_to(heights, len(groups)), np.broadcast_to(strokes, len(groups))
+    for group, height, stroke in zip(groups, *usual, strict=True):
         mass = pieces.areas[group]
         substance = np.average(pieces.strokes[group] * pieces.darkness[group], weights=mass)
         extent = max(size_of(enclose(pieces.boxes[group])))

@@ -13,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.pages import (
+    captions,
     closeups,
     flattening,
+    frames,
     furniture,
+    hands,
     ink,
     joining,
     parting,
     plausibility,
+    remains,
     rows,
 )
 from pipeline.pages.pieces import (
@@ -37,7 +41,6 @@ from pipeline.pages.pieces import (
     enclose,
     find_pieces,
     find_touching,
-    find_writing,
     score_groups,
     usual_size,
 )
@@ -85,6 +88,18 @@ class ReadPage:
     glyphs: list[Glyph]
     doubt: str = ""
     dropped: tuple[Dropped, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The ink of a sheet by its pieces, and what each of them is."""
+
+    coverage: Coverage
+    pieces: Pieces
+    inside: Flags  # they lie inside the paper
+    remains: Flags  # of printed lines
+    printed: Flags
+    hands: list[hands.Hand]
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -154,8 +169,9 @@ def _order_glyphs(
 ) -> tuple[list[Glyph], list[Dropped]]:
     """Put the glyphs of a sheet in rows and columns, in reading order; some have no place."""
     boxes = boxes_of(writing.pieces, writing.groups)
-    scores = score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
-    row = rows.find_rows(boxes, writing.height)
+    heights, strokes = writing.measures.T
+    scores = score_groups(writing.pieces, writing.groups, heights, strokes)
+    row = rows.find_rows(boxes, heights)
     column = rows.number_columns(boxes, row)
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
@@ -190,27 +206,39 @@ def _place_box(
 def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
     coverage, rules = _read_coverage(sheet)
-    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
-    height, stroke = usual_size(pieces, inside)
-    printed = furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
-    written = inside & find_writing(pieces, height, stroke) & ~printed
-    groups = joining.join_strokes(pieces, written, height)
-    dropped = _explain_dropped(pieces, groups, inside, printed, written, height)
-    return Writing(coverage, pieces, groups, height, stroke, tuple(dropped))
+    seen = _find_parted_pieces(coverage, sheet.paper, rules)
+    pieces, found = seen.pieces, seen.hands
+    groups, measures = [], []
+    for hand in found:
+        joined = joining.join_strokes(pieces, hand.members & ~seen.printed, hand.height)
+        groups += joined
+        measures += [(hand.height, hand.stroke)] * len(joined)
+    dropped = _explain_dropped(seen, groups)
+    return Writing(
+        seen.coverage,
+        pieces,
+        groups,
+        found[0].height,
+        found[0].stroke,
+        np.array(measures).reshape(-1, 2),
+        tuple(dropped),
+    )
 
 
-def _explain_dropped(
-    pieces: Pieces, groups: Groups, inside: Flags, printed: Flags, written: Flags, height: float
-) -> Iterator[tuple[int, str]]:
+def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
     """Yield the pieces that make no glyph though they have the size of one, with the reason."""
     used = {piece for group in groups for piece in group}
-    extent = pieces.sizes.max(axis=1)
+    height = seen.hands[0].height
+    extent = seen.pieces.sizes.max(axis=1)
+    written = np.any([hand.members for hand in seen.hands], axis=0)
     for piece in np.flatnonzero(written | ((extent > _LEAST * height) & (extent < _MOST * height))):
         if piece in used:
             continue
-        if not inside[piece]:
+        if not seen.inside[piece]:
             yield int(piece), "at the edge of the paper"
-        elif printed[piece]:
+        elif seen.remains[piece]:
+            yield int(piece), "a rest of a printed line"
+        elif seen.printed[piece]:
             yield int(piece), "taken for print"
         else:
             yield int(piece), "a speck" if written[piece] else "no stroke of a pen"
@@ -248,22 +276,43 @@ def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
 
 
 def _find_parted_pieces(
-    coverage: Coverage, paper: npt.NDArray[np.bool_]
-) -> tuple[Coverage, Pieces, Flags]:
-    """Find the pieces of ink, and which of them lie inside the paper.
-
-    Returns them with the coverage in which touching neighbours are parted.
-    """
+    coverage: Coverage, paper: npt.NDArray[np.bool_], rules: furniture.Rules
+) -> _Seen:
+    """Find the pieces of ink and what they are, with touching neighbours parted."""
     pieces = find_pieces(coverage)
+    boxed = frames.find_frames(pieces)
+    if boxed is not None:
+        coverage = frames.erase_frames(coverage, boxed)
+        pieces = find_pieces(coverage)
+    seen = _tell_pieces(coverage, pieces, paper, rules, boxed)
+    parted = coverage
+    for hand in seen.hands:
+        crowded = parting.find_crowded(pieces, hand.members, hand.height)
+        if len(crowded):
+            parted = parting.part_touching(parted, pieces, crowded, hand.height, hand.stroke)
+    if parted is coverage:
+        return seen
+    return _tell_pieces(parted, find_pieces(parted), paper, rules, boxed)
+
+
+def _tell_pieces(
+    coverage: Coverage,
+    pieces: Pieces,
+    paper: npt.NDArray[np.bool_],
+    rules: furniture.Rules,
+    boxed: frames.Frames | None,
+) -> _Seen:
+    """Tell which pieces are written, and which are print or remains of it."""
     inside = ~find_touching(pieces, ~paper)
     height, stroke = usual_size(pieces, inside)
-    writing = inside & find_writing(pieces, height, stroke)
-    crowded = parting.find_crowded(pieces, writing, height)
-    if len(crowded) == 0:
-        return coverage, pieces, inside
-    parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
-    pieces = find_pieces(parted)
-    return parted, pieces, ~find_touching(pieces, ~paper)
+    left = remains.find_remains(pieces, rules, boxed, height, stroke)
+    lined = pieces.labels[rules.level | rules.upright]
+    share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
+    found = hands.find_hands(pieces, inside & ~left, share)
+    measures = np.array([(hand.height, hand.stroke) for hand in found])
+    fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
+    printed = captions.find_captions(pieces, fields, rules, measures)
+    return _Seen(coverage, pieces, inside, left, printed, found)
 
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:

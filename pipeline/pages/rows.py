@@ -9,25 +9,30 @@ import numpy.typing as npt
 
 Boxes = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.int64]
+Lengths = npt.NDArray[np.float64]
 
 NOWHERE = -1
 DOUBTFUL = 0.75  # a score below this may be dirt
 
 
-def find_rows(boxes: Boxes, height: float) -> Numbers:
+def find_rows(boxes: Boxes, height: float | Lengths) -> Numbers:
     """Number the row of each box from the top; `height` is that of a usual glyph in pixels.
+
+    Where a page is written in several sizes it is (n,), for each box that of its own.
 
     Boxes are taken from left to right; each joins the row whose last boxes lie at its height,
     so a row may climb or sag along its way.
     """
     middles = (boxes[:, 1] + boxes[:, 3]) / 2
+    heights = np.broadcast_to(height, len(boxes))
     rows: list[list[int]] = []
     levels: list[float] = []
     for index in np.argsort(boxes[:, 0]):
         away = np.abs(np.array(levels) - middles[index])
         # Half a glyph's height is free between the rows (docs/pages.md): the next one is 1.5 away.
-        if len(rows) and away.min() < 0.6 * height:
-            nearest = int(np.argmin(away))
+        nearest = int(np.argmin(away)) if rows else -1
+        # Beside a glyph of another size, such as a title above a line, the smaller one counts.
+        if rows and away[nearest] < 0.6 * min(heights[index], heights[rows[nearest][-1]]):
             rows[nearest].append(int(index))
             # Of three, so that one that hangs below its line (a g, a p) does not bend the row much.
             levels[nearest] = float(middles[rows[nearest][-3:]].mean())
