@@ -23,6 +23,7 @@ from pipeline.intake.grouping import group_tiles
 from pipeline.review.answering import Content, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
+from pipeline.review.sheets import find_waiting
 from pipeline.review.shelf import Tiles
 from pipeline.review.watching import Watched
 from pipeline.settings.params import Params
@@ -58,27 +59,33 @@ def routes(desk: Desk) -> list[BaseRoute]:
 def _foresee(desk: Desk, study: Study, sent: Content) -> Content:
     changes = check_changes(sent.get("changes"), desk.params.classes)
     waiting = desk.waiting()
-    return foresee(desk.params, desk.tiles(), study, waiting | changes)
+    anew = find_waiting(desk.sheets(), desk.drawn())
+    return foresee(desk.params, desk.tiles(), study, waiting | changes, anew)
 
 
-def foresee(params: Params, tiles: Tiles, study: Study, changes: Labels) -> Content:
+def foresee(
+    params: Params, tiles: Tiles, study: Study, changes: Labels, anew: Collection[str] = ()
+) -> Content:
     """Return how many pages, trainings and seconds it costs that tiles get other labels.
 
-    `trouble`: why the road would stop there, '' where it would not.
+    anew: pages whose boxes changed; what tiles they will give shows when they are cut, so of them
+    the trainings are the most that it may be (`most`). `trouble`: why the road would stop there,
+    '' where it would not.
     """
     now = dict(zip(tiles.ids, tiles.words, strict=True))
     changed = {name: label for name, label in changes.items() if now.get(name, label) != label}
     then = now | changed
-    cost: Content = {"pages": len({scan_of(name) for name in changed}), "trouble": ""}
+    pages = {scan_of(name) for name in changed} | set(anew)
+    cost: Content = {"pages": len(pages), "trouble": "", "most": bool(anew)}
     trainings = 0
-    if changed and not study.folds:  # nothing is planned yet: all has to be trained anyway
+    if pages and not study.folds:  # nothing is planned yet: all has to be trained anyway
         trainings = params.split.folds * sum(map(len, map(params.seeds_of, params.experiments)))
-    elif changed:
+    elif pages:
         try:
-            trainings = _count_trainings(params, tiles, study, now, then)
+            trainings = _count_trainings(params, tiles, study, now, then, set(anew))
         except DataError as error:
             cost["trouble"] = str(error)
-    road = (STAGES + len(params.augment)) * STAGE_SECONDS if changed else 0
+    road = (STAGES + len(params.augment)) * STAGE_SECONDS if pages else 0
     known = study.seconds or not trainings  # None: nobody has trained here yet
     seconds = road + trainings * study.seconds / _count_lanes(params, trainings) if known else None
     return cost | {"tiles": len(changed), "trainings": trainings, "seconds": seconds}
@@ -90,9 +97,13 @@ def _count_lanes(params: Params, trainings: int) -> int:
     return count_lanes(None, trainings, params.train.memory_mb)
 
 
-def _count_trainings(params: Params, tiles: Tiles, study: Study, now: Labels, then: Labels) -> int:
+def _count_trainings(
+    params: Params, tiles: Tiles, study: Study, now: Labels, then: Labels, anew: set[str]
+) -> int:
     """Return how many runs would train or validate on another set than they did."""
     drawn = _divide(params, tiles, study.groups, then)
+    # New tiles of a page that has none yet may come into any part.
+    is_new = not anew <= {scan_of(name) for name in tiles.ids}
     changed: dict[float, int] = {}  # folds, by the share that is trained on
     trainings = 0
     for name, folds in study.folds.items():
@@ -102,9 +113,17 @@ def _count_trainings(params: Params, tiles: Tiles, study: Study, now: Labels, th
                 _thin, share=share, seed=params.split.seed, labels=then, tied=study.groups
             )
             pairs = zip(folds, map(thin, drawn), strict=False)
-            changed[share] = sum(_is_other(fold.ids, now, ids, then) for fold, ids in pairs)
+            changed[share] = sum(
+                is_new or _holds(fold.ids, anew) or _is_other(fold.ids, now, ids, then)
+                for fold, ids in pairs
+            )
         trainings += changed[share] * len(params.seeds_of(name))
     return trainings
+
+
+def _holds(parts: Parts, pages: set[str]) -> bool:
+    """Return whether tiles of some pages train or validate."""
+    return any(scan_of(one) in pages for part in TRAINED for one in parts[part])
 
 
 def _is_other(before: Parts, now: Labels, after: Parts, then: Labels) -> bool:

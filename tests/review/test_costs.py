@@ -6,12 +6,14 @@ import pytest
 from reviewed import open_page, write_project, write_tiles
 
 from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.intake.catalogue import scan_id_of
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
 from pipeline.stages.augment import augment
 from pipeline.stages.balance import balance
 from pipeline.stages.plan import plan
 from pipeline.stages.split import split
+from pipeline.subjects.boxes import scan_of
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def parts_of(project):
 def test_nothing_costs_nothing(planned):
     project, _, ids = planned
     assert cost_of(project, {}) | {"trouble": ""} == {
-        "tiles": 0, "pages": 0, "trainings": 0, "seconds": 0, "trouble": "",
+        "tiles": 0, "pages": 0, "trainings": 0, "seconds": 0, "trouble": "", "most": False,
     }  # fmt: skip
     assert cost_of(project, {ids[0]: "0", "gone-0": "1"})["pages"] == 0, "it has that label already"
 
@@ -55,6 +57,31 @@ def test_a_tile_that_trains_costs_its_page_and_every_seed(planned):
     assert (cost["pages"], cost["trainings"]) == (1, 2)
     road = 1.5 * (9 + 1)
     assert cost["seconds"] in (road + 60, road + 30), "one or two at once"
+
+
+def draw_boxes(project, scan):
+    """Say in raw/boxes.csv that a page has one box, which no tile is of."""
+    row = next(
+        row
+        for row in read_table(project.output("catalogue.csv"), COLUMNS["catalogue"])
+        if scan_id_of(row) == scan
+    )
+    (project.root / "raw/boxes.csv").write_text(
+        f"source,page,x0,y0,x1,y1,label\n{row['source']},{row['page']},1,2,9,11,0\n"
+    )
+
+
+def test_other_boxes_cost_at_most_the_runs_that_hold_tiles_of_their_page(planned):
+    project, _, ids = planned
+    parts = parts_of(project)
+    pages = {scan: {p for one, p in zip(ids, parts, strict=True) if scan_of(one) == scan}
+             for scan in map(scan_of, ids)}  # fmt: skip
+    for scan, held in pages.items():
+        draw_boxes(project, scan)
+        cost = cost_of(project, {})
+        assert (cost.get("pages"), cost.get("most")) == (1, True), cost
+        assert cost["trainings"] == (2 if held & {"train", "val"} else 0)
+        assert cost["seconds"] > 0
 
 
 def test_of_two_tiles_on_a_page_it_is_done_once(planned):

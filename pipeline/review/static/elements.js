@@ -42,8 +42,8 @@ function tellTime(seconds) {
 }
 
 // What `dvc repro` has to do, in words.
-export function tellCost({ pages, trainings, seconds }) {
+export function tellCost({ pages, trainings, seconds, most }) {
   if (!pages) return "nothing";
   const time = seconds === null ? "" : `, about ${tellTime(seconds)}`;
-  return `${count(pages, "page")}, ${trainings ? count(trainings, "training") : "no training"}${time}`;
+  return `${count(pages, "page")}, ${most && trainings ? "at most " : ""}${trainings ? count(trainings, "training") : "no training"}${time}`;
 }

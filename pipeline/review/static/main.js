@@ -73,11 +73,12 @@ let weighing;
 async function sayCost(told) {
   try {
     const cost = await project.weigh();
-    const pages = project.pages.waiting.length;
-    if (!cost.pages && pages) { told.textContent = `. dvc repro will read ${count(pages, "page")} anew.`; return; }
     const will = cost.trouble ? `dvc repro would stop: ${cost.trouble}` : `dvc repro will redo ${tellCost(cost)}.`;
     told.textContent = `. ${will}`;
-  } catch { /* the next look at the server tells what is wrong */ }
+  } catch { // there are no tiles yet; of what is wrong the next look at the server tells
+    const pages = project.pages.waiting.length;
+    if (pages) told.textContent = `. dvc repro will read ${count(pages, "page")} anew.`;
+  }
 }
 
 async function undo() {
