@@ -35,10 +35,16 @@ _PROOF = 0.5  # mean contrast along the sides, of at most 1
 _LIKELY = 0.38  # where other slips show that there is a desk, of one whose four sides are seen
 _EDGE = 0.7  # of one whose only side is seen; no shadow's edge, for the desk beyond has a grain
 _TEXTURE = 0.93  # of a desk: it is even nowhere more
+_LEAST = 0.4  # of a proof, times fullness, evenness and straightness
+_STRAIGHT = 0.5  # of the sides: what is torn or covered of them, and round corners, are the rest
+# Of the lightest in the picture, in shade; the weakest of the three colours against the strongest,
+# of a yellow note by lamplight.
+_DARKEST, _PALEST = 0.4, 0.3
 _FULLER = 0.9  # of the quadrilateral of such a likely slip
 # Of the picture: so large is a sheet of which no, one, ... sides are seen.
 _CORNER = (1.0, 0.08, 0.08, 0.02, 0.0)
 _WORST = 0.3  # that of the side that shows least
+_STRONG, _FAINT = 0.65, 0.18  # the same of a slip with a good proof: another may lie at that side
 _ALIGNED = 0.9  # cosine between the outline and its side: 25 degrees, of perspective and turn
 _EVEN = 0.03  # a step of colour that is smaller is no texture
 _DARKER, _MIXED = 0.85, 0.75  # of the proof of paper darker than the desk, or than some of it
@@ -197,18 +203,47 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
     if needed is None:
         return None
+    if not _is_paper(bare, paper):
+        return None
+    straight = _measure_straightness(uncovered, corners, real, hidden)
+    if straight < _STRAIGHT:
+        return None
     across = [_look_across(bare, corners, side, hidden) for side in range(4) if real[side]]
     if min(len(places) for places, _, _ in across) < 4:
         return None
     contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
     even = measure_evenness(steps, paper)
-    if contrast.min() < _WORST or contrast.mean() < needed:
+    if contrast.min() < (_FAINT if contrast.mean() > _STRONG else _WORST):
+        return None
+    if contrast.mean() < needed:
         return None
     if sum(real) == 1 and not measure_evenness(steps, 1 - (quad | region)) < _TEXTURE < even:
         return None
     kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
     paper = _fill_shade(paper, quad & (1 - hidden), across)
-    return Slip(corners, all(real), paper, float(contrast.mean()) * full * even * kind, area)
+    proof = float(contrast.mean()) * full * even * kind * straight
+    return Slip(corners, all(real), paper, proof, area) if proof > _LEAST else None
+
+
+def _is_paper(bare: Picture, region: Mask) -> bool:
+    """Tell whether a region has a colour of paper, even in shade: pale, and not the darkest."""
+    color = np.median(bare[region > 0][::7], axis=0) if region.any() else np.zeros(3)
+    light = np.percentile(bare[::5, ::5].max(axis=2), 95)
+    return bool(color.max() > _DARKEST * light and color.min() > _PALEST * color.max())
+
+
+def _measure_straightness(
+    outline: Outline, corners: Points, real: list[bool], hidden: Mask
+) -> float:
+    """Return which share of its sides an outline keeps to."""
+    drawn, sides = np.zeros((2, *hidden.shape), np.uint8)
+    cv2.drawContours(drawn, [outline], -1, 1, 5)
+    for side in np.flatnonzero(real):
+        ends = _round(np.array([corners[side - 1], corners[side]]))
+        cv2.line(sides, ends[0].tolist(), ends[1].tolist(), 1)
+    sides[hidden > 0] = 0
+    sides[:3] = sides[-3:] = sides[:, :3] = sides[:, -3:] = 0
+    return int(np.count_nonzero(sides & drawn)) / max(int(np.count_nonzero(sides)), 1)
 
 
 def _uncover(outline: Outline, hidden: Mask) -> Outline | None:
