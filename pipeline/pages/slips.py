@@ -35,7 +35,9 @@ _PROOF = 0.5  # mean contrast along the sides, of at most 1
 _LIKELY = 0.38  # where other slips show that there is a desk, of one whose four sides are seen
 _EDGE = 0.7  # of one whose only side is seen; no shadow's edge, for the desk beyond has a grain
 _TEXTURE = 0.93  # of a desk: it is even nowhere more
-_LEAST = 0.4  # of a proof, times fullness, evenness and straightness
+# Of a proof, times fullness, evenness and straightness: of a slip in view, and of one that is not
+# all in the picture, since walls, floors and furniture in photos have straight edges too.
+_LEAST, _LEAST_PARTIAL = 0.4, 0.58
 _STRAIGHT = 0.5  # of the sides: what is torn or covered of them, and round corners, are the rest
 # Of the lightest in the picture, in shade; the weakest of the three colours against the strongest,
 # of a yellow note by lamplight.
@@ -222,7 +224,8 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
     paper = _fill_shade(paper, quad & (1 - hidden), across)
     proof = float(contrast.mean()) * full * even * kind * straight
-    return Slip(corners, all(real), paper, proof, area) if proof > _LEAST else None
+    least = _LEAST if all(real) else _LEAST_PARTIAL
+    return Slip(corners, all(real), paper, proof, area) if proof > least else None
 
 
 def _is_paper(bare: Picture, region: Mask) -> bool:
