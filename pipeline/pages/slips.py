@@ -203,29 +203,30 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     area = int(np.count_nonzero(paper))
     full = area / max(int(np.count_nonzero(region | (quad & ~hidden))), 1)
     needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
-    if needed is None:
-        return None
-    if not _is_paper(bare, paper):
+    if needed is None or not _is_paper(bare, paper):
         return None
     straight = _measure_straightness(uncovered, corners, real, hidden)
-    if straight < _STRAIGHT:
-        return None
     across = [_look_across(bare, corners, side, hidden) for side in range(4) if real[side]]
-    if min(len(places) for places, _, _ in across) < 4:
-        return None
-    contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
     even = measure_evenness(steps, paper)
-    if contrast.min() < (_FAINT if contrast.mean() > _STRONG else _WORST):
-        return None
-    if contrast.mean() < needed:
-        return None
     if sum(real) == 1 and not measure_evenness(steps, 1 - (quad | region)) < _TEXTURE < even:
         return None
-    kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    proof = _weigh_sides(across, needed) * full * even * straight
+    if straight < _STRAIGHT or proof < (_LEAST if all(real) else _LEAST_PARTIAL):
+        return None
     paper = _fill_shade(paper, quad & (1 - hidden), across)
-    proof = float(contrast.mean()) * full * even * kind * straight
-    least = _LEAST if all(real) else _LEAST_PARTIAL
-    return Slip(corners, all(real), paper, proof, area) if proof > least else None
+    return Slip(corners, all(real), paper, proof, area)
+
+
+def _weigh_sides(across: list[Across], needed: float) -> float:
+    """Return how well the sides that are seen prove a slip, at most 1; 0 where they don't."""
+    if min(len(places) for places, _, _ in across) < 4:
+        return 0.0
+    contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
+    worst = _FAINT if contrast.mean() > _STRONG else _WORST
+    if contrast.min() < worst or contrast.mean() < needed:
+        return 0.0
+    kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    return float(contrast.mean()) * kind
 
 
 def _is_paper(bare: Picture, region: Mask) -> bool:
