@@ -40,11 +40,6 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
         return ""
     if writing.height < _LEGIBLE:
         return f"what was found is about {writing.height:.0f} pixels high, too small to be read"
-    if writing.height < _LONG * writing.stroke:
-        return (
-            f"what was found are specks, about {writing.height:.0f} pixels high and "
-            f"{writing.stroke:.0f} thick, not strokes on paper"
-        )
     inked = mark_writing(writing)
     clutter = measure_clutter(writing, inked, paper)
     widths, spread = measure_widths(writing.pieces.labels, inked)
@@ -53,6 +48,11 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
         return (
             f"this looks like a photo, not like writing on paper: {clutter:.0%} of it is dark "
             f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide"
+        )
+    if writing.height < _LONG * writing.stroke:
+        return (
+            f"what was found are specks, about {writing.height:.0f} pixels high and "
+            f"{writing.stroke:.0f} thick, not strokes on paper"
         )
     doubles = _measure_doubles(writing)
     if doubles > _DOUBLES:

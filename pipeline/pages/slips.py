@@ -38,6 +38,7 @@ _TEXTURE = 0.93  # of a desk: it is even nowhere more
 # Of a proof, times fullness, evenness and straightness: of a slip in view, and of one that is not
 # all in the picture, since walls, floors and furniture in photos have straight edges too.
 _LEAST, _LEAST_PARTIAL = 0.4, 0.58
+_FIRST = 0.47  # of the best of a picture: pebbles reach 0.45, newsprint leaves a slip 0.5
 _STRAIGHT = 0.5  # of the sides: what is torn or covered of them, and round corners, are the rest
 # Of the lightest in the picture, in shade; the weakest of the three colours against the strongest,
 # of a yellow note by lamplight.
@@ -403,6 +404,8 @@ def choose_slips(found: list[Slip], best: float, hidden: Mask) -> list[Slip]:
         return chosen
     taken = hidden > 0
     best = max([best, *(slip.proof for slip in found)])
+    if best < _FIRST:
+        return chosen
     # What is larger is the whole of which the other is a part.
     for slip in sorted(found, key=lambda slip: -slip.proof * slip.area**0.2):
         if slip.proof < (_RIVAL if slip.whole else _PARTIAL) * best:
