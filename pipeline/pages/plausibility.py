@@ -19,6 +19,9 @@ Mask = npt.NDArray[np.bool_]
 Depths = npt.NDArray[np.float32]
 
 _LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
+# Widths of a stroke: what is lower is a blot; of writing, a marker's too, 3.9 or more; a disk has
+# 1.5, the grain of leather 2.3 to 2.7.
+_LONG = 3.0
 _DARK = 64  # coverage from which a pixel is not paper
 _CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
 _EVEN, _UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
@@ -45,6 +48,11 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
         return (
             f"this looks like a photo, not like writing on paper: {clutter:.0%} of it is dark "
             f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide"
+        )
+    if writing.height < _LONG * writing.stroke:
+        return (
+            f"what was found are specks, about {writing.height:.0f} pixels high and "
+            f"{writing.stroke:.0f} thick, not strokes on paper"
         )
     doubles = _measure_doubles(writing)
     if doubles > _DOUBLES:

@@ -113,15 +113,22 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
 
 
 def _read_sheets(page: Picture) -> list[tuple[flattening.Sheet, Writing]]:
-    """Read the slips on a desk, in reading order; the page as one sheet where they bear nothing."""
+    """Read the slips on a desk, in reading order; the page as one sheet if only that has sense."""
     if min(page.shape[:2]) < _SMALLEST:
         return []
     read = _read_large(flattening.lay_sheets(page))
-    if not any(sheet.on_desk for sheet, _ in read):
+    if any(_makes_sense(*each) or not each[0].on_desk for each in read):
         return read
-    if any(w.groups and not plausibility.doubt_writing(w, sheet.paper) for sheet, w in read):
-        return read
-    return _read_large([flattening.lay_flat(page)])
+    whole = flattening.lay_flat(page)
+    if read and ink.darken_writing(whole.picture, whole.paper) is not whole.picture:
+        return read  # light paper was seen, so what is light on dark is no chalk but the desk
+    instead = _read_large([whole])
+    return instead if not read or any(_makes_sense(*each) for each in instead) else read
+
+
+def _makes_sense(sheet: flattening.Sheet, writing: Writing) -> bool:
+    """Tell whether there is writing on a sheet that may be a hand's."""
+    return bool(writing.groups) and not plausibility.doubt_writing(writing, sheet.paper)
 
 
 def _read_large(sheets: list[flattening.Sheet]) -> list[tuple[flattening.Sheet, Writing]]:

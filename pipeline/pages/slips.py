@@ -35,10 +35,19 @@ _PROOF = 0.5  # mean contrast along the sides, of at most 1
 _LIKELY = 0.38  # where other slips show that there is a desk, of one whose four sides are seen
 _EDGE = 0.7  # of one whose only side is seen; no shadow's edge, for the desk beyond has a grain
 _TEXTURE = 0.93  # of a desk: it is even nowhere more
+# Of a proof, times fullness, evenness and straightness: of a slip in view, and of one that is not
+# all in the picture, since walls, floors and furniture in photos have straight edges too.
+_LEAST, _LEAST_PARTIAL = 0.4, 0.58
+_FIRST = 0.47  # of the best of a picture: pebbles reach 0.45, newsprint leaves a slip 0.5
+_STRAIGHT = 0.5  # of the sides: what is torn or covered of them, and round corners, are the rest
+# Of the lightest in the picture, in shade; the weakest of the three colours against the strongest,
+# of a yellow note by lamplight.
+_DARKEST, _PALEST = 0.4, 0.3
 _FULLER = 0.9  # of the quadrilateral of such a likely slip
 # Of the picture: so large is a sheet of which no, one, ... sides are seen.
 _CORNER = (1.0, 0.08, 0.08, 0.02, 0.0)
 _WORST = 0.3  # that of the side that shows least
+_STRONG, _FAINT = 0.65, 0.18  # the same of a slip with a good proof: another may lie at that side
 _ALIGNED = 0.9  # cosine between the outline and its side: 25 degrees, of perspective and turn
 _EVEN = 0.03  # a step of colour that is smaller is no texture
 _DARKER, _MIXED = 0.85, 0.75  # of the proof of paper darker than the desk, or than some of it
@@ -195,20 +204,51 @@ def judge_outline(outline: Outline, bare: Picture, steps: Steps, hidden: Mask) -
     area = int(np.count_nonzero(paper))
     full = area / max(int(np.count_nonzero(region | (quad & ~hidden))), 1)
     needed = _demand_proof(sum(real), full, area / paper.size, bool(hidden.any()))
-    if needed is None:
+    if needed is None or not _is_paper(bare, paper):
         return None
+    straight = _measure_straightness(uncovered, corners, real, hidden)
     across = [_look_across(bare, corners, side, hidden) for side in range(4) if real[side]]
-    if min(len(places) for places, _, _ in across) < 4:
-        return None
-    contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
     even = measure_evenness(steps, paper)
-    if contrast.min() < _WORST or contrast.mean() < needed:
-        return None
     if sum(real) == 1 and not measure_evenness(steps, 1 - (quad | region)) < _TEXTURE < even:
         return None
-    kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    proof = _weigh_sides(across, needed) * full * even * straight
+    if straight < _STRAIGHT or proof < (_LEAST if all(real) else _LEAST_PARTIAL):
+        return None
     paper = _fill_shade(paper, quad & (1 - hidden), across)
-    return Slip(corners, all(real), paper, float(contrast.mean()) * full * even * kind, area)
+    return Slip(corners, all(real), paper, proof, area)
+
+
+def _weigh_sides(across: list[Across], needed: float) -> float:
+    """Return how well the sides that are seen prove a slip, at most 1; 0 where they don't."""
+    if min(len(places) for places, _, _ in across) < 4:
+        return 0.0
+    contrast, lighter = np.array([[c.mean(), more.mean()] for _, c, more in across]).T
+    worst = _FAINT if contrast.mean() > _STRONG else _WORST
+    if contrast.min() < worst or contrast.mean() < needed:
+        return 0.0
+    kind = 1.0 if lighter.min() > 0 else _DARKER if lighter.max() < 0 else _MIXED
+    return float(contrast.mean()) * kind
+
+
+def _is_paper(bare: Picture, region: Mask) -> bool:
+    """Tell whether a region has a colour of paper, even in shade: pale, and not the darkest."""
+    color = np.median(bare[region > 0][::7], axis=0) if region.any() else np.zeros(3)
+    light = np.percentile(bare[::5, ::5].max(axis=2), 95)
+    return bool(color.max() > _DARKEST * light and color.min() > _PALEST * color.max())
+
+
+def _measure_straightness(
+    outline: Outline, corners: Points, real: list[bool], hidden: Mask
+) -> float:
+    """Return which share of its sides an outline keeps to."""
+    drawn, sides = np.zeros((2, *hidden.shape), np.uint8)
+    cv2.drawContours(drawn, [outline], -1, 1, 5)
+    for side in np.flatnonzero(real):
+        ends = _round(np.array([corners[side - 1], corners[side]]))
+        cv2.line(sides, ends[0].tolist(), ends[1].tolist(), 1)
+    sides[hidden > 0] = 0
+    sides[:3] = sides[-3:] = sides[:, :3] = sides[:, -3:] = 0
+    return int(np.count_nonzero(sides & drawn)) / max(int(np.count_nonzero(sides)), 1)
 
 
 def _uncover(outline: Outline, hidden: Mask) -> Outline | None:
@@ -364,6 +404,8 @@ def choose_slips(found: list[Slip], best: float, hidden: Mask) -> list[Slip]:
         return chosen
     taken = hidden > 0
     best = max([best, *(slip.proof for slip in found)])
+    if best < _FIRST:
+        return chosen
     # What is larger is the whole of which the other is a part.
     for slip in sorted(found, key=lambda slip: -slip.proof * slip.area**0.2):
         if slip.proof < (_RIVAL if slip.whole else _PARTIAL) * best:

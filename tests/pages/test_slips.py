@@ -182,6 +182,17 @@ def test_a_desk_without_paper_gives_nothing(desk: Callable[[], Floats]) -> None:
     assert page.doubt or not page.glyphs
 
 
+def test_nothing_is_read_beside_a_blank_slip() -> None:
+    scene = leather()
+    lay(scene, turn_box((600, 430), (420, 330), 13), [], WHITE)
+    assert reading.read_page(photograph(scene), "free") == reading.ReadPage([])
+
+
+def test_the_grain_of_leather_is_no_chalk() -> None:
+    specks = photograph(cv2.resize(leather()[:450, :600], SIZE[::-1]))
+    assert "specks" in reading.read_page(specks, "free").doubt
+
+
 def test_a_page_that_fills_its_picture_is_no_slip() -> None:
     scene = np.full((*SIZE, 3), 236.0)
     lay(scene, [[0, 0], [1201, 0], [1201, 903], [0, 903]], ["RKSETA", "HWLPA"], WHITE)
