@@ -98,6 +98,7 @@ class _Seen:
     remains: Flags  # of printed lines
     printed: Flags
     hands: list[hands.Hand]
+    usual: tuple[float, float]  # height and stroke, were all by one hand
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -166,8 +167,7 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
         seen.coverage,
         pieces,
         groups,
-        found[0].height,
-        found[0].stroke,
+        *seen.usual,
         np.array(measures).reshape(-1, 2),
         tuple(dropped),
     )
@@ -257,10 +257,11 @@ def _tell_pieces(
     lined = pieces.labels[rules.level | rules.upright]
     share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
     found = hands.find_hands(pieces, inside & ~left, share)
+    usual = usual_size(pieces, inside & ~left)
     measures = np.array([(hand.height, hand.stroke) for hand in found])
     fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
     printed = captions.find_captions(pieces, fields, rules, measures)
-    return _Seen(coverage, pieces, inside, left, printed, found)
+    return _Seen(coverage, pieces, inside, left, printed, found, usual)
 
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:
