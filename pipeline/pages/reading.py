@@ -52,6 +52,7 @@ _SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
 _PAD = 4  # pixels of room around a glyph, at working size
 # Of heights of a usual glyph: what else of that size is seen on a page might be one.
 _LEAST, _MOST = 0.3, 4.0
+REST = "a rest of a printed line"
 _UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
 
 
@@ -113,14 +114,14 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     if min(sheet.picture.shape[:2]) < _SMALLEST:
         return ReadPage([])
     writing = read_writing(sheet)
-    if not writing.groups:
-        return ReadPage([])
-    doubt = plausibility.doubt_writing(writing, sheet.paper)
-    glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     marks = [
         Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
         for piece, reason in writing.dropped
     ]
+    if not writing.groups:
+        return ReadPage([], dropped=tuple(marks))
+    doubt = plausibility.doubt_writing(writing, sheet.paper)
+    glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     return ReadPage(glyphs, doubt, (*marks, *strays))
 
 
@@ -174,20 +175,22 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
 
 
 def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
-    """Yield the pieces that make no glyph though they have the size of one, with the reason."""
+    """Yield the pieces that make no glyph though one might be seen in them, with the reason."""
     used = {piece for group in groups for piece in group}
-    height = seen.hands[0].height
+    height = min(hand.height for hand in seen.hands)
     extent = seen.pieces.sizes.max(axis=1)
     written = np.any([hand.members for hand in seen.hands], axis=0)
-    for piece in np.flatnonzero(written | ((extent > _LEAST * height) & (extent < _MOST * height))):
+    for piece in np.flatnonzero(written | (extent > _LEAST * height)):
         if piece in used:
             continue
         if not seen.inside[piece]:
             yield int(piece), "at the edge of the paper"
         elif seen.remains[piece]:
-            yield int(piece), "a rest of a printed line"
+            yield int(piece), REST
         elif seen.printed[piece]:
             yield int(piece), "taken for print"
+        elif extent[piece] > _MOST * max(hand.height for hand in seen.hands):
+            yield int(piece), "too large for a glyph"
         else:
             yield int(piece), "a speck" if written[piece] else "no stroke of a pen"
 
