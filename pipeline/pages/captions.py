@@ -115,7 +115,7 @@ def _lie_outside(boxes: Boxes, frames: Boxes, rules: Rules, height: float) -> Fl
     if len(frames):
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         within = (middles[:, None] > frames[None, :, :2]) & (middles[:, None] < frames[None, :, 2:])
-        return np.asarray(~within.all(axis=2).any(axis=1))
+        return np.asarray(~np.asarray(within.all(axis=2)).any(axis=1))
     table = find_table(rules)
     # A frame of less than three glyphs a side is no table.
     if table is None or min(table[2:] - table[:2]) < 3 * height:

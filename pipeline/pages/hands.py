@@ -84,9 +84,7 @@ def _split(
     return np.split(order, np.flatnonzero(values[1:] > step * values[:-1]) + 1)
 
 
-def _split_sizes(
-    chosen: npt.NDArray[np.intp], pieces: Pieces
-) -> list[npt.NDArray[np.intp]]:
+def _split_sizes(chosen: npt.NDArray[np.intp], pieces: Pieces) -> list[npt.NDArray[np.intp]]:
     """Divide what one pen wrote into sizes, as of a title and of the lines below it.
 
     Parts of a glyph are as much smaller than it, but stand beside it.

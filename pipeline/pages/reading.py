@@ -310,7 +310,10 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
     coverage, rules = _read_coverage(sheet)
     seen = _find_parted_pieces(coverage, sheet.paper, rules)
     owner = assign_pixels(seen.pieces, _find_reach(seen.hands[0].stroke))
-    return [cut_region(seen.coverage, seen.pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
+    return [
+        cut_region(seen.coverage, seen.pieces, owner, sheet.box_on_sheet(box), _PAD)
+        for box in boxes
+    ]
 
 
 def cut_whole(picture: Picture) -> Glyph | None:

@@ -22,9 +22,7 @@ def table_rules(shape: tuple[int, int]) -> Rules:
     return Rules(level, upright, level | upright)
 
 
-def put_rings(
-    page: npt.NDArray[np.uint8], feet: list[int], size: int, pen: int, step: int
-) -> None:
+def put_rings(page: npt.NDArray[np.uint8], feet: list[int], size: int, pen: int, step: int) -> None:
     """Draw rings side by side that stand at the given heights."""
     for k, foot in enumerate(feet):
         middle = (70 + k * step, foot - size // 2)
