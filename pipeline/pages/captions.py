@@ -19,6 +19,7 @@ Measures = npt.NDArray[np.float64]
 
 _LOW = 0.7  # heights of a usual glyph: print is lower, and so are the low letters of a hand
 _LOWEST = 0.35  # what is lower by itself beside a frame is no letter of the hand
+_SMALLER = 0.5  # the low letters of a hand are seldom lower
 _LEAST = 0.15  # lower is a dot
 _THIN, _THINNER = 0.7, 0.85  # of the usual stroke: by itself, and where it stands close
 _BROAD = 1.6  # so broad are printed blocks, beside which a form is found
@@ -57,13 +58,15 @@ def find_captions(pieces: Pieces, frames: Boxes, rules: Rules, hands: Measures) 
 
 def looks_printed(pieces: Pieces, row: Numbers, height: float, stroke: float) -> bool:
     """Tell whether the low letters of a row are print, beside glyphs of a usual height."""
-    if np.median(pieces.sizes[row, 1]) < _LOWEST * height:
+    high = float(np.median(pieces.sizes[row, 1]))
+    if high < _LOWEST * height:
         return True
     pen = float(np.median(pieces.strokes[row]))
     if not _THIN * stroke < pen < _BROAD * stroke:
         return True
     boxes = pieces.boxes[row]
-    return is_tight(boxes) and (pen < _THINNER * stroke or _stand_exactly(boxes))
+    other = high < _SMALLER * height or pen < _THINNER * stroke
+    return is_tight(boxes) and (other or _stand_exactly(boxes))
 
 
 def is_tight(boxes: Boxes) -> bool:
@@ -72,8 +75,8 @@ def is_tight(boxes: Boxes) -> bool:
         return False
     order = boxes[np.argsort(boxes[:, 0])]
     gaps = order[1:, 0] - order[:-1, 2]
-    # A third of them: the others are those between words, or beside letters that are not chosen.
-    return bool(np.percentile(gaps, 33) < _TIGHT * np.median(size_of(boxes)[:, 1]))
+    # A quarter of them: the others are those between words, or beside letters that are not chosen.
+    return bool(np.percentile(gaps, 25) < _TIGHT * np.median(size_of(boxes)[:, 1]))
 
 
 def are_print(boxes: Boxes, chosen: Numbers) -> bool:
@@ -112,7 +115,7 @@ def _lie_outside(boxes: Boxes, frames: Boxes, rules: Rules, height: float) -> Fl
     if len(frames):
         middles = (boxes[:, :2] + boxes[:, 2:]) / 2
         within = (middles[:, None] > frames[None, :, :2]) & (middles[:, None] < frames[None, :, 2:])
-        return np.asarray(~within.all(axis=2).any(axis=1))
+        return np.asarray(~np.asarray(within.all(axis=2)).any(axis=1))
     table = find_table(rules)
     # A frame of less than three glyphs a side is no table.
     if table is None or min(table[2:] - table[:2]) < 3 * height:

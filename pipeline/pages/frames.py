@@ -7,10 +7,11 @@ those of `pipeline.pages.pieces`. Lengths are in pixels.
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import Box, Boxes, Coverage, Flags, Pieces, size_of
+from pipeline.pages.pieces import Boxes, Coverage, Flags, Pieces
 
 Mask = npt.NDArray[np.bool_]
 
@@ -47,9 +48,9 @@ def find_frames(pieces: Pieces) -> Frames | None:
     if not found:
         return None
     mask = np.zeros(pieces.labels.shape, bool)
-    for piece, (lines, _) in found:
+    for piece, (marked, _) in found:
         x0, y0, x1, y1 = pieces.boxes[piece]
-        mask[y0:y1, x0:x1] |= lines
+        mask[y0:y1, x0:x1] |= marked
     boxes = pieces.boxes[[piece for piece, _ in found]]
     return Frames(boxes, mask, float(np.median([thickness for _, (_, thickness) in found])))
 
@@ -95,7 +96,8 @@ def _find_side(own: Mask) -> tuple[Mask, float] | None:
         return None
     # Where ink begins, it goes on for the line's thickness, or further with a stroke that joins.
     below = np.where(own, 0, 1).cumsum(axis=0)
-    depth = (own & (below == np.take_along_axis(below, np.minimum(first, height - 1)[None], 0))).sum(0)
+    gaps = np.take_along_axis(below, np.minimum(first, height - 1)[None], axis=0)
+    depth = (own & (below == gaps)).sum(axis=0)
     thickness = float(np.median(depth[middle]))
     rows = np.arange(height)[:, None]
     line = own & near & (rows < first + thickness + 1) & (rows >= first)
@@ -109,8 +111,6 @@ def _lean(first: npt.NDArray[np.int64], width: int) -> float:
 
 def erase_frames(coverage: Coverage, frames: Frames) -> Coverage:
     """Return the coverage without the lines of printed boxes, and without their soft edges."""
-    import cv2
-
     reach = np.ones((5, 5), np.uint8)
     soft = (cv2.dilate(frames.mask.astype(np.uint8), reach) > 0) & (coverage < 128)
     rest = coverage.copy()

@@ -23,6 +23,7 @@ _FULL = 0.75  # of its box: a blot fills more
 # hand are closer to each other.
 _PEN_STEP, _SIZE_STEP = 1.5, 1.8
 _SIZE_RATIO, _MIXED = 2.5, 0.2  # of the usual sizes of two; and the share that may stand mixed
+_SHOWN = 0.6  # of all ink that is written
 _FEW = 3  # so many glyphs show a hand; fewer do where they are not much smaller than the others
 _ALIKE = 0.5  # of the largest hand's height
 _LEGIBLE = 12  # pixels: lower print shows no shape (see plausibility)
@@ -56,7 +57,11 @@ def find_hands(pieces: Pieces, inside: Flags, lined: npt.NDArray[np.float64]) ->
     if len(groups) < 2:
         return [whole]
     groups.sort(key=lambda group: -int(pieces.areas[group].sum()))
-    return _share_out(pieces, inside, surely, groups, whole.members)
+    found = _share_out(pieces, inside, surely, groups, whole.members)
+    # Most ink of a pen has a shape and is dark; of a photo little is, and by chance.
+    ink = sum(int(pieces.areas[hand.members].sum()) for hand in found)
+    shown = sum(int(pieces.areas[group].sum()) for group in groups)
+    return found if shown > _SHOWN * ink else [whole]
 
 
 def _show_shape(pieces: Pieces) -> Flags:
@@ -79,9 +84,7 @@ def _split(
     return np.split(order, np.flatnonzero(values[1:] > step * values[:-1]) + 1)
 
 
-def _split_sizes(
-    chosen: npt.NDArray[np.intp], pieces: Pieces
-) -> list[npt.NDArray[np.intp]]:
+def _split_sizes(chosen: npt.NDArray[np.intp], pieces: Pieces) -> list[npt.NDArray[np.intp]]:
     """Divide what one pen wrote into sizes, as of a title and of the lines below it.
 
     Parts of a glyph are as much smaller than it, but stand beside it.

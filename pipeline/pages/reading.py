@@ -54,6 +54,7 @@ _SMALLEST = 32  # pixels: a page with a shorter side holds nothing to read
 _PAD = 4  # pixels of room around a glyph, at working size
 # Of heights of a usual glyph: what else of that size is seen on a page might be one.
 _LEAST, _MOST = 0.3, 4.0
+REST = "a rest of a printed line"
 _UNPLACED = 0.5  # what is left of the score of a glyph in a row of the wrong length
 
 
@@ -100,6 +101,7 @@ class _Seen:
     remains: Flags  # of printed lines
     printed: Flags
     hands: list[hands.Hand]
+    usual: tuple[float, float]  # height and stroke, were all by one hand
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -141,14 +143,14 @@ def _judge_sheet(
     sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
 ) -> ReadPage:
     """Return the glyphs of one sheet, and why they can't be handwriting."""
-    if not writing.groups:
-        return ReadPage([])
-    doubt = plausibility.doubt_writing(writing, sheet.paper)
-    glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     marks = [
         Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
         for piece, reason in writing.dropped
     ]
+    if not writing.groups:
+        return ReadPage([], dropped=tuple(marks))
+    doubt = plausibility.doubt_writing(writing, sheet.paper)
+    glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     return ReadPage(glyphs, doubt, (*marks, *strays))
 
 
@@ -225,28 +227,29 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
         seen.coverage,
         pieces,
         groups,
-        found[0].height,
-        found[0].stroke,
+        *seen.usual,
         np.array(measures).reshape(-1, 2),
         tuple(dropped),
     )
 
 
 def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
-    """Yield the pieces that make no glyph though they have the size of one, with the reason."""
+    """Yield the pieces that make no glyph though one might be seen in them, with the reason."""
     used = {piece for group in groups for piece in group}
-    height = seen.hands[0].height
+    height = min(hand.height for hand in seen.hands)
     extent = seen.pieces.sizes.max(axis=1)
     written = np.any([hand.members for hand in seen.hands], axis=0)
-    for piece in np.flatnonzero(written | ((extent > _LEAST * height) & (extent < _MOST * height))):
+    for piece in np.flatnonzero(written | (extent > _LEAST * height)):
         if piece in used:
             continue
         if not seen.inside[piece]:
             yield int(piece), "at the edge of the paper"
         elif seen.remains[piece]:
-            yield int(piece), "a rest of a printed line"
+            yield int(piece), REST
         elif seen.printed[piece]:
             yield int(piece), "taken for print"
+        elif extent[piece] > _MOST * max(hand.height for hand in seen.hands):
+            yield int(piece), "too large for a glyph"
         else:
             yield int(piece), "a speck" if written[piece] else "no stroke of a pen"
 
@@ -316,10 +319,11 @@ def _tell_pieces(
     lined = pieces.labels[rules.level | rules.upright]
     share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
     found = hands.find_hands(pieces, inside & ~left, share)
+    usual = usual_size(pieces, inside & ~left)
     measures = np.array([(hand.height, hand.stroke) for hand in found])
     fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
     printed = captions.find_captions(pieces, fields, rules, measures)
-    return _Seen(coverage, pieces, inside, left, printed, found)
+    return _Seen(coverage, pieces, inside, left, printed, found, usual)
 
 
 def cut_cells(page: Picture, row_count: int, column_count: int) -> list[Glyph]:

@@ -102,15 +102,15 @@ def _find_ticks(
     # A tick is filled: the box of a line that leans is not.
     bars &= areas > 0.6 * width * height
     standing: list[tuple[int, bool]] = []
-    for index in np.flatnonzero(bars):
+    for index in np.flatnonzero(bars).tolist():
         x0, y0, x1, y1 = boxes[index]
         window = np.asarray(lines[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))
         top, bottom = window[: 2 * reach].any(), window[-2 * reach :].any()
         ticks[index] = top and bottom and not window[2 * reach : -2 * reach].any()
         if top != bottom:
-            standing.append((int(index), bool(top)))
-    for index, top in standing:
-        same = [other for other, side in standing if side == top]
+            standing.append((index, bool(top)))
+    for index, at_top in standing:
+        same = [other for other, side in standing if side == at_top]
         ticks[index] |= _count_alike(boxes, index, same, reach) >= _FEW
     return ticks
 
@@ -161,5 +161,3 @@ def _follow(boxes: Boxes, first: int, left: set[int]) -> list[int]:
             step = step or way
             run.append(other)
     return run
-
-

@@ -31,7 +31,7 @@ from pipeline.searching.kept import KeptSearches, open_kept
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import box_id
 from pipeline.subjects.layouts import LAYOUTS
-from pipeline.subjects.search import LeftOut, Searched, Subject
+from pipeline.subjects.search import LeftOut, Searched, Subject, count_reasons
 
 Named = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
 
@@ -113,8 +113,8 @@ def _count_left_out(found: _Found) -> str:
     counts[_SAID] = sum(subject.label == LEFT_OUT for _, _, subject in found.named)
     kinds = [(reason, counts.pop(reason, 0)) for reason in (*_ON_PAPER, _SAID)]
     told = "".join(f", {count:,} {reason}" for reason, count in kinds if count)
-    if marks := counts.total():
-        told += f", {count_things(marks, 'other mark')} not used"
+    if marks := count_reasons(counts.elements()):
+        told += f", {marks}"
     return f"{told} (see overlays/ and left_out.csv)" if told else ""
 
 

@@ -5,14 +5,15 @@ full ink. Nothing is guessed: a page that does not keep its layout's promise giv
 Where labels are not wanted (`classes` is None), nothing is promised but the way of reading.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.forms import finding
 from pipeline.forms.reading import read_form
 from pipeline.pages.closeups import shows_one
@@ -119,8 +120,23 @@ def search_flowing_page(
         return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
     found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
     marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
-    seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
-    return found if found.reason else replace(found, left_out=tuple(seen))
+    seen = tuple(LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
+    if found.overlay is not None and seen:
+        told = count_reasons(one.reason for one in seen)
+        drawn = overlays.outline_left_out(found.overlay, [one.box for one in seen], told)
+        found = replace(found, overlay=drawn)
+    # Of a page that is refused for its rows no box is used, so none of them is left out.
+    return replace(found, left_out=seen) if not found.reason or not page.glyphs else found
+
+
+def count_reasons(reasons: Iterable[str]) -> str:
+    """Count marks that are left out by their reasons, most first, in a sentence; '' for none."""
+    counts = Counter(reasons)
+    if not counts:
+        return ""
+    by_count = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    told = ", ".join(f"{count:,} {reason}" for reason, count in by_count)
+    return f"{count_things(counts.total(), 'mark')} left out: {told}"
 
 
 def _search_cells(

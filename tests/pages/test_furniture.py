@@ -110,20 +110,3 @@ def test_ruled_paper_with_a_margin_is_no_table() -> None:
     page = rule(np.zeros((500, 640), np.float32), 0.3)
     page[:, 80:83] = 0.3
     assert furniture.find_table(remove(page)[1]) is None
-
-
-def test_print_around_a_table_and_ticks_between_its_lines_are_told_from_writing() -> None:
-    rules = remove(draw_table())[1]
-    boxes = np.array(
-        [
-            [150, 60, 190, 85],  # a caption above the table
-            [40, 150, 60, 175],  # a label to its left
-            [150, 130, 185, 185],  # writing in a box
-            [30, 200, 70, 255],  # writing beside the table, too large for a label
-            [260, 126, 264, 194],  # a line from one line of the table to the next
-            [340, 140, 345, 180],  # a written 1
-        ]
-    )
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    printed = furniture.find_print(boxes, areas, rules, height=55, stroke=6)
-    np.testing.assert_array_equal(printed, [True, True, False, False, True, False])

@@ -1,5 +1,7 @@
 """Pictures of known nature: may they be handwriting?"""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -113,7 +115,7 @@ def test_clutter_is_the_dark_share_of_the_paper_away_from_the_writing() -> None:
     assert plausibility.measure_clutter(writing, inked, paper) == 0
     coverage = writing.coverage.copy()
     coverage[500:550, 300:400] = 200
-    dirty = Writing(coverage, writing.pieces, writing.groups, writing.height, writing.stroke)
+    dirty = replace(writing, coverage=coverage)
     measured = plausibility.measure_clutter(dirty, inked, paper)
     assert measured == pytest.approx(5000 / paper.sum())
 
