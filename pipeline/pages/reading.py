@@ -83,6 +83,7 @@ class ReadPage:
     glyphs: list[Glyph]
     doubt: str = ""
     dropped: tuple[Dropped, ...] = ()
+    lies: bool = False  # on its side: its rows run from top to bottom
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -100,12 +101,25 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     if not writing.groups:
         return ReadPage([])
     doubt = plausibility.doubt_writing(writing, sheet.paper)
+    if flow != "free":
+        writing = _leave_out_marks(writing)
     glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     marks = [
         Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
         for piece, reason in writing.dropped
     ]
-    return ReadPage(glyphs, doubt, (*marks, *strays))
+    return ReadPage(glyphs, doubt, (*marks, *strays), writing.lying)
+
+
+def _leave_out_marks(writing: Writing) -> Writing:
+    """Leave out full stops and the like: a row of one class, or of all in order, holds none."""
+    marks = joining.is_mark(boxes_of(writing.pieces, writing.groups), writing.height)
+    if marks.all():
+        return writing
+    small = (writing.groups[index][0] for index in np.flatnonzero(marks))
+    dropped = (*writing.dropped, *((piece, "a speck") for piece in small))
+    kept = [group for group, mark in zip(writing.groups, marks, strict=True) if not mark]
+    return replace(writing, groups=kept, dropped=dropped)
 
 
 def _order_glyphs(
@@ -114,7 +128,7 @@ def _order_glyphs(
     """Put the glyphs of a sheet in rows and columns, in reading order; some have no place."""
     boxes = boxes_of(writing.pieces, writing.groups)
     scores = score_groups(writing.pieces, writing.groups, writing.height, writing.stroke)
-    row = rows.find_rows(boxes, writing.height)
+    row = rows.number_rows(boxes, writing.height)
     column = rows.number_columns(boxes, row)
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
@@ -141,10 +155,17 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
     coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
     height, stroke = usual_size(pieces, inside)
     printed = furniture.find_print(pieces.boxes, pieces.areas, rules, height, stroke)
-    written = inside & find_writing(pieces, height, stroke) & ~printed
-    groups = joining.join_strokes(pieces, written, height)
+    dots = joining.find_dots(pieces, height, stroke)
+    written = inside & (find_writing(pieces, height, stroke) | dots) & ~printed
+    lying = _lies(pieces, written, height)
+    groups = joining.join_strokes(pieces.turn() if lying else pieces, written, height)
     dropped = _explain_dropped(pieces, groups, inside, printed, written, height)
-    return Writing(coverage, pieces, groups, height, stroke, tuple(dropped))
+    return Writing(coverage, pieces, groups, height, stroke, tuple(dropped), lying)
+
+
+def _lies(pieces: Pieces, writing: Flags, height: float) -> bool:
+    """Tell whether a page lies on its side; pieces as large as glyphs say it."""
+    return rows.run_down(pieces.boxes[writing & (pieces.sizes.max(axis=1) > 0.6 * height)])
 
 
 def _explain_dropped(
@@ -206,10 +227,14 @@ def _find_parted_pieces(
     inside = ~find_touching(pieces, ~paper)
     height, stroke = usual_size(pieces, inside)
     writing = inside & find_writing(pieces, height, stroke)
-    crowded = parting.find_crowded(pieces, writing, height)
+    lying = _lies(pieces, writing, height)
+    standing = pieces.turn() if lying else pieces
+    crowded = parting.find_crowded(standing, writing, height)
     if len(crowded) == 0:
         return coverage, pieces, inside
-    parted = parting.part_touching(coverage, pieces, crowded, height, stroke)
+    upright = coverage.T if lying else coverage
+    parted = parting.part_touching(upright, standing, crowded, height, stroke)
+    parted = np.ascontiguousarray(parted.T) if lying else parted
     pieces = find_pieces(parted)
     return parted, pieces, ~find_touching(pieces, ~paper)
 

@@ -12,6 +12,7 @@ Numbers = npt.NDArray[np.int64]
 
 NOWHERE = -1
 DOUBTFUL = 0.75  # a score below this may be dirt
+_FEWEST = 8  # boxes: what a few do may be chance
 
 
 def find_rows(boxes: Boxes, height: float) -> Numbers:
@@ -39,6 +40,54 @@ def find_rows(boxes: Boxes, height: float) -> Numbers:
     for number, row in enumerate(rows):
         numbers[row] = number
     return numbers
+
+
+def number_rows(boxes: Boxes, height: float) -> Numbers:
+    """Number the row of each box as find_rows does; small marks are in that of the nearest letter.
+
+    A dot, an accent or a full stop lies too far from the middle of its row to be found by it.
+    """
+    width_and_height = boxes[:, 2:] - boxes[:, :2]
+    large = width_and_height.max(axis=1) > 0.5 * height
+    if large.all() or not large.any():
+        return find_rows(boxes, height)
+    numbers = np.zeros(len(boxes), np.int64)
+    numbers[large] = find_rows(boxes[large], height)
+    small, letters = boxes[~large, None], boxes[None, large]
+    gaps = np.maximum(small[..., :2] - letters[..., 2:], letters[..., :2] - small[..., 2:])
+    away = (np.maximum(gaps, 0) ** 2).sum(axis=2)
+    numbers[~large] = numbers[large][away.argmin(axis=1)]
+    return numbers
+
+
+def run_down(boxes: Boxes) -> bool:
+    """Tell whether boxes of writing stand in rows from top to bottom: the page lies on its side.
+
+    Letters and digits are higher than they are wide, and nearer to those in their own row than to
+    those in the next. Where either is in doubt the page is taken to be upright.
+    """
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    # A tenth: kana and kanji are about as wide as high, and say nothing.
+    if len(boxes) < _FEWEST or np.median(width) < 1.1 * np.median(height):
+        return False
+    beside = _find_gaps(boxes)
+    below = _find_gaps(boxes[:, [1, 0, 3, 2]])
+    if len(below) < len(boxes) / 2:
+        return False
+    return len(beside) == 0 or bool(np.median(below) < 0.7 * np.median(beside))
+
+
+def _find_gaps(boxes: Boxes) -> Numbers:
+    """Return the gap from each box to the next one on its right at its height, where one is."""
+    overlap = np.minimum(boxes[:, None, 3], boxes[None, :, 3]) - np.maximum(
+        boxes[:, None, 1], boxes[None, :, 1]
+    )
+    height = boxes[:, 3] - boxes[:, 1]
+    beside = 2 * overlap > np.minimum(height[:, None], height[None, :])
+    follows = centres_of(boxes)[None, :] > centres_of(boxes)[:, None]
+    far = np.iinfo(np.int64).max
+    gaps = np.where(beside & follows, boxes[None, :, 0] - boxes[:, None, 2], far).min(axis=1)
+    return np.asarray(gaps[gaps < far])
 
 
 def centres_of(boxes: Boxes) -> npt.NDArray[np.float64]:

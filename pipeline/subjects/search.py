@@ -25,6 +25,11 @@ Scan = npt.NDArray[np.uint8]
 
 _UNUSED = {"empty": "empty", "unclear": "unclear", "crossed": "crossed out"}  # boxes of a form
 
+_LIES = (
+    "its rows seem to run from top to bottom; if the page lies on its side, turn the picture upright "
+    "by 90 degrees: as it is, its labels and glyphs are wrong"
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -120,7 +125,9 @@ def search_flowing_page(
     found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
     marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
     seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
-    return found if found.reason else replace(found, left_out=tuple(seen))
+    if found.reason:
+        return replace(found, reason=f"{found.reason}; {_LIES}") if page.lies else found
+    return replace(found, left_out=tuple(seen), note=_LIES if page.lies else found.note)
 
 
 def _search_cells(
