@@ -158,7 +158,7 @@ def draw_page(
                 x += pitch * size
             else:
                 left = int(x) - int(xs.min())
-                x += int(np.ptp(xs)) + size * max(space * rng.uniform(0.6, 1.5), 0.05)
+                x += int(np.ptp(xs)) + size * max(space * rng.uniform(0.3, 2.2), 0.05)
             number += 1
             _lay(page, owner, ink, left, top, number, ys, xs)
     _spatter(page, owner, specks, size, rng)
@@ -247,11 +247,11 @@ def draw_any_page(
         stretch=rng.uniform(0.85, 1.35),
     )
     return draw_page(
-        choose_texts(kind, hand.font, int(rng.integers(2, 9)), int(rng.integers(5, 24)), rng),
+        choose_texts(kind, hand.font, int(rng.integers(1, 9)), int(rng.integers(3, 24)), rng),
         hand,
         rng,
         pitch=rng.uniform(1.0, 1.6) if square and rng.uniform() < 0.7 else None,
-        space=float(rng.choice([0.12, 0.2, 0.35, 0.6])) if not square else rng.uniform(0.12, 0.4),
+        space=float(rng.choice([0.12, 0.2, 0.35, 0.6, 1.5])) if not square else rng.uniform(0.12, 0.4),
         leading=rng.uniform(1.5, 2.4),
         specks=int(rng.choice([0, 0, 3, 8])),
     )

@@ -20,7 +20,7 @@ from pipeline.pages import joining, partition
 from pipeline.pages.pieces import boxes_of, find_pieces, find_writing, usual_size
 
 Floats = npt.NDArray[np.float64]
-Row = tuple[Floats, npt.NDArray[np.int64], int]  # features (m, n), the true runs, parts
+Row = tuple[Floats, partition.Flags, partition.Spans]  # features (m, n), which runs are true
 
 _HIDDEN = 32
 _BATCH = 64  # rows
@@ -32,7 +32,6 @@ def main() -> None:
     parser.add_argument("--pages", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--save", type=Path)
-    parser.add_argument("--cache", type=Path)
     args = parser.parse_args()
     pages = list(read_pages(args.fonts, args.pages))
     held = [row for page in pages[::10] for row in page]
@@ -84,8 +83,11 @@ def read_rows(coverage: hands.Coverage, owner: npt.NDArray[np.int32]) -> Iterato
             continue
         spans = partition.list_spans(len(row))
         features = partition.describe_spans(places, areas, spans, height, page)
-        true = {(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)}
-        yield features, np.array([tuple(span) in true for span in spans.tolist()]), len(row)
+        fits = partition.fit_glyphs(features)
+        edge_pairs = set(zip(edges[:-1], edges[1:], strict=True))
+        true = np.array([tuple(span) in edge_pairs for span in spans[fits].tolist()])
+        if true.sum() == len(edge_pairs):
+            yield features[fits], true, spans[fits]
 
 
 def train(rows: list[Row], epochs: int, held: list[Row]) -> list[Floats]:
@@ -136,9 +138,9 @@ def find_slopes(
     hidden = np.maximum(values @ layers[0] + layers[1], 0)
     ratings = (hidden @ layers[2] + layers[3])[:, 0]
     wrong, at = np.empty(len(ratings)), 0
-    for features, true, count in batch:
+    for features, true, spans in batch:
         own = slice(at, at + len(features))
-        wrong[own] = weigh_spans(ratings[own], count) - true
+        wrong[own] = weigh_spans(ratings[own], spans) - true
         at += len(features)
     wrong /= len(batch)
     back = (wrong[:, None] * layers[2].T) * (hidden > 0)
@@ -150,11 +152,10 @@ def find_slopes(
     ]
 
 
-def weigh_spans(ratings: Floats, count: int) -> Floats:
+def weigh_spans(ratings: Floats, spans: partition.Spans) -> Floats:
     """Return how likely each run is a segment of the row, of all ways to divide it."""
-    longest = partition.LONGEST
+    longest, count = partition.LONGEST, int(spans.max())
     table = np.full((count, longest), -np.inf)
-    spans = partition.list_spans(count)
     table[spans[:, 0], spans[:, 1] - spans[:, 0] - 1] = ratings
     ahead, behind = np.full(count + 1, -np.inf), np.full(count + 1, -np.inf)
     ahead[0] = behind[count] = 0
@@ -171,10 +172,9 @@ def weigh_spans(ratings: Floats, count: int) -> Floats:
 def measure(weights: list[Floats], rows: list[Row]) -> float:
     """Return the share of true runs that are found, over those found and missed (F1)."""
     found = true = right = 0
-    for features, wanted, count in rows:
-        spans = partition.list_spans(count)
+    for features, wanted, spans in rows:
         ratings = partition.rate_spans(features, tuple(weights))
-        cut = {tuple(span) for span in partition.find_best_cut(ratings, spans, count).tolist()}
+        cut = {tuple(span) for span in partition.find_best_cut(ratings, spans).tolist()}
         truth = {tuple(span) for span in spans[wanted].tolist()}
         found, true, right = found + len(cut), true + len(truth), right + len(cut & truth)
     return 2 * right / (found + true)

@@ -33,11 +33,12 @@ def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
         return []
     boxes = [boxes_of(pieces, row) for row in rows]
     page = partition.describe_page(boxes, height)
-    groups: Groups = []
-    for row, places in zip(rows, boxes, strict=True):
-        areas = np.array([pieces.areas[part].sum() for part in row])
-        for first, after in partition.cut_row(places, areas, height, page).tolist():
-            groups.append([piece for part in row[first:after] for piece in part])
+    areas = [np.array([pieces.areas[part].sum() for part in row]) for row in rows]
+    groups = [
+        [piece for part in row[first:after] for piece in part]
+        for row, cuts in zip(rows, partition.cut_rows(boxes, areas, height, page), strict=True)
+        for first, after in cuts.tolist()
+    ]
     return _leave_out_specks(pieces, groups, height, page)
 
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import Boxes
+from pipeline.pages.pieces import WIDE, Boxes, Flags
 
 Features = npt.NDArray[np.float64]  # (m, n): one row for each run, whole numbers
 Page = npt.NDArray[np.float64]  # (19,): how a page is written, see describe_page
@@ -24,19 +24,60 @@ Spans = npt.NDArray[np.int64]  # (m, 2): first part and the one after the last
 
 LONGEST = 7  # parts: a kanji of loose strokes has as many
 UNIT = 1024  # features and weights are in 1024ths
+# Heights of a usual glyph. Kanji of two halves are wide, and an accent stands above a tall letter.
+_WIDEST, _TALLEST, _TALLEST_ACCENTED, _ACCENT = 1.3, 1.3, 1.7, 0.35
+_TALL_AS_GLYPH = 0.45
+# Where neighbours as tall as glyphs make one it is again and again, as in kana: so many, and of all.
+_FEWEST, _AGAIN = 2, 0.04
+_WIDTH, _TALL, _INNER, _NEAR_SIDE, _SINGLE, _LEAST_TALL = 0, 1, 2, 5, 7, 18  # of the features
+_SURELY = 1e6  # more than the network ever rates a run
 _FAR = 2.0  # heights of a glyph: no gap counts as more
 
 
-def cut_row(
-    boxes: Boxes, areas: npt.NDArray[np.int64], height: float, page: Page
-) -> Spans:
-    """Cut a row of parts, boxes (n, 4) and areas (n,) in order, into glyphs: runs (k, 2).
+def cut_rows(
+    rows: list[Boxes], areas: list[npt.NDArray[np.int64]], height: float, page: Page
+) -> list[Spans]:
+    """Cut rows of parts, boxes (n, 4) and areas (n,) each, into glyphs: runs (k, 2).
 
     height: of a usual glyph, in pixels; page: as describe_page returns it.
     """
-    spans = list_spans(len(boxes))
-    features = describe_spans(boxes, areas, spans, height, page)
-    return find_best_cut(rate_spans(features, load_weights()), spans, len(boxes))
+    described = []
+    for boxes, inks in zip(rows, areas, strict=True):
+        spans = list_spans(len(boxes))
+        features = describe_spans(boxes, inks, spans, height, page)
+        fits = fit_glyphs(features)
+        ratings = rate_spans(features[fits], load_weights())
+        alone = _stand_alone(features[fits])
+        ratings += _SURELY * alone * (np.diff(spans[fits])[:, 0] - 1)
+        described.append((ratings, spans[fits], _find_twins(features[fits]) & ~alone))
+    cuts = [find_best_cut(ratings, spans) for ratings, spans, _ in described]
+    chosen = [
+        (spans[:, None] == cut[None]).all(axis=2).any(axis=1)
+        for (_, spans, _), cut in zip(described, cuts, strict=True)
+    ]
+    twins = sum(
+        int((is_twin & own).sum()) for (_, _, is_twin), own in zip(described, chosen, strict=True)
+    )
+    if twins >= max(_FEWEST, _AGAIN * sum(map(len, cuts))):
+        return cuts
+    return [
+        find_best_cut(ratings[~is_twin], spans[~is_twin]) for ratings, spans, is_twin in described
+    ]
+
+
+def _find_twins(features: Features) -> Flags:
+    """Tell which runs are of neighbours that are as tall as glyphs, as those of い are, or of 13."""
+    inner, least = features[:, [_INNER, _LEAST_TALL]].T / UNIT
+    return np.asarray((features[:, _SINGLE] == 0) & (inner > 0) & (least >= _TALL_AS_GLYPH))
+
+
+def _stand_alone(features: Features) -> Flags:
+    """Tell which runs are far from all others, and close in themselves: a broken stroke's parts."""
+    width, inner, near, least = features[:, [_WIDTH, _INNER, _NEAR_SIDE, _LEAST_TALL]].T / UNIT
+    close = (inner < 0.35) & (near > 0.5) & (near > 2 * inner) & (least < 0.6)
+    # Parts as tall as glyphs may be two 1s, unless one hangs over the other.
+    crossed = (inner <= 0) & (near > 0.8)
+    return np.asarray((features[:, _SINGLE] == 0) & (width < WIDE) & (close | crossed))
 
 
 def list_spans(count: int) -> Spans:
@@ -195,6 +236,13 @@ def _overlap(boxes: Boxes, spans: Spans) -> npt.NDArray[np.float64]:
     return np.where(length == 1, 1, least[spans[:, 0], np.maximum(length - 2, 0)])
 
 
+def fit_glyphs(features: Features) -> Flags:
+    """Tell which runs are no larger than a glyph, or of one part only."""
+    width, tall, single, least = features[:, [_WIDTH, _TALL, _SINGLE, _LEAST_TALL]].T / UNIT
+    tallest = np.where(least < _ACCENT, _TALLEST_ACCENTED, _TALLEST)
+    return np.asarray((single > 0) | ((width <= _WIDEST) & (tall <= tallest)))
+
+
 @cache
 def load_weights() -> Weights:
     """Return the network's weights and offsets, layer by layer, in 1024ths."""
@@ -212,8 +260,9 @@ def rate_spans(features: Features, weights: Weights) -> npt.NDArray[np.float64]:
     return values[:, 0]
 
 
-def find_best_cut(ratings: npt.NDArray[np.float64], spans: Spans, count: int) -> Spans:
-    """Cut a row of `count` parts into the runs (k, 2) whose ratings have the greatest sum."""
+def find_best_cut(ratings: npt.NDArray[np.float64], spans: Spans) -> Spans:
+    """Cut a row of parts into the runs (k, 2) whose ratings have the greatest sum."""
+    count = int(spans.max())
     best, start = [0.0] * (count + 1), [0] * (count + 1)
     known = [False] * (count + 1)
     ranked = sorted(zip(spans.tolist(), ratings.tolist(), strict=True), key=lambda run: run[0][1])
