@@ -103,7 +103,9 @@ def _change_pen(ink: Coverage, thicker: float) -> Coverage:
     inked = (ink >= 128).astype(np.uint8)
     away = cv2.distanceTransform(1 - inked, cv2.DIST_L2, 5)
     depth = cv2.distanceTransform(inked, cv2.DIST_L2, 5)
-    return np.clip(127.5 + 255 * (depth - away + thicker / 2), 0, 255).astype(np.uint8)
+    return np.clip(127.5 + 255 * (depth - np.minimum(away, 9) + thicker / 2), 0, 255).astype(
+        np.uint8
+    )
 
 
 def _break_strokes(ink: Coverage, hand: Hand, rng: np.random.Generator) -> Coverage:
@@ -251,7 +253,9 @@ def draw_any_page(
         hand,
         rng,
         pitch=rng.uniform(1.0, 1.6) if square and rng.uniform() < 0.7 else None,
-        space=float(rng.choice([0.12, 0.2, 0.35, 0.6, 1.5])) if not square else rng.uniform(0.12, 0.4),
+        space=float(rng.choice([0.12, 0.2, 0.35, 0.6, 1.5]))
+        if not square
+        else rng.uniform(0.12, 0.4),
         leading=rng.uniform(1.5, 2.4),
         specks=int(rng.choice([0, 0, 3, 8])),
     )

@@ -4,11 +4,12 @@ FONTS is a text file with lines such as `kana,kanji /path/of/a/font.ttf`: the ki
 hands.py) that the font writes. Pages are drawn with each, and a network of one hidden layer learns
 to rate runs of parts so that the right division of a row is the likeliest of all (a conditional
 random field over segments: Sarawagi and Cohen, 2004). Prints how many glyphs come out whole on the
-tenth of the pages that it was not trained on. The model that comes with prep was trained with fonts under the Open
-Font License; the file holds no shape of them.
+tenth of the pages that it was not trained on. The model that comes with prep learned from 939 pages
+and 20 rounds, with fonts that may be used so; the file holds no shape of them.
 """
 
 import argparse
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def read_rows(coverage: hands.Coverage, owner: npt.NDArray[np.int32]) -> Iterato
         spans = partition.list_spans(len(row))
         features = partition.describe_spans(places, areas, spans, height, page)
         fits = partition.fit_glyphs(features)
-        edge_pairs = set(zip(edges[:-1], edges[1:], strict=True))
+        edge_pairs = set(itertools.pairwise(edges))
         true = np.array([tuple(span) in edge_pairs for span in spans[fits].tolist()])
         if true.sum() == len(edge_pairs):
             yield features[fits], true, spans[fits]
@@ -114,12 +115,18 @@ def train(rows: list[Row], epochs: int, held: list[Row]) -> list[Floats]:
             for layer, slope, moment in zip(layers, slopes, moments, strict=True):
                 moment[0] += 0.1 * (slope - moment[0])
                 moment[1] += 0.001 * (slope**2 - moment[1])
-                layer -= rate * (moment[0] / (1 - 0.9**step)) / (
-                    np.sqrt(moment[1] / (1 - 0.999**step)) + 1e-8
+                layer -= (
+                    rate
+                    * (moment[0] / (1 - 0.9**step))
+                    / (np.sqrt(moment[1] / (1 - 0.999**step)) + 1e-8)
                 )
         if epoch % 5 == 4 or epoch == epochs - 1:
             whole = fold(layers, mean, spread)
-            print(f"epoch {epoch + 1}: {measure(whole, held):.4f} (seen {measure(whole, rows[:300]):.4f})", flush=True)
+            print(
+                f"epoch {epoch + 1}: {measure(whole, held):.4f}, "
+                f"seen {measure(whole, rows[:300]):.4f}",
+                flush=True,
+            )
     return fold(layers, mean, spread)
 
 

@@ -11,6 +11,7 @@ whatever order a machine adds: every machine cuts alike. `benchmarks/joining.py`
 
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,8 @@ UNIT = 1024  # features and weights are in 1024ths
 # Heights of a usual glyph. Kanji of two halves are wide, and an accent stands above a tall letter.
 _WIDEST, _TALLEST, _TALLEST_ACCENTED, _ACCENT = 1.3, 1.3, 1.7, 0.35
 _TALL_AS_GLYPH = 0.45
-# Where neighbours as tall as glyphs make one it is again and again, as in kana: so many, and of all.
+# Where neighbours as tall as glyphs make one it is again and again, as in kana: how many, and what
+# share of all glyphs.
 _FEWEST, _AGAIN = 2, 0.04
 _WIDTH, _TALL, _INNER, _NEAR_SIDE, _SINGLE, _LEAST_TALL = 0, 1, 2, 5, 7, 18  # of the features
 _SURELY = 1e6  # more than the network ever rates a run
@@ -49,16 +51,18 @@ def cut_rows(
         ratings = rate_spans(features[fits], load_weights())
         alone = _stand_alone(features[fits])
         ratings += _SURELY * alone * (np.diff(spans[fits])[:, 0] - 1)
-        described.append((ratings, spans[fits], _find_twins(features[fits]) & ~alone))
+        twins = _find_twins(features[fits]) & ~alone
+        ratings += _SURELY * (twins & _are_far(features[fits]))
+        described.append((ratings, spans[fits], twins))
     cuts = [find_best_cut(ratings, spans) for ratings, spans, _ in described]
     chosen = [
         (spans[:, None] == cut[None]).all(axis=2).any(axis=1)
         for (_, spans, _), cut in zip(described, cuts, strict=True)
     ]
-    twins = sum(
+    count = sum(
         int((is_twin & own).sum()) for (_, _, is_twin), own in zip(described, chosen, strict=True)
     )
-    if twins >= max(_FEWEST, _AGAIN * sum(map(len, cuts))):
+    if count >= max(_FEWEST, _AGAIN * sum(map(len, cuts))):
         return cuts
     return [
         find_best_cut(ratings[~is_twin], spans[~is_twin]) for ratings, spans, is_twin in described
@@ -66,7 +70,7 @@ def cut_rows(
 
 
 def _find_twins(features: Features) -> Flags:
-    """Tell which runs are of neighbours that are as tall as glyphs, as those of い are, or of 13."""
+    """Tell which runs are of neighbours that are as tall as glyphs, like い and 13."""
     inner, least = features[:, [_INNER, _LEAST_TALL]].T / UNIT
     return np.asarray((features[:, _SINGLE] == 0) & (inner > 0) & (least >= _TALL_AS_GLYPH))
 
@@ -78,6 +82,12 @@ def _stand_alone(features: Features) -> Flags:
     # Parts as tall as glyphs may be two 1s, unless one hangs over the other.
     crossed = (inner <= 0) & (near > 0.8)
     return np.asarray((features[:, _SINGLE] == 0) & (width < WIDE) & (close | crossed))
+
+
+def _are_far(features: Features) -> Flags:
+    """Tell which runs are four times as far from all others as their own parts are apart."""
+    width, inner, near = features[:, [_WIDTH, _INNER, _NEAR_SIDE]].T / UNIT
+    return np.asarray((width < WIDE) & (near > 0.8) & (near > 4 * inner))
 
 
 def list_spans(count: int) -> Spans:
@@ -201,11 +211,13 @@ def describe_spans(
     return np.rint(np.clip(table, -_FAR, 2 * _FAR) * UNIT)
 
 
-def _extend(values: npt.NDArray[np.generic], spans: Spans, *, low: bool) -> npt.NDArray[np.generic]:
+def _extend(values: npt.NDArray[Any], spans: Spans, *, low: bool) -> npt.NDArray[Any]:
     """Return the least or the greatest value of the parts of each run."""
     run = np.minimum(np.arange(len(values))[:, None] + np.arange(LONGEST), len(values) - 1)
     pick = np.minimum if low else np.maximum
-    return pick.accumulate(values[run], axis=1)[spans[:, 0], spans[:, 1] - spans[:, 0] - 1]
+    return np.asarray(
+        pick.accumulate(values[run], axis=1)[spans[:, 0], spans[:, 1] - spans[:, 0] - 1]
+    )
 
 
 def _inner_gaps(boxes: Boxes, spans: Spans) -> npt.NDArray[np.float64]:
@@ -257,7 +269,7 @@ def rate_spans(features: Features, weights: Weights) -> npt.NDArray[np.float64]:
         values = np.floor(values @ weights[layer] / UNIT) + weights[layer + 1]
         if layer + 2 < len(weights):
             values = np.maximum(values, 0)
-    return values[:, 0]
+    return np.asarray(values[:, 0])
 
 
 def find_best_cut(ratings: npt.NDArray[np.float64], spans: Spans) -> Spans:

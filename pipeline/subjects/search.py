@@ -26,8 +26,8 @@ Scan = npt.NDArray[np.uint8]
 _UNUSED = {"empty": "empty", "unclear": "unclear", "crossed": "crossed out"}  # boxes of a form
 
 _LIES = (
-    "its rows seem to run from top to bottom; if the page lies on its side, turn the picture upright "
-    "by 90 degrees: as it is, its labels and glyphs are wrong"
+    "its rows seem to run from top to bottom; if the page lies on its side, turn the picture by 90 "
+    "degrees: as it is, its labels and glyphs are wrong"
 )
 
 
