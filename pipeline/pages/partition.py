@@ -208,7 +208,7 @@ def describe_spans(
         *neighbours,
     ]
     table = np.column_stack([*own, *np.broadcast_to(page[:, None], (len(page), len(spans)))])
-    return np.rint(np.clip(table, -_FAR, 2 * _FAR) * UNIT)
+    return np.asarray(np.rint(np.clip(table, -_FAR, 2 * _FAR) * UNIT))
 
 
 def _extend(values: npt.NDArray[Any], spans: Spans, *, low: bool) -> npt.NDArray[Any]:

@@ -78,9 +78,3 @@ def test_a_page_without_pieces_has_no_groups() -> None:
 def test_a_one_before_a_three_stays_two_on_a_sparse_page() -> None:
     rows = [["one", "i", "one"], ["two tall strokes", "one", "i"]]
     assert len(join(draw_rows(rows, 90))) == 7
-
-
-def test_a_full_stop_beside_a_letter_is_a_glyph_of_its_own() -> None:
-    coverage = draw_rows([["one"] * 6] * 2, 90)
-    coverage[90:97, 90:97] = 255
-    assert len(join(coverage)) == 13
