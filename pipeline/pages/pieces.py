@@ -6,7 +6,7 @@ as x0, y0, x1, y1, x1 and y1 exclusive. A group is a list of pieces that make on
 are in pixels; `height` is that of a usual glyph of the page, `stroke` the usual stroke's width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -44,6 +44,11 @@ class Pieces:
         """Width and height of each piece, (n, 2)."""
         return size_of(self.boxes)
 
+    def turn(self) -> "Pieces":
+        """Return them with rows and columns of the page swapped."""
+        labels = np.ascontiguousarray(self.labels.T)
+        return replace(self, labels=labels, boxes=self.boxes[:, [1, 0, 3, 2]])
+
 
 @dataclass(frozen=True)
 class Writing:
@@ -56,6 +61,7 @@ class Writing:
     stroke: float  # the usual width of a stroke
     measures: npt.NDArray[np.float64]  # (n, 2): both as they are for each group's own hand
     dropped: tuple[tuple[int, str], ...] = ()  # other pieces that a glyph could be, and why not
+    lying: bool = False  # its rows run from top to bottom
 
 
 def find_pieces(coverage: Coverage) -> Pieces:

@@ -89,6 +89,7 @@ class ReadPage:
     glyphs: list[Glyph]
     doubt: str = ""
     dropped: tuple[Dropped, ...] = ()
+    lies: bool = False  # on its side: its rows run from top to bottom
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,24 @@ def _judge_sheet(
     if not writing.groups:
         return ReadPage([], dropped=tuple(marks))
     doubt = plausibility.doubt_writing(writing, sheet.paper)
+    if flow != "free":
+        writing, specks = _leave_out_marks(writing)
+        marks += [Dropped(sheet.box_on_page(box), "a speck") for box in specks]
     glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
-    return ReadPage(glyphs, doubt, (*marks, *strays))
+    return ReadPage(glyphs, doubt, (*marks, *strays), writing.lying)
+
+
+def _leave_out_marks(writing: Writing) -> tuple[Writing, Boxes]:
+    """Leave out full stops and the like: a row of one class, or of all in order, holds none.
+
+    Returns their boxes, too.
+    """
+    boxes = boxes_of(writing.pieces, writing.groups)
+    marks = joining.is_mark(boxes, writing.measures[:, 0])
+    if marks.all():
+        return writing, boxes[:0]
+    kept = [group for group, mark in zip(writing.groups, marks, strict=True) if not mark]
+    return replace(writing, groups=kept, measures=writing.measures[~marks]), boxes[marks]
 
 
 def _join_sheets(read: list[ReadPage]) -> ReadPage:
@@ -170,7 +187,7 @@ def _join_sheets(read: list[ReadPage]) -> ReadPage:
         else:
             first = 1 + max((glyph.row for glyph in glyphs), default=-1)
             glyphs += [replace(glyph, row=glyph.row + first) for glyph in page.glyphs]
-    return ReadPage(glyphs, "", tuple(dropped))
+    return ReadPage(glyphs, "", tuple(dropped), any(page.lies for page in sure))
 
 
 def _order_glyphs(
@@ -180,7 +197,7 @@ def _order_glyphs(
     boxes = boxes_of(writing.pieces, writing.groups)
     heights, strokes = writing.measures.T
     scores = score_groups(writing.pieces, writing.groups, heights, strokes)
-    row = rows.find_rows(boxes, heights)
+    row = rows.number_rows(boxes, heights)
     column = rows.number_columns(boxes, row)
     if flow != "free":
         row, column = rows.drop_strays(row, column, scores)
@@ -216,21 +233,32 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
     coverage, rules = _read_coverage(sheet)
     seen = _find_parted_pieces(coverage, sheet.paper, rules)
-    pieces, found = seen.pieces, seen.hands
+    written = np.any([hand.members for hand in seen.hands], axis=0) & ~seen.printed
+    lying = _lies(seen.pieces, written, seen.usual[0])
+    upright = seen.pieces.turn() if lying else seen.pieces
+    free = seen.inside & ~seen.printed & ~seen.remains & ~written
     groups, measures = [], []
-    for hand in found:
-        joined = joining.join_strokes(pieces, hand.members & ~seen.printed, hand.height)
+    for hand in seen.hands:
+        dots = free & joining.find_dots(seen.pieces, hand.height, hand.stroke)
+        free &= ~dots
+        members = (hand.members & ~seen.printed) | dots
+        joined = joining.join_strokes(upright, members, hand.height)
         groups += joined
         measures += [(hand.height, hand.stroke)] * len(joined)
-    dropped = _explain_dropped(seen, groups)
     return Writing(
         seen.coverage,
-        pieces,
+        seen.pieces,
         groups,
         *seen.usual,
         np.array(measures).reshape(-1, 2),
-        tuple(dropped),
+        tuple(_explain_dropped(seen, groups)),
+        lying,
     )
+
+
+def _lies(pieces: Pieces, writing: Flags, height: float) -> bool:
+    """Tell whether a page lies on its side; pieces as large as glyphs say it."""
+    return rows.run_down(pieces.boxes[writing & (pieces.sizes.max(axis=1) > 0.6 * height)])
 
 
 def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
@@ -295,13 +323,17 @@ def _find_parted_pieces(
         coverage = frames.erase_frames(coverage, boxed)
         pieces = find_pieces(coverage)
     seen = _tell_pieces(coverage, pieces, paper, rules, boxed)
-    parted = coverage
+    written = np.any([hand.members for hand in seen.hands], axis=0)
+    lying = _lies(pieces, written, seen.usual[0])
+    standing, upright = (pieces.turn(), coverage.T) if lying else (pieces, coverage)
+    parted = upright
     for hand in seen.hands:
-        crowded = parting.find_crowded(pieces, hand.members, hand.height)
+        crowded = parting.find_crowded(standing, hand.members, hand.height)
         if len(crowded):
-            parted = parting.part_touching(parted, pieces, crowded, hand.height, hand.stroke)
-    if parted is coverage:
+            parted = parting.part_touching(parted, standing, crowded, hand.height, hand.stroke)
+    if parted is upright:
         return seen
+    parted = np.ascontiguousarray(parted.T) if lying else parted
     return _tell_pieces(parted, find_pieces(parted), paper, rules, boxed)
 
 

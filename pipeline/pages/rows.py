@@ -13,6 +13,7 @@ Lengths = npt.NDArray[np.float64]
 
 NOWHERE = -1
 DOUBTFUL = 0.75  # a score below this may be dirt
+_FEWEST = 8  # boxes: what a few do may be chance
 
 
 def find_rows(boxes: Boxes, height: float | Lengths) -> Numbers:
@@ -44,6 +45,63 @@ def find_rows(boxes: Boxes, height: float | Lengths) -> Numbers:
     for number, row in enumerate(rows):
         numbers[row] = number
     return numbers
+
+
+def number_rows(boxes: Boxes, height: float) -> Numbers:
+    """Number the row of each box as find_rows does; small marks are in that of the nearest letter.
+
+    A dot, an accent or a full stop lies too far from the middle of its row to be found by it.
+    """
+    small = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) <= 0.5 * height
+    letters = np.flatnonzero(~small)
+    if len(letters) == 0 or not small.any():
+        return find_rows(boxes, height)
+    marks, others = boxes[small, None], boxes[None, letters]
+    gaps = np.maximum(marks[..., :2] - others[..., 2:], others[..., :2] - marks[..., 2:])
+    away = (np.maximum(gaps, 0) ** 2).sum(axis=2)
+    nearest = np.arange(len(boxes))
+    # Half a glyph's height is free between the rows: what is farther has a row of its own.
+    near = np.where(away.min(axis=1) < (0.5 * height) ** 2, letters[away.argmin(axis=1)], -1)
+    nearest[small] = np.where(near < 0, nearest[small], near)
+    own = nearest == np.arange(len(boxes))
+    numbers = np.zeros(len(boxes), np.int64)
+    numbers[own] = find_rows(boxes[own], height)
+    return numbers[nearest]
+
+
+def run_down(boxes: Boxes) -> bool:
+    """Tell whether boxes of writing stand in rows from top to bottom: the page lies on its side.
+
+    Letters and digits are higher than they are wide, and nearer to those in their own row than to
+    those in the next. Where either is in doubt the page is taken to be upright.
+    """
+    if len(boxes) < _FEWEST:
+        return False
+    width, height = np.median(boxes[:, 2:] - boxes[:, :2], axis=0)
+    # A tenth: kana and kanji are about as wide as high, and say nothing.
+    if width < 1.1 * height:
+        return False
+    beside = _find_gaps(boxes)
+    below = _find_gaps(boxes[:, [1, 0, 3, 2]])
+    if len(below) < len(boxes) / 2:
+        return False
+    # The wider they are the less the gaps need to say. Digits that lie are 1.3 times as wide as
+    # high: gaps may be equal then. At a tenth, rows have to be plain.
+    plain = 0.65 * (width / height) ** 2
+    return len(beside) == 0 or bool(np.median(below) < plain * np.median(beside))
+
+
+def _find_gaps(boxes: Boxes) -> Numbers:
+    """Return the gap from each box to the next one on its right at its height, where one is."""
+    overlap = np.minimum(boxes[:, None, 3], boxes[None, :, 3]) - np.maximum(
+        boxes[:, None, 1], boxes[None, :, 1]
+    )
+    height = boxes[:, 3] - boxes[:, 1]
+    beside = 2 * overlap > np.minimum(height[:, None], height[None, :])
+    follows = centres_of(boxes)[None, :] > centres_of(boxes)[:, None]
+    far = np.iinfo(np.int64).max
+    gaps = np.where(beside & follows, boxes[None, :, 0] - boxes[:, None, 2], far).min(axis=1)
+    return np.asarray(gaps[gaps < far])
 
 
 def centres_of(boxes: Boxes) -> npt.NDArray[np.float64]:

@@ -26,6 +26,11 @@ Scan = npt.NDArray[np.uint8]
 
 _UNUSED = {"empty": "empty", "unclear": "unclear", "crossed": "crossed out"}  # boxes of a form
 
+_LIES = (
+    "its rows seem to run from top to bottom; if the page lies on its side, turn the picture by 90 "
+    "degrees: as it is, its labels and glyphs are wrong"
+)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -120,6 +125,7 @@ def search_flowing_page(
         return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
     found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
     marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
+<<<<<<< HEAD
     seen = tuple(LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
     if found.overlay is not None and seen:
         told = count_reasons(one.reason for one in seen)
@@ -137,6 +143,12 @@ def count_reasons(reasons: Iterable[str]) -> str:
     by_count = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     told = ", ".join(f"{count:,} {reason}" for reason, count in by_count)
     return f"{count_things(counts.total(), 'mark')} left out: {told}"
+=======
+    seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
+    if found.reason:
+        return replace(found, reason=f"{found.reason}; {_LIES}") if page.lies else found
+    return replace(found, left_out=tuple(seen), note=_LIES if page.lies else found.note)
+>>>>>>> parts
 
 
 def _search_cells(
