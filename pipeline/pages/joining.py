@@ -51,7 +51,7 @@ def find_dots(pieces: Pieces, height: float, stroke: float) -> Flags:
     return np.asarray((extent > 0.6 * stroke) & (extent <= 0.1 * height) & solid)
 
 
-def is_mark(boxes: Boxes, height: float) -> Flags:
+def is_mark(boxes: Boxes, height: float | npt.NDArray[np.float64]) -> Flags:
     """Tell which boxes are too small for a letter, as a full stop or a comma."""
     return np.asarray(size_of(boxes).max(axis=1) <= 0.3 * height)
 

@@ -47,12 +47,13 @@ def find_rows(boxes: Boxes, height: float | Lengths) -> Numbers:
     return numbers
 
 
-def number_rows(boxes: Boxes, height: float) -> Numbers:
+def number_rows(boxes: Boxes, height: float | Lengths) -> Numbers:
     """Number the row of each box as find_rows does; small marks are in that of the nearest letter.
 
     A dot, an accent or a full stop lies too far from the middle of its row to be found by it.
     """
-    small = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) <= 0.5 * height
+    heights = np.broadcast_to(height, len(boxes))
+    small = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) <= 0.5 * heights
     letters = np.flatnonzero(~small)
     if len(letters) == 0 or not small.any():
         return find_rows(boxes, height)
@@ -61,11 +62,13 @@ def number_rows(boxes: Boxes, height: float) -> Numbers:
     away = (np.maximum(gaps, 0) ** 2).sum(axis=2)
     nearest = np.arange(len(boxes))
     # Half a glyph's height is free between the rows: what is farther has a row of its own.
-    near = np.where(away.min(axis=1) < (0.5 * height) ** 2, letters[away.argmin(axis=1)], -1)
+    near = np.where(
+        away.min(axis=1) < (0.5 * heights[small]) ** 2, letters[away.argmin(axis=1)], -1
+    )
     nearest[small] = np.where(near < 0, nearest[small], near)
     own = nearest == np.arange(len(boxes))
     numbers = np.zeros(len(boxes), np.int64)
-    numbers[own] = find_rows(boxes[own], height)
+    numbers[own] = find_rows(boxes[own], heights[own])
     return numbers[nearest]
 
 

@@ -124,8 +124,10 @@ def search_flowing_page(
         unlabelled = [""] * len(page.glyphs)
         return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
     found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
+    if page.lies:
+        reason = f"{found.reason}; {_LIES}" if found.reason else ""
+        found = replace(found, reason=reason, note=_LIES)
     marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
-<<<<<<< HEAD
     seen = tuple(LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
     if found.overlay is not None and seen:
         told = count_reasons(one.reason for one in seen)
@@ -143,12 +145,6 @@ def count_reasons(reasons: Iterable[str]) -> str:
     by_count = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     told = ", ".join(f"{count:,} {reason}" for reason, count in by_count)
     return f"{count_things(counts.total(), 'mark')} left out: {told}"
-=======
-    seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
-    if found.reason:
-        return replace(found, reason=f"{found.reason}; {_LIES}") if page.lies else found
-    return replace(found, left_out=tuple(seen), note=_LIES if page.lies else found.note)
->>>>>>> parts
 
 
 def _search_cells(
