@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.pages import partition
 from pipeline.pages.pieces import (
