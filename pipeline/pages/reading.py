@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pipeline.pages import (
     closeups,
+    fading,
     flattening,
     furniture,
     ink,
@@ -204,6 +205,10 @@ def _find_parted_pieces(
     """
     pieces = find_pieces(coverage)
     inside = ~find_touching(pieces, ~paper)
+    deeper = fading.deepen_fading(coverage, pieces, inside)
+    if deeper is not coverage:
+        coverage, pieces = deeper, find_pieces(deeper)
+        inside = ~find_touching(pieces, ~paper)
     height, stroke = usual_size(pieces, inside)
     writing = inside & find_writing(pieces, height, stroke)
     crowded = parting.find_crowded(pieces, writing, height)
