@@ -24,6 +24,8 @@ _RULE = 3 * (_SAMPLES - _AGREEING)  # what one line in a strip counts: votes are
 _BLOCKS = 8  # parts of a page's height, each with slopes of its own
 _NEIGHBOURS = (1, 4, 16, 64, 16, 4, 1)  # what the lines of a block and of those near it weigh
 _STRAIGHT = 1  # step: so little is a straight line to who removes it
+_LEAST = _RULE / 2  # gain in each strip, or it may be strokes of writing
+_STEEP = 14  # steps, 8 degrees: what leans more may be the paper's edges, unless it is six lines
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,15 @@ def find_bend(density: Density, length: int, thickness: int, faintest: float) ->
     if strips < 3 or len(density) < 2 * _BLOCKS * _STEEPEST:
         return None
     lines = _count_lines(density[:, step // 2 :: step], strips, step, thickness, faintest)
-    near = sum(
-        weight * np.roll(np.pad(lines, ((0, 0), (0, 0), (3, 3))), shift - 3, axis=2)[..., 3:-3]
-        for shift, weight in enumerate(_NEIGHBOURS)
-    )
+    padded = np.pad(lines, ((0, 0), (0, 0), (3, 3)))
+    near = np.zeros_like(lines)
+    for shift, weight in enumerate(_NEIGHBOURS):
+        near += weight * padded[..., shift : shift + _BLOCKS]
     path = np.stack([_follow(near[..., block]) for block in range(_BLOCKS)], axis=1)
     still = lines[:, _STEEPEST - _STRAIGHT : _STEEPEST + _STRAIGHT + 1].max(axis=1)
     along = np.take_along_axis(lines, path[:, None], axis=1)[:, 0]
-    # By half a rule across the page, or what is gained may be strokes of writing.
-    if (along - still).sum() < strips * _RULE / 2:
+    least = _LEAST if np.abs(path - _STEEPEST).max() <= _STEEP else 6 * _RULE
+    if (along - still).sum() < strips * least:
         return None
     return _integrate(_refine(near, path), density.shape, step)
 
@@ -161,7 +163,7 @@ def _slope_at(slopes: Floats, column: float, rows: Floats, height: int) -> Float
     share = place - strip  # beyond the middles of the outer strips they go on as they came
     here = (1 - share) * slopes[strip] + share * slopes[strip + 1]
     centres = (np.arange(_BLOCKS) + 0.5) * height / _BLOCKS
-    return np.interp(rows, centres, here)
+    return np.asarray(np.interp(rows, centres, here))
 
 
 def _widen(columns: Floats, step: int, width: int) -> Density:

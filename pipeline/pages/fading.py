@@ -21,14 +21,17 @@ def deepen_fading(coverage: Coverage, pieces: Pieces, inside: Flags) -> Coverage
     Such ink is as wide as a stroke, touches a piece, and makes no more than one glyph with it.
     What touches two glyphs is the remains of a rule.
     """
-    pale = coverage >= _PALE
-    pale &= cv2.dilate((pieces.labels > 0).astype(np.uint8), _AWAY) == 0
     height, stroke = usual_size(pieces, inside)
-    if np.count_nonzero(pale) < stroke**2 or height == 0:
+    inked = (coverage >= _PALE).view(np.uint8)
+    pale = inked.copy()
+    pale[cv2.dilate((pieces.labels > 0).view(np.uint8), _AWAY) > 0] = 0
+    # What is thinner than a third of a stroke goes here already: of it there may be much.
+    pale = cv2.morphologyEx(pale, cv2.MORPH_OPEN, np.ones((max(1, round(stroke / 3)),) * 2))
+    if height == 0 or not pale.any():
         return coverage
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(pale.view(np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(pale)
     deeper = coverage
-    likely = stats[:, cv2.CC_STAT_AREA] >= stroke**2
+    likely = stats[:, cv2.CC_STAT_AREA] >= stroke**2 / 2
     likely &= stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1) <= WIDE * height
     for part in np.flatnonzero(likely[1:]) + 1:
         x, y, width, high, _ = stats[part].tolist()
@@ -38,7 +41,10 @@ def deepen_fading(coverage: Coverage, pieces: Pieces, inside: Flags) -> Coverage
         reach = cv2.dilate(own, np.ones((2 * _CONTACT + 1, 2 * _CONTACT + 1), np.uint8)) > 0
         touched = np.unique(pieces.labels[window][reach])
         box = np.array([x, y, x + width, y + high])
-        if _continues(own, box, touched[touched > 0] - 1, pieces, inside, height):
+        # As find_pieces measures the width of strokes, but with the ink that they go on from.
+        depth = cv2.distanceTransform(np.pad(inked[window], 1), cv2.DIST_L2, 3)[1:-1, 1:-1]
+        wide = 4 * (float(depth[own > 0].mean()) - 0.5)
+        if _continues(wide, box, touched[touched > 0] - 1, pieces, inside, height):
             deeper = coverage.copy() if deeper is coverage else deeper
             shown = deeper[window]
             # As much as makes the palest that counts half covered.
@@ -48,7 +54,7 @@ def deepen_fading(coverage: Coverage, pieces: Pieces, inside: Flags) -> Coverage
 
 
 def _continues(
-    own: npt.NDArray[np.uint8],
+    width: float,
     box: Box,
     touched: npt.NDArray[np.integer],
     pieces: Pieces,
@@ -56,13 +62,12 @@ def _continues(
     height: float,
 ) -> bool:
     """Tell whether a pale part in this box goes on with the stroke of the pieces it touches."""
-    if len(touched) == 0 or not inside[touched].all():
+    # A remnant of print goes on from nothing of a glyph's size.
+    sized = pieces.sizes[touched].max(axis=1) > height / 2
+    if not (inside[touched].all() and sized.any()):
         return False
     whole = enclose(np.vstack([box[None], pieces.boxes[touched]]))
     most = WIDE * max(height, pieces.sizes[touched].max() if len(touched) == 1 else 0)
     if (whole[2:] - whole[:2]).max() > most:
         return False
-    # As find_pieces measures the width of strokes.
-    depth = cv2.distanceTransform(np.pad(own, 1), cv2.DIST_L2, 3)
-    width = 4 * (depth.sum() / own.sum() - 0.5)
-    return bool(0.5 < width / pieces.strokes[touched].max() < 1.5)
+    return bool(0.4 < width / pieces.strokes[touched].max() < 1.5)

@@ -45,7 +45,7 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
         return np.asarray(likely > 0)
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
     thin, thick = _pick_long(joined, length, thickness)
-    if thick.any():  # bars of letters may lie along a line; alone none is as long as a line's piece
+    if thick is not None:  # bars of letters may lie along it; none is as long as a line's piece
         bare = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
         thin |= _pick_long(bare, length, thickness)[0]
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
@@ -56,15 +56,17 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
 
 def _pick_long(
     joined: npt.NDArray[np.uint8], length: int, thickness: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return the parts of a mask that are long enough for a line: the thin, and the thick ones."""
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+    """Return the parts of a mask that are long enough for a line: the thin, and any thick ones."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     width = stats[:, cv2.CC_STAT_WIDTH]
-    # The row of slope that is allowed for makes a line two rows thicker.
-    thin = stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width
     long = width >= length
     long[0] = False
-    return (long & thin).astype(np.uint8).take(labels), (long & ~thin).astype(np.uint8).take(labels)
+    # The row of slope that is allowed for makes a line two rows thicker.
+    thin = long & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
+    thick = long & ~thin
+    lines = thin.astype(np.uint8).take(labels)
+    return lines, thick.astype(np.uint8).take(labels) if thick.any() else None
 
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
@@ -132,9 +134,13 @@ def _lift_rules(density: Density, full: float, rules: Mask, shade: Density) -> D
     rest = density.copy()
     rest[rows] = np.where(rules[rows], lifted, density[rows])
     dark = rules & (shade > full / 2)
+    if not dark.any():
+        return rest
     bridged = bridge_rules(rest, dark)
     # The grain of print does not come to half of full ink, even twofold.
-    return np.where(dark & (rest > full / 2), np.maximum(rest, bridged), bridged)
+    plain = dark & (rest > full / 2)
+    bridged[plain] = np.maximum(rest[plain], bridged[plain])
+    return bridged
 
 
 def _shade_rules(
@@ -143,7 +149,8 @@ def _shade_rules(
     """Find the level rules of a picture and their shade, which is 0 in rows without any."""
     rules = _find_rules(smooth, length, thickness, faintest)
     upright = np.ones((3, 1), np.uint8)
-    rows = cv2.dilate(rules.astype(np.uint8), upright).any(axis=1)
+    wide = cv2.dilate(rules.astype(np.uint8), upright) > 0
+    rows = wide.any(axis=1)
     shade = np.zeros_like(smooth)
     if not rows.any():
         return rules, shade
@@ -151,17 +158,17 @@ def _shade_rules(
     reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))[rows]
     under = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
     shade[rows] = under
-    if (under > full / 2).any():
-        shade = _spare_strokes(rules, shade, full)
+    if (under[wide[rows]] > full / 2).any():
+        shade = _spare_strokes(wide, shade, full)
         rules = _thin_rules(rules, shade > full / 2, length)
-    return cv2.dilate(rules.astype(np.uint8), upright) > 0, shade
+        wide = cv2.dilate(rules.astype(np.uint8), upright) > 0
+    return wide, shade
 
 
 def _spare_strokes(rules: Mask, shade: Density, full: float) -> Density:
     """Take the dark of strokes that are written along a pale rule out of the rule's shade."""
-    wide = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8))
-    count, labels = cv2.connectedComponents(wide)
-    places = np.flatnonzero(wide)
+    count, labels = cv2.connectedComponents(rules.view(np.uint8))
+    places = np.flatnonzero(rules)
     rule, here = labels.ravel()[places], shade.ravel()[places].astype(np.float64)
     pale = here <= full / 2
     pixels = np.maximum(np.bincount(rule[pale], minlength=count), 1)
@@ -181,7 +188,7 @@ def _thin_rules(rules: Mask, dark: Mask, length: int) -> Mask:
     upright = np.ones((3, 1), np.uint8)
     core = cv2.dilate(rules.astype(np.uint8), upright)
     core = cv2.morphologyEx(core, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
-    return rules & ((cv2.erode(core, upright) > 0) | ~dark)
+    return np.asarray(rules & ((cv2.erode(core, upright) > 0) | ~dark))
 
 
 def find_print(
