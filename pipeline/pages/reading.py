@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pipeline.pages import (
     captions,
     closeups,
+    fading,
     flattening,
     frames,
     furniture,
@@ -346,6 +347,10 @@ def _tell_pieces(
 ) -> _Seen:
     """Tell which pieces are written, and which are print or remains of it."""
     inside = ~find_touching(pieces, ~paper)
+    deeper = fading.deepen_fading(coverage, pieces, inside)
+    if deeper is not coverage:
+        coverage, pieces = deeper, find_pieces(deeper)
+        inside = ~find_touching(pieces, ~paper)
     height, stroke = usual_size(pieces, inside)
     left = remains.find_remains(pieces, rules, boxed, height, stroke)
     lined = pieces.labels[rules.level | rules.upright]

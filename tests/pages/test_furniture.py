@@ -110,3 +110,17 @@ def test_ruled_paper_with_a_margin_is_no_table() -> None:
     page = rule(np.zeros((500, 640), np.float32), 0.3)
     page[:, 80:83] = 0.3
     assert furniture.find_table(remove(page)[1]) is None
+
+
+@pytest.mark.parametrize(("line", "longest"), [(0.2, 60), (0.45, 40)])
+def test_a_bar_written_along_a_rule_stays(line: float, longest: int) -> None:
+    page = np.zeros((403, 611), np.float32)
+    page[199:202] = line
+    bars = np.zeros(page.shape, bool)
+    for x, width in ((80, 40), (250, longest), (420, 30)):
+        bars[197:204, x : x + width] = True
+    page[bars] = FULL
+    cleaned, rules = remove(page)
+    assert rules.level[200].all()
+    assert np.mean(cleaned[bars] > FULL / 2) > 0.9
+    assert cleaned[~bars].max() < FULL / 4
