@@ -323,6 +323,9 @@ def _find_parted_pieces(
     if boxed is not None:
         coverage = frames.erase_frames(coverage, boxed)
         pieces = find_pieces(coverage)
+    deeper = fading.deepen_fading(coverage, pieces, ~find_touching(pieces, ~paper))
+    if deeper is not coverage:
+        coverage, pieces = deeper, find_pieces(deeper)
     seen = _tell_pieces(coverage, pieces, paper, rules, boxed)
     written = np.any([hand.members for hand in seen.hands], axis=0)
     lying = _lies(pieces, written, seen.usual[0])
@@ -347,10 +350,6 @@ def _tell_pieces(
 ) -> _Seen:
     """Tell which pieces are written, and which are print or remains of it."""
     inside = ~find_touching(pieces, ~paper)
-    deeper = fading.deepen_fading(coverage, pieces, inside)
-    if deeper is not coverage:
-        coverage, pieces = deeper, find_pieces(deeper)
-        inside = ~find_touching(pieces, ~paper)
     height, stroke = usual_size(pieces, inside)
     left = remains.find_remains(pieces, rules, boxed, height, stroke)
     lined = pieces.labels[rules.level | rules.upright]
