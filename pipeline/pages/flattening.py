@@ -71,6 +71,15 @@ def lay_flat(page: Picture) -> Sheet:
     return _warp_sheet(color, borders, flat_to_work, size, scale)
 
 
+def shrink_page(page: Picture) -> Sheet:
+    """Return a page as it is, all of it paper, at a working size."""
+    color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
+    scale = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
+    color = _resize(color, scale)
+    grow = np.diag([1 / scale, 1 / scale, 1.0])
+    return Sheet(color, np.ones(color.shape[:2], bool), grow)
+
+
 def _warp_sheet(
     color: Picture,
     borders: list[Border],

@@ -17,6 +17,7 @@ from pipeline.pages import (
     furniture,
     ink,
     joining,
+    large,
     parting,
     plausibility,
     rows,
@@ -96,16 +97,30 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     sheet = flattening.lay_flat(page)
     if min(sheet.picture.shape[:2]) < _SMALLEST:
         return ReadPage([])
-    writing = read_writing(sheet)
+    sheet, writing, doubt = _read_sheet(page, sheet)
     if not writing.groups:
         return ReadPage([])
-    doubt = plausibility.doubt_writing(writing, sheet.paper)
     glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
     marks = [
         Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
         for piece, reason in writing.dropped
     ]
     return ReadPage(glyphs, doubt, (*marks, *strays))
+
+
+def _read_sheet(page: Picture, sheet: flattening.Sheet) -> tuple[flattening.Sheet, Writing, str]:
+    """Read a sheet, or the picture it was found on where few large glyphs fill that.
+
+    Returns the one that was read, its writing, and why that can't be handwriting.
+    """
+    writing = read_writing(sheet)
+    doubt = plausibility.doubt_writing(writing, sheet.paper)
+    if doubt or len(writing.groups) <= large.MOST:
+        whole = flattening.shrink_page(page)
+        near = large.read_large(whole.picture)
+        if near is not None and not plausibility.doubt_writing(near, whole.paper):
+            return whole, near, ""
+    return sheet, writing, doubt
 
 
 def _order_glyphs(
@@ -254,9 +269,9 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
     if min(sheet.picture.shape[:2]) < _SMALLEST:
         parts = [cut_part(page, box) for box in boxes]
         return [None if part is None else part.pixels for part in parts]
-    coverage, _ = _read_coverage(sheet)
-    coverage, pieces, inside = _find_parted_pieces(coverage, sheet.paper)
-    owner = assign_pixels(pieces, _find_reach(usual_size(pieces, inside)[1]))
+    sheet, writing, _ = _read_sheet(page, sheet)
+    coverage, pieces = writing.coverage, writing.pieces
+    owner = assign_pixels(pieces, _find_reach(writing.stroke))
     return [cut_region(coverage, pieces, owner, sheet.box_on_sheet(box), _PAD) for box in boxes]
 
 
