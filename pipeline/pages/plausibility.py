@@ -23,8 +23,8 @@ _DARK = 64  # coverage from which a pixel is not paper
 _CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
 # Where many glyphs are of one height what else is dark lies beside them: a picture in a newspaper,
 # the next page. A blurred puzzle has .14; of photos that look so even none is known.
-_CLUTTER_BESIDE = 0.24
-_MANY, _ALIKE_HIGH = 20, 0.3  # glyphs; the middle half's spread in heights: of puzzles .05 to .25
+_CLUTTER_BESIDE = 0.18
+_MANY, _ALIKE_HIGH = 20, 0.15  # glyphs; the middle half's spread in heights: of a puzzle .05
 _EVEN, _UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
 _CROWD = 60  # with fewer letters to compare, doubles may be chance
 _MOST = 400  # letters compared, each with each: the work grows with the square
