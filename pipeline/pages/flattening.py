@@ -171,6 +171,12 @@ def _spread_paper(flat: Picture, paper: npt.NDArray[np.bool_]) -> Picture:
     return np.where(paper[..., None], flat, spread)
 
 
+def shrink_page(page: Picture) -> Sheet:
+    """Return a page as it is, all of it paper, at a working size."""
+    color, scale = _scale_page(page)
+    return Sheet(color, np.ones(color.shape[:2], bool), np.diag([1 / scale, 1 / scale, 1.0]))
+
+
 def _warp_sheet(
     color: Picture,
     borders: list[Border],

@@ -22,6 +22,7 @@ from pipeline.pages import (
     hands,
     ink,
     joining,
+    large,
     parting,
     plausibility,
     remains,
@@ -112,51 +113,74 @@ def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadP
     `row_length` is the number of glyphs that each row of a `sequence` runs through; it keeps the
     columns right in rows where one is missing.
     """
-    read = [_judge_sheet(sheet, writing, flow, row_length) for sheet, writing in _read_sheets(page)]
-    return _join_sheets(read)
+    return _join_sheets([_place_glyphs(read, flow, row_length) for read in _read_sheets(page)])
 
 
-def _read_sheets(page: Picture) -> list[tuple[flattening.Sheet, Writing]]:
+@dataclass(frozen=True)
+class _Read:
+    """A sheet, what is written on it, and why that can't be handwriting."""
+
+    sheet: flattening.Sheet
+    writing: Writing
+    doubt: str = ""
+
+    @property
+    def makes_sense(self) -> bool:
+        """Whether there is writing that may be a hand's."""
+        return bool(self.writing.groups) and not self.doubt
+
+
+def _read_sheets(page: Picture) -> list[_Read]:
     """Read the slips on a desk, in reading order; the page as one sheet if only that has sense."""
     if min(page.shape[:2]) < _SMALLEST:
         return []
-    read = _read_large(flattening.lay_sheets(page))
-    if any(_makes_sense(*each) or not each[0].on_desk for each in read):
+    read = _read_all(flattening.lay_sheets(page))
+    if len(read) == 1 and not read[0].sheet.on_desk:
+        return [_read_near(page, read[0])]
+    if any(one.makes_sense for one in read):
         return read
     whole = flattening.lay_flat(page)
     if read and ink.darken_writing(whole.picture, whole.paper) is not whole.picture:
         return read  # light paper was seen, so what is light on dark is no chalk but the desk
-    instead = _read_large([whole])
-    return instead if not read or any(_makes_sense(*each) for each in instead) else read
+    instead = [_read_near(page, one) for one in _read_all([whole])]
+    return instead if not read or any(one.makes_sense for one in instead) else read
 
 
-def _makes_sense(sheet: flattening.Sheet, writing: Writing) -> bool:
-    """Tell whether there is writing on a sheet that may be a hand's."""
-    return bool(writing.groups) and not plausibility.doubt_writing(writing, sheet.paper)
-
-
-def _read_large(sheets: list[flattening.Sheet]) -> list[tuple[flattening.Sheet, Writing]]:
+def _read_all(sheets: list[flattening.Sheet]) -> list[_Read]:
     """Read the sheets that are large enough to hold anything."""
-    large = (sheet for sheet in sheets if min(sheet.paper.shape) >= _SMALLEST)
-    return [(sheet, read_writing(sheet)) for sheet in large]
+    found = []
+    for sheet in sheets:
+        if min(sheet.paper.shape) >= _SMALLEST:
+            writing = read_writing(sheet)
+            found.append(_Read(sheet, writing, plausibility.doubt_writing(writing, sheet.paper)))
+    return found
 
 
-def _judge_sheet(
-    sheet: flattening.Sheet, writing: Writing, flow: Flow, row_length: int | None
-) -> ReadPage:
-    """Return the glyphs of one sheet, and why they can't be handwriting."""
+def _read_near(page: Picture, read: _Read) -> _Read:
+    """Return the whole picture read as a close-up, where few large glyphs fill it."""
+    if not read.doubt and len(read.writing.groups) > large.MOST:
+        return read
+    whole = flattening.shrink_page(page)
+    near = large.read_large(whole.picture)
+    if near is None or plausibility.doubt_writing(near, whole.paper):
+        return read
+    return _Read(whole, near)
+
+
+def _place_glyphs(read: _Read, flow: Flow, row_length: int | None) -> ReadPage:
+    """Return the glyphs of one sheet in their order, and what was left out."""
+    sheet, writing = read.sheet, read.writing
     marks = [
         Dropped(sheet.box_on_page(writing.pieces.boxes[piece]), reason)
         for piece, reason in writing.dropped
     ]
     if not writing.groups:
         return ReadPage([], dropped=tuple(marks))
-    doubt = plausibility.doubt_writing(writing, sheet.paper)
     if flow != "free":
         writing, specks = _leave_out_marks(writing)
         marks += [Dropped(sheet.box_on_page(box), "a speck") for box in specks]
     glyphs, strays = _order_glyphs(sheet, writing, flow, row_length)
-    return ReadPage(glyphs, doubt, (*marks, *strays), writing.lying)
+    return ReadPage(glyphs, read.doubt, (*marks, *strays), writing.lying)
 
 
 def _leave_out_marks(writing: Writing) -> tuple[Writing, Boxes]:
@@ -403,8 +427,9 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
         parts = [cut_part(page, box) for box in boxes]
         return [None if part is None else part.pixels for part in parts]
     cut: list[Coverage | None] = [None] * len(boxes)
-    home = [_find_home([sheet for sheet, _ in sheets], box) for box in boxes]
-    for number, (sheet, writing) in enumerate(sheets):
+    home = [_find_home([one.sheet for one in sheets], box) for box in boxes]
+    for number, read in enumerate(sheets):
+        sheet, writing = read.sheet, read.writing
         own = [index for index, place in enumerate(home) if place == number]
         if own:
             owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
