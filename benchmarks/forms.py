@@ -295,7 +295,7 @@ def run_out(page, form, boxes, places, place, pen, wide, rng):
     target = (place[0] + step[0], place[1] + step[1])
     x0, y0, x1, y1 = np.array(boxes[place].square)
     side = x1 - x0
-    over = rng.uniform(0, 0.6) * side
+    over = rng.uniform(0, 0.7) * side
     left, top, ink = places[place]
     rows, columns = np.nonzero(ink > 0.9)
     pick = rng.integers(len(rows))

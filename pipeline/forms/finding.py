@@ -59,12 +59,14 @@ class PageMapping:
     """Where the points of the page lie in the picture: a homography and the paper's bend.
 
     `homography` is (3, 3), mm to pixels. `bend` is (10, 2): the pixels to add, for each term of
-    `_bend_terms`; zero for flat paper.
+    `_bend_terms`; zero for flat paper. `misfit` is how far the markers lie from where it has
+    them, in mm (root mean square).
     """
 
     paper: str
     homography: npt.NDArray[np.float64]
     bend: npt.NDArray[np.float64]
+    misfit: float = 0.0
 
     def to_picture(self, points: Points) -> Points:
         """Return the pixels (N, 2) of page points (N, 2) in mm."""
@@ -242,8 +244,9 @@ def _fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
     if homography is None:
         raise FormError("The markers do not form a page: they lie on one line or point.")
     flat = PageMapping(paper, np.asarray(homography, np.float64), np.zeros((_BEND_TERMS, 2)))
-    if _misfit(flat, page, picture) < _FLAT_FIT:
-        return flat
+    error = _misfit(flat, page, picture)
+    if error < _FLAT_FIT:
+        return replace(flat, misfit=error)
     bent = replace(flat, bend=_fit_bend(paper, page, picture - flat.to_picture(page)))
     error = _misfit(bent, page, picture)
     if error > _WORST_FIT:
@@ -251,7 +254,7 @@ def _fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
             f"The page is too curled or folded: its markers lie {error:.1f} mm off a gently "
             f"bent page, expected at most {_WORST_FIT} mm. Flatten it and try again."
         )
-    return bent
+    return replace(bent, misfit=error)
 
 
 def _misfit(mapping: PageMapping, page: Points, picture: Points) -> float:
