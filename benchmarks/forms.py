@@ -192,8 +192,13 @@ def judge_page(tally: Tally, seed: int, form: Form, result: ReadForm, truth) -> 
 
 
 def normalise(glyph: photography.Picture) -> np.ndarray:
-    """Return the glyph as a centred vector of unit length, whatever its size and place."""
-    rows, columns = np.nonzero(glyph > 63)
+    """Return the glyph as a centred vector of unit length, whatever its size and place.
+
+    Specks beside it do not count.
+    """
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats((glyph > 63).astype(np.uint8))
+    large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] > 0.02 * np.count_nonzero(glyph > 63))
+    rows, columns = np.nonzero(np.isin(pieces, large[large > 0]))
     tight = glyph[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     zoom = 20 / max(tight.shape)
     size = tuple(max(1, round(side * zoom)) for side in tight.shape[::-1])

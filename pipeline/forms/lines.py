@@ -24,6 +24,10 @@ Reals = npt.NDArray[np.float32]
 # A brush wider than this is taken for a shadow's edge rather than a stroke.
 _WIDEST_STROKE = 8.0  # mm
 _GRAIN = 0.8  # pixels: the blur that takes the camera's grain off, less than a stroke's half width
+_COARSE_GRAIN = (
+    1.8  # pixels: half the width of a thin pen's stroke, which then stays above the rest
+)
+_MUCH_GRAIN = 8.0  # darkness, standard deviation: from here on it hides pencil (see reading)
 _SEARCH = 1.5  # mm to either side of a line's expected place: less than half the gap
 _PARTS = 4  # of each side of a box that are looked for by themselves
 _LINE_PART = 36  # pixels (4.5 mm): along so much a line that bends is still straight
@@ -37,21 +41,35 @@ _MOST_BURNT = 0.3  # of a box's line; beyond it its own place is not believed
 
 @dataclass(frozen=True)
 class Place:
-    """A box on the flat page: its exact square in pixels, and how much of its line is seen."""
+    """A box on the flat page: its exact square in pixels, and how much of its line is seen.
+
+    `burnt` tells that bright light hides the line: of the writing, too, it leaves less.
+    """
 
     printed: FormBox
     square: npt.NDArray[np.float64]
     seen: float
+    burnt: bool
 
 
 def measure_darkness(flat: Grey) -> Reals:
     """Return how much darker than the paper around it each pixel is, 0 to 255, (h, w).
 
     The paper's brightness is what remains when all that is narrower than a stroke is closed;
-    it follows even a hard shadow's edge.
+    it follows even a hard shadow's edge. Where little light leaves much grain, more is taken off.
     """
+    dark = _compare_with_paper(flat, _GRAIN)
+    few = dark[::4, ::4]
+    grain = few[few < _MUCH_GRAIN * 3]
+    if grain.size and (2 * float(np.mean(grain**2))) ** 0.5 > _MUCH_GRAIN:
+        return _compare_with_paper(flat, _COARSE_GRAIN)
+    return dark
+
+
+def _compare_with_paper(flat: Grey, grain: float) -> Reals:
+    """Return the darkness (h, w) once a blur of so many pixels has taken the grain off."""
     width = round(_WIDEST_STROKE * PIXELS_A_MM) | 1
-    calm = cv2.GaussianBlur(flat, (0, 0), _GRAIN)
+    calm = cv2.GaussianBlur(flat, (0, 0), grain)
     paper = cv2.morphologyEx(calm, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
     ratio: Reals = np.asarray(cv2.divide(calm, np.maximum(paper, 1), dtype=cv2.CV_32F))
     # Closing keeps the brightest grains: on average bare paper lies a little below. Every fourth
@@ -76,7 +94,7 @@ def locate_boxes(
     clear = contrast[~burnt.any(axis=-1)]
     line = float(np.median(clear if clear.size >= _FEWEST_SIDES else contrast))
     seen: Reals = np.ones(len(boxes), np.float32)
-    shifts = np.zeros((len(boxes), 2))
+    shifts, lost = np.zeros((len(boxes), 2)), burnt.all(axis=(1, 2))
     if line < _FAINTEST_LINE:
         line = 0.0
     else:
@@ -88,9 +106,10 @@ def locate_boxes(
         lost = (there | burnt).mean(axis=(1, 2)) - there.mean(axis=(1, 2)) > _MOST_BURNT
         shifts[lost] = _shift_with_others(boxes, shifts, lost)
         seen = (there | burnt).mean(axis=(1, 2))
+    squares = np.array([box.square for box in boxes]) * PIXELS_A_MM + np.tile(shifts, 2)
     return [
-        Place(box, np.array(box.square) * PIXELS_A_MM + np.tile(shift, 2), float(part))
-        for box, shift, part in zip(boxes, shifts, seen, strict=True)
+        Place(box, square, float(part), bool(pale))
+        for box, square, part, pale in zip(boxes, squares, seen, lost, strict=True)
     ], line
 
 

@@ -36,6 +36,8 @@ State = Literal["written", "empty", "crossed", "unclear"]
 
 _FAINTEST_INK = 38.0  # darkness; a hard pencil in a blurred photo reaches about 60
 _NOISE_FACTOR = 5.0  # standard deviations of the paper's grain that ink stands out of
+_BURNT_INK = 0.5  # of that where bright light hides a box's line and makes ink pale
+_FAINT = 1.2  # of that: ink no darker has probably lost its thinner parts
 _FADED = 0.65  # of that is enough where a stroke goes on
 _LEAST_WRITING, _SMALLEST_SPOT = 0.25, 0.1  # mm2; a box is empty below the one, and the other
 # is the smallest dot that belongs to the writing beside it
@@ -51,6 +53,7 @@ _MOST_COVERED, _MOST_JOINED = 0.2, 0.5  # of the page's boxes
 # mm inside a box's line: a stroke that only touches the line ends here, a stroke's width beyond it
 _RUNS_IN = 0.5
 _COVERED = "it is covered, or its line is not seen"
+_PALE = "its writing is too pale for so little light"
 _RUNS_OUT = "a stroke runs out of the box"
 _ENTERED = "a stroke runs in from the next box"
 _FULL_INK = 80.0  # percentile of a glyph's darkness: well above its strokes' soft edges
@@ -99,6 +102,7 @@ class ReadForm:
 class _Ink:
     """The ink of a page: its darkness, connected pieces, and how they lie in the boxes.
 
+    `sure` is the darkness from which it is ink rather than grain.
     `pieces` numbers each pixel's piece (from 1; 0 stands for none), `boxes` holds the box around
     each; `shares[piece, box]` counts its pixels inside each box (from 1; 0 stands for none).
     `entered` are the boxes that a stroke runs into from another one, and `left` those that one
@@ -106,6 +110,7 @@ class _Ink:
     """
 
     dark: Reals
+    sure: Reals
     pieces: npt.NDArray[np.int32]
     boxes: Boxes
     shares: npt.NDArray[np.int64]
@@ -180,7 +185,11 @@ def _find_ink(form: Form, dark: Reals, places: list[Place], zones: npt.NDArray[n
 
     Pieces are connected wherever ink goes, also between the zones and beside them.
     """
-    sure = np.maximum(_FAINTEST_INK, _NOISE_FACTOR * _measure_noise(dark))
+    floor = np.full(dark.shape, _FAINTEST_INK, np.float32)
+    for place, (x0, y0, x1, y1) in zip(places, zones, strict=True):
+        if place.burnt:
+            floor[y0:y1, x0:x1] *= _BURNT_INK
+    sure = np.maximum(floor, _NOISE_FACTOR * _measure_noise(dark))
     every = (dark > _FADED * sure) & _grid_mask(dark.shape, zones)
     mask = every & (_paint(dark.shape, zones) > 0)
     squares = np.array([place.square for place in places])
@@ -198,7 +207,7 @@ def _find_ink(form: Form, dark: Reals, places: list[Place], zones: npt.NDArray[n
     shares[(core < _SMALLEST_SPOT * PIXELS_A_MM**2) | (2 * shares.sum(axis=1) < areas)] = 0
     extents = np.concatenate([stats[:, :2], stats[:, :2] + stats[:, 2:4]], axis=1)
     entered, left = _find_runs(form, pieces, extents, shares, squares)
-    return _Ink(dark, pieces, enclose_pixels(piece, xs, ys, count), shares, entered, left)
+    return _Ink(dark, sure, pieces, enclose_pixels(piece, xs, ys, count), shares, entered, left)
 
 
 def _grid_mask(shape: tuple[int, ...], zones: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -328,7 +337,15 @@ def _judge(
         return "empty", place.seen, ""
     if share < 1 - _MOST_STRANGE:
         return "unclear", share, _RUNS_OUT
+    mine_here = np.isin(ink.pieces[y0:y1, x0:x1], np.flatnonzero(own))
+    if _is_faint(ink.dark[y0:y1, x0:x1][mine_here], ink.sure[y0:y1, x0:x1][mine_here]):
+        return "unclear", place.seen, _PALE
     return "written", place.seen * share * 0.9 ** _count_exits(mask, square), ""
+
+
+def _is_faint(dark: Reals, sure: Reals) -> bool:
+    """Tell whether ink stands out so little that parts of it are probably lost."""
+    return float(np.percentile(dark, _FULL_INK)) < _FAINT * float(sure.mean())
 
 
 def _is_crossed_out(mask: npt.NDArray[np.bool_], square: npt.NDArray[np.float64]) -> bool:
