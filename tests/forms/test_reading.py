@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 
 from pipeline.forms.finding import PIXELS_A_MM
 from pipeline.forms.layout import Form, form_boxes
-from pipeline.forms.planning import plan_forms
 from pipeline.forms.lines import measure_darkness
+from pipeline.forms.planning import plan_forms
 from pipeline.forms.reading import ReadForm, read_form
 
 pytestmark = pytest.mark.slow
