@@ -54,7 +54,23 @@ LIGHTS = {
 TILTS = {"flat": 0.02, "tilted": 0.12, "much tilted": 0.2}
 RESOLUTIONS = (2.0, 5.0, 12.0)  # megapixels
 BLURS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)  # pixels, standard deviation
-ADJECTIVES = ["golden", "northern", "lesser", "spotted", "crested", "silver", "giant", "common", "black-necked", "wild", "mountain", "painted", "Siberian", "dwarf", "eastern"]  # fmt: skip
+ADJECTIVES = [
+    "golden",
+    "northern",
+    "lesser",
+    "spotted",
+    "crested",
+    "silver",
+    "giant",
+    "common",
+    "black-necked",
+    "wild",
+    "mountain",
+    "painted",
+    "Siberian",
+    "dwarf",
+    "eastern",
+]
 NOUNS = [
     "retriever",
     "goshawk",

@@ -136,7 +136,7 @@ def _draw_header(axes: "Axes", form: Form) -> None:
     for number, line in enumerate(lines):
         _write(axes, line, left, top + 16.0 + 3.9 * number, 2.8, 92, _TEXT_COLOUR)
     code = code_squares(form.paper, form.version)[0]
-    examples = min(PAPERS[form.paper][0] / 2 + 16.0, code[0] - 36.0)
+    examples = min(PAPERS[form.paper][0] / 2 + 16.0, code[0] - 38.0)
     for number, caption in enumerate(("written", "empty", "crossed out")):
         _draw_example(axes, examples + 12.0 * number, top + 13.0, caption)
 

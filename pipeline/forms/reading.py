@@ -37,6 +37,8 @@ State = Literal["written", "empty", "crossed", "unclear"]
 _FAINTEST_INK = 38.0  # darkness; a hard pencil in a blurred photo reaches about 60
 _NOISE_FACTOR = 5.0  # standard deviations of the paper's grain that ink stands out of
 _BURNT_INK = 0.5  # of that where bright light hides a box's line and makes ink pale
+# Darkness; ink no darker in such light has lost its thinner parts, if not all that is pencil.
+_BURNT_FULL = 60.0
 _FAINT = 1.2  # of that: ink no darker has probably lost its thinner parts
 _FADED = 0.65  # of that is enough where a stroke goes on
 _LEAST_WRITING, _SMALLEST_SPOT = 0.25, 0.1  # mm2; a box is empty below the one, and the other
@@ -53,7 +55,8 @@ _MOST_COVERED, _MOST_JOINED = 0.2, 0.5  # of the page's boxes
 # mm inside a box's line: a stroke that only touches the line ends here, a stroke's width beyond it
 _RUNS_IN = 0.5
 _COVERED = "it is covered, or its line is not seen"
-_PALE = "its writing is too pale for so little light"
+_MAYBE_LOST = "or its writing is lost in bright light"
+_PALE = "its writing is too pale in this light"
 _RUNS_OUT = "a stroke runs out of the box"
 _ENTERED = "a stroke runs in from the next box"
 _FULL_INK = 80.0  # percentile of a glyph's darkness: well above its strokes' soft edges
@@ -79,7 +82,7 @@ class FilledBox:
     quad: npt.NDArray[np.float64]
     box: tuple[int, int, int, int]
     pixels: Grey
-    reason: str = ""  # why it is unclear
+    reason: str = ""  # why it is unclear, or may not be empty
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,11 @@ def read_form(picture: Grey) -> ReadForm:
 
 def _check_clear(boxes: tuple[FilledBox, ...]) -> None:
     """Raise FormError when so much of the page is unclear that the rest can't be trusted."""
-    covered = sum(box.reason == _COVERED for box in boxes)
+    covered = sum(box.reason in (_COVERED, _PALE) for box in boxes)
     if covered > _MOST_COVERED * len(boxes):
         raise FormError(
-            f"The form's boxes are not to be seen: {covered} of {len(boxes)} are covered, blurred "
-            "or too dark. Photograph it again, flat, in even light."
+            f"The form's boxes are not to be seen: {covered} of {len(boxes)} are covered, blurred, "
+            "too dark or too bright. Photograph it again, flat, in even light."
         )
     joined = sum(box.state == "unclear" for box in boxes) - covered
     if joined > _MOST_JOINED * len(boxes):
@@ -334,18 +337,23 @@ def _judge(
     if number in ink.left:
         return "unclear", place.seen, _RUNS_OUT
     if written < _LEAST_WRITING * PIXELS_A_MM**2:
-        return "empty", place.seen, ""
+        if place.burnt and _has_traces(ink.dark, place):
+            return "unclear", place.seen, _PALE
+        return "empty", place.seen, _MAYBE_LOST if place.burnt else ""
     if share < 1 - _MOST_STRANGE:
         return "unclear", share, _RUNS_OUT
     mine_here = np.isin(ink.pieces[y0:y1, x0:x1], np.flatnonzero(own))
-    if _is_faint(ink.dark[y0:y1, x0:x1][mine_here], ink.sure[y0:y1, x0:x1][mine_here]):
+    full = float(np.percentile(ink.dark[y0:y1, x0:x1][mine_here], _FULL_INK))
+    least = _FAINT * float(ink.sure[y0:y1, x0:x1][mine_here].mean())
+    if full < least or (place.burnt and full < _BURNT_FULL):
         return "unclear", place.seen, _PALE
     return "written", place.seen * share * 0.9 ** _count_exits(mask, square), ""
 
 
-def _is_faint(dark: Reals, sure: Reals) -> bool:
-    """Tell whether ink stands out so little that parts of it are probably lost."""
-    return float(np.percentile(dark, _FULL_INK)) < _FAINT * float(sure.mean())
+def _has_traces(dark: Reals, place: Place) -> bool:
+    """Tell whether a box in bright light shows what may be left of pale writing."""
+    x0, y0, x1, y1 = np.round(_grow(place.square, -1.0 * PIXELS_A_MM)).astype(int)
+    return np.count_nonzero(dark[y0:y1, x0:x1] > _PAPER_GRAIN) > _LEAST_WRITING * PIXELS_A_MM**2
 
 
 def _is_crossed_out(mask: npt.NDArray[np.bool_], square: npt.NDArray[np.float64]) -> bool:
