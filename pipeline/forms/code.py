@@ -144,7 +144,8 @@ def _encode(text: str, mode: int) -> npt.NDArray[np.bool_] | None:
         picture = cv2.QRCodeEncoder.create(parameters).encode(text)
     except cv2.error:  # longer than any QR code holds
         return None
-    return np.asarray(picture)[2:-2, 2:-2] == 0  # OpenCV adds a border of two modules
+    # OpenCV adds a border of two modules.
+    return np.asarray(np.asarray(picture)[2:-2, 2:-2] == 0, np.bool_)
 
 
 def _deflate(text: str) -> str:

@@ -34,6 +34,7 @@ _LINE_PART = 36  # pixels (4.5 mm): along so much a line that bends is still str
 _LINE_REACH = 6  # pixels to either side of a line that its own darkness reaches
 _FAINTEST_LINE = 7.0  # darkness; below it the boxes were lost, as in a black-and-white scan
 _BURNT = 245  # grey: where paper is so bright a camera may have no light left for a pale line
+_COVERED = 0.7  # of the light of the page's paper: skin and most things on it have less
 _WORST_MISFIT = 0.4  # mm: a quarter of the way to where the next box's writing begins
 _FEWEST_SIDES = 8  # two boxes' sides tell how dark lines are where they are not burnt out
 _MOST_BURNT = 0.3  # of a box's line; beyond it its own place is not believed
@@ -87,16 +88,20 @@ def locate_boxes(
     Where they are burnt out, a box is where it should be, unless the markers' misfit is large (mm).
     """
     profiles = np.stack([_line_profiles(dark, box) for box in boxes])  # (N, 4, parts, across)
-    burnt = _find_burnt(flat, boxes) & (misfit <= _WORST_MISFIT)
+    light = _measure_light(flat, boxes)
+    burnt = (light >= _BURNT) & (misfit <= _WORST_MISFIT)
     whole = np.median(profiles, axis=2)
     contrast = whole.max(axis=-1) - np.median(whole, axis=-1)
     # Where it is neither burnt out nor covered, which most lines are.
     clear = contrast[~burnt.any(axis=-1)]
     line = float(np.median(clear if clear.size >= _FEWEST_SIDES else contrast))
-    seen: Reals = np.ones(len(boxes), np.float32)
-    shifts, lost = np.zeros((len(boxes), 2)), burnt.all(axis=(1, 2))
+    shifts = np.zeros((len(boxes), 2))
+    lost = np.asarray(burnt.all(axis=(1, 2)))
     if line < _FAINTEST_LINE:
         line = 0.0
+        # Where bright light is why none is seen, what lies on the paper is less bright.
+        usual = float(np.median(light))
+        seen = ((light > _COVERED * usual) | (usual < _BURNT)).mean(axis=(1, 2))
     else:
         # A stroke near one side must not be taken for it: opposite sides move as one, and neither
         # counts for much more than a line.
@@ -113,15 +118,15 @@ def locate_boxes(
     ], line
 
 
-def _find_burnt(flat: Grey, boxes: list[FormBox]) -> npt.NDArray[np.bool_]:
-    """Return for each part of each side of a box whether paper there is as bright as white is.
+def _measure_light(flat: Grey, boxes: list[FormBox]) -> Grey:
+    """Return for each part of each side of a box how bright the paper is there.
 
     (N, 4, parts): sides and parts as _line_profiles has them.
     """
     size = (flat.shape[1] // PIXELS_A_MM, flat.shape[0] // PIXELS_A_MM)
     small = cv2.resize(flat, size, interpolation=cv2.INTER_AREA)
     # A pixel is a millimetre now. Of nine some show bare paper, whatever is written or printed.
-    bright = cv2.dilate(small, np.ones((3, 3), np.uint8)) >= _BURNT
+    bright = cv2.dilate(small, np.ones((3, 3), np.uint8))
     x0, y0, x1, y1 = np.array([box.square for box in boxes]).T[..., None]
     along = (np.arange(_PARTS) + 0.5) / _PARTS
     x, y, still = x0 + (x1 - x0) * along, y0 + (y1 - y0) * along, np.zeros(_PARTS)

@@ -353,7 +353,8 @@ def _judge(
 def _has_traces(dark: Reals, place: Place) -> bool:
     """Tell whether a box in bright light shows what may be left of pale writing."""
     x0, y0, x1, y1 = np.round(_grow(place.square, -1.0 * PIXELS_A_MM)).astype(int)
-    return np.count_nonzero(dark[y0:y1, x0:x1] > _PAPER_GRAIN) > _LEAST_WRITING * PIXELS_A_MM**2
+    traces = int(np.count_nonzero(dark[y0:y1, x0:x1] > _PAPER_GRAIN))
+    return traces > _LEAST_WRITING * PIXELS_A_MM**2
 
 
 def _is_crossed_out(mask: npt.NDArray[np.bool_], square: npt.NDArray[np.float64]) -> bool:
