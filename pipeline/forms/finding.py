@@ -376,15 +376,23 @@ def _sample_code(flat: Grey, square: Square) -> npt.NDArray[np.float64]:
     left, top, right, bottom = (round(edge * PIXELS_A_MM) for edge in square)
     window = flat[top - reach : bottom + reach, left - reach : right + reach]
     dark = 255.0 - _even_light(window)
-    best = (-np.inf, 0, 0, 0)
-    for size in range(21, LARGEST_CODE + 1, 4):  # versions of QR codes, from the smallest
-        pattern = _enlarge(_shared_patterns(size), right - left)
-        scores = cv2.matchTemplate(dark.astype(np.float32), pattern, cv2.TM_CCORR)
-        _, score, _, (x, y) = cv2.minMaxLoc(scores / np.abs(pattern).sum())
-        best = max(best, (score, size, x, y))
-    _, size, x, y = best
+    # Half as fine is enough to tell the size: a module has two pixels or more.
+    half = cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sizes = range(21, LARGEST_CODE + 1, 4)  # versions of QR codes, from the smallest
+    size = max(sizes, key=lambda size: _match_patterns(half, size, (right - left) // 2)[0])
+    _, (x, y) = _match_patterns(dark, size, right - left)
     code = dark[y : y + bottom - top, x : x + right - left]
     return _sample_modules(code, size)
+
+
+def _match_patterns(
+    dark: npt.NDArray[np.float64], size: int, side: int
+) -> tuple[float, tuple[int, int]]:
+    """Return how well a code of so many modules, `side` pixels wide, fits where it fits best."""
+    pattern = _enlarge(_shared_patterns(size), side)
+    scores = cv2.matchTemplate(dark.astype(np.float32), pattern, cv2.TM_CCORR)
+    _, score, _, (x, y) = cv2.minMaxLoc(scores / np.abs(pattern).sum())
+    return score, (x, y)
 
 
 def _sample_modules(code: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:

@@ -38,7 +38,7 @@ _FAINTEST_INK = 38.0  # darkness; a hard pencil in a blurred photo reaches about
 _NOISE_FACTOR = 5.0  # standard deviations of the paper's grain that ink stands out of
 _BURNT_INK = 0.5  # of that where bright light hides a box's line and makes ink pale
 # Darkness; ink no darker in such light has lost its thinner parts, if not all that is pencil.
-_BURNT_FULL = 60.0
+_BURNT_FULL = 50.0
 _FAINT = 1.2  # of that: ink no darker has probably lost its thinner parts
 _FADED = 0.65  # of that is enough where a stroke goes on
 _LEAST_WRITING, _SMALLEST_SPOT = 0.25, 0.1  # mm2; a box is empty below the one, and the other
@@ -188,38 +188,46 @@ def _find_ink(form: Form, dark: Reals, places: list[Place], zones: npt.NDArray[n
 
     Pieces are connected wherever ink goes, also between the zones and beside them.
     """
-    floor = np.full(dark.shape, _FAINTEST_INK, np.float32)
+    grain = _NOISE_FACTOR * _measure_noise(dark)
+    sure = np.maximum(_FAINTEST_INK, grain)
     for place, (x0, y0, x1, y1) in zip(places, zones, strict=True):
         if place.burnt:
-            floor[y0:y1, x0:x1] *= _BURNT_INK
-    sure = np.maximum(floor, _NOISE_FACTOR * _measure_noise(dark))
-    every = (dark > _FADED * sure) & _grid_mask(dark.shape, zones)
+            sure[y0:y1, x0:x1] = np.maximum(_BURNT_INK * _FAINTEST_INK, grain[y0:y1, x0:x1])
+    every = dark > _FADED * sure
     mask = every & (_paint(dark.shape, zones) > 0)
     squares = np.array([place.square for place in places])
     inside = _paint(dark.shape, np.round(_grow(squares, -_INSET)).astype(np.int64))
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(every.astype(np.uint8))
-    pieces[~mask] = 0
+    count, pieces, extents = _connect(every, zones)
+    pieces *= mask
     ys, xs = np.nonzero(mask)
     piece = pieces[ys, xs]
     pairs = piece.astype(np.int64) * (len(zones) + 1) + inside[ys, xs]
     shares = np.bincount(pairs, minlength=count * (len(zones) + 1)).reshape(count, -1)
     shares[:, 0] = 0
     areas = np.bincount(piece, minlength=count)
-    core = np.bincount(pieces[mask & (dark > sure)], minlength=count)
+    core = np.bincount(piece[dark[ys, xs] > sure[ys, xs]], minlength=count)
     # Grain and specks, and marks that lie between the boxes rather than in them.
     shares[(core < _SMALLEST_SPOT * PIXELS_A_MM**2) | (2 * shares.sum(axis=1) < areas)] = 0
-    extents = np.concatenate([stats[:, :2], stats[:, :2] + stats[:, 2:4]], axis=1)
     entered, left = _find_runs(form, pieces, extents, shares, squares)
     return _Ink(dark, sure, pieces, enclose_pixels(piece, xs, ys, count), shares, entered, left)
 
 
-def _grid_mask(shape: tuple[int, ...], zones: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return where the grid of boxes and the margin around it lie, as far as a stroke matters."""
+def _connect(
+    ink: npt.NDArray[np.bool_], zones: npt.NDArray[np.int64]
+) -> tuple[int, npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Return how many pieces the ink has, each pixel's piece, and the box around each piece.
+
+    Only where the boxes lie, and around them as far as a stroke that runs out of one matters.
+    """
     around = round(6.0 * PIXELS_A_MM)  # more than a gap
-    (x0, y0), (x1, y1) = zones[:, :2].min(axis=0) - around, zones[:, 2:].max(axis=0) + around
-    there = np.zeros(shape, bool)
-    there[max(y0, 0) : y1, max(x0, 0) : x1] = True
-    return there
+    left, top = np.maximum(zones[:, :2].min(axis=0) - around, 0).tolist()
+    right, lower = (zones[:, 2:].max(axis=0) + around).tolist()
+    part = ink[top:lower, left:right].astype(np.uint8)
+    count, numbers, stats, _ = cv2.connectedComponentsWithStats(part)
+    pieces = np.zeros(ink.shape, np.int32)
+    pieces[top:lower, left:right] = numbers
+    start = stats[:, :2] + np.array([left, top], np.int32)
+    return count, pieces, np.concatenate([start, start + stats[:, 2:4]], axis=1)
 
 
 def _find_runs(
@@ -287,9 +295,12 @@ def _read_box(
     state, score, reason = _judge(ink, number, place, zone)
     pixels, box = np.zeros((0, 0), np.uint8), _bounds(quad)
     if state == "written":
-        pixels, corner = _cut_glyph(ink, number)
+        pixels, corner, full = _cut_glyph(ink, number)
+        middle = ink.sure[(zone[1] + zone[3]) // 2, (zone[0] + zone[2]) // 2]
         square = _grow(np.append(corner, corner + pixels.shape[::-1]), -_PADDING)
         box = _bounds(mapping.to_picture(square_corners([square / PIXELS_A_MM])[0]))
+        if full < max(_FAINT * float(middle), _BURNT_FULL * place.burnt):
+            state, reason, pixels = "unclear", _PALE, np.zeros((0, 0), np.uint8)
     printed = place.printed
     return FilledBox(
         printed.label,
@@ -342,11 +353,6 @@ def _judge(
         return "empty", place.seen, _MAYBE_LOST if place.burnt else ""
     if share < 1 - _MOST_STRANGE:
         return "unclear", share, _RUNS_OUT
-    mine_here = np.isin(ink.pieces[y0:y1, x0:x1], np.flatnonzero(own))
-    full = float(np.percentile(ink.dark[y0:y1, x0:x1][mine_here], _FULL_INK))
-    least = _FAINT * float(ink.sure[y0:y1, x0:x1][mine_here].mean())
-    if full < least or (place.burnt and full < _BURNT_FULL):
-        return "unclear", place.seen, _PALE
     return "written", place.seen * share * 0.9 ** _count_exits(mask, square), ""
 
 
@@ -406,8 +412,10 @@ def _disc(width: int) -> Grey:
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width)), np.uint8)
 
 
-def _cut_glyph(ink: _Ink, number: int) -> tuple[Grey, npt.NDArray[np.int64]]:
-    """Return the ink coverage of a box's own pieces, padded, and its top left corner (x, y)."""
+def _cut_glyph(ink: _Ink, number: int) -> tuple[Grey, npt.NDArray[np.int64], float]:
+    """Return the ink coverage of a box's own pieces, padded, its top left corner (x, y), and the
+    darkness that counts as full.
+    """
     mine = np.flatnonzero(ink.owner == number)
     boxes = ink.boxes[mine]
     (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0) - _PADDING, boxes[:, 2:].max(axis=0) + _PADDING
@@ -417,7 +425,7 @@ def _cut_glyph(ink: _Ink, number: int) -> tuple[Grey, npt.NDArray[np.int64]]:
     # The soft edge of a stroke lies below the threshold that found it.
     near = cv2.dilate(own.astype(np.uint8), _disc(2 * _PADDING - 1)) > 0
     coverage = np.clip((dark - _PAPER_GRAIN) / (full - _PAPER_GRAIN), 0, 1) * near
-    return np.round(255 * coverage).astype(np.uint8), np.array([x0, y0])
+    return np.round(255 * coverage).astype(np.uint8), np.array([x0, y0]), full
 
 
 def cut_box(page: ReadForm, box: tuple[int, int, int, int]) -> Grey | None:
