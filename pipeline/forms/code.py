@@ -163,6 +163,8 @@ def _deflate(text: str) -> str:
 def _inflate(letters: str) -> str:
     """Return the text that `_deflate` compressed; ValueError for anything else."""
     number = 0
+    if not set(letters) <= set(_LETTERS):
+        raise ValueError(f"neither a form's text nor one with a checksum, deflated: {letters!r}")
     for letter in reversed(letters):
         number = number * len(_LETTERS) + _LETTERS.index(letter)
     packed = number.to_bytes((number.bit_length() + 7) // 8, "big")

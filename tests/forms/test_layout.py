@@ -37,6 +37,11 @@ NAMES = st.text(
 )
 
 
+def _letters(count: int, seed: int) -> str:
+    """Return a name that nothing can shorten."""
+    return "".join(np.random.default_rng(seed).choice(list(string.ascii_letters), count))
+
+
 def plan_digits(**changes) -> tuple[Form, ...]:
     return plan_forms(string.digits, "k3f9d2", **changes)
 
@@ -171,7 +176,7 @@ def test_no_changed_text_is_believed(where, letter):
 
 
 def test_names_that_fill_the_code_are_spread_over_more_pages():
-    names = [f"a rather long name of a class, number {number}" for number in range(9)]
+    names = [_letters(60, seed) for seed in range(9)]
     forms = plan_forms(names, "k3f9d2")
     assert len(forms) > 1
     assert [name for form in forms for name in form.classes] == names
@@ -183,7 +188,7 @@ def test_names_that_fill_the_code_are_spread_over_more_pages():
         ({"classes": ["7", "1", "7"]}, "found twice: 7"),
         ({"classes": []}, "needs classes"),
         ({"classes": ["a\tb"]}, "control characters"),
-        ({"classes": ["n" * 300]}, "too long for the code"),
+        ({"classes": [_letters(300, 0)]}, "too long for the code"),
         ({"paper": "a5"}, "a4, letter, found 'a5'"),
         ({"columns": 40}, "leave boxes of"),
         ({"rows": 0}, "found 0 x 8"),
