@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pipeline.errors import DataError, count_things
 from pipeline.forms import finding
-from pipeline.forms.reading import read_form
+from pipeline.forms.reading import FilledBox, read_form
 from pipeline.pages.closeups import shows_one
 from pipeline.pages.reading import Flow, Glyph, cells_of, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
@@ -189,13 +189,18 @@ def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
         if c.state == "written"
     )
     left_out = tuple(
-        LeftOut(c.box, _UNUSED[c.state], c.label, c.row, c.column)
+        LeftOut(c.box, _say_unused(c), c.label, c.row, c.column)
         for c in page.boxes
         if c.state != "written"
     )
     if not subjects:
         return Searched(reason="no box of the form is filled in", overlay=overlay)
     return Searched(subjects, overlay=overlay, left_out=left_out)
+
+
+def _say_unused(cell: FilledBox) -> str:
+    """Return why a box of a form is not used."""
+    return f"{_UNUSED[cell.state]}: {cell.reason}" if cell.reason else _UNUSED[cell.state]
 
 
 def _search_picture(scan: Scan, label: str, group: str) -> Searched:
