@@ -167,7 +167,7 @@ if (reasons) {
       .filter(({ label, first, second }) => label !== first || label !== second);
     const turned = ({ first, second }) => first !== second;
     const figures = [...items.filter(turned), ...items.filter((item) => !turned(item))].map(({ n, label, source, width, sharp, origin, first, second }) => {
-      const said = (network, answer) => [`${network}: `, make("span", { className: answer === label ? "helps" : "hurts", textContent: `${answer} ${answer === label ? "✓" : "✗"}` })];
+      const said = (network, answer) => [`${network}: `, make("span", { className: answer === label ? "helps" : "hurts", textContent: `${answer}\u00a0${answer === label ? "✓" : "✗"}` })];
       const draw = (src, alt, ...caption) => make("figure", { title: origin },
         make("button", { type: "button", className: "enlarge", title: "Enlarge" }, make("img", { src, alt, width, className: sharp ? "sharp" : "" })),
         make("figcaption", {}, ...caption));
@@ -185,7 +185,8 @@ if (reasons) {
   };
   choose(chosenArm, names, reasons.first);
   const chooseArm = () => {
-    choose(chosenOther, names, arms[chosenArm.value].control ?? names[0]);
+    const others = names.filter((name) => name !== chosenArm.value);
+    choose(chosenOther, others.length ? others : names, arms[chosenArm.value].control ?? names[0]);
     draw();
   };
   chosenArm.addEventListener("change", chooseArm);
