@@ -31,7 +31,9 @@ _TALL_AS_GLYPH = 0.45
 # Where neighbours as tall as glyphs make one it is again and again, as in kana: how many, and what
 # share of all glyphs.
 _FEWEST, _AGAIN = 2, 0.04
+_FRAMED = 0.7  # the inner part of a 国 is lower
 _WIDTH, _TALL, _INNER, _NEAR_SIDE, _SINGLE, _LEAST_TALL = 0, 1, 2, 5, 7, 18  # of the features
+_WIDEST_PART, _TALLEST_PART = 17, 19
 _SURELY = 1e6  # more than the network ever rates a run
 _FAR = 2.0  # heights of a glyph: no gap counts as more
 
@@ -249,10 +251,17 @@ def _overlap(boxes: Boxes, spans: Spans) -> npt.NDArray[np.float64]:
 
 
 def fit_glyphs(features: Features) -> Flags:
-    """Tell which runs are no larger than a glyph, or of one part only."""
+    """Tell which runs are no larger than a glyph, or of one part only.
+
+    A part that lies around another as tall as a glyph, as a drawn frame does, is none of its parts.
+    """
     width, tall, single, least = features[:, [_WIDTH, _TALL, _SINGLE, _LEAST_TALL]].T / UNIT
     tallest = np.where(least < _ACCENT, _TALLEST_ACCENTED, _TALLEST)
-    return np.asarray((single > 0) | ((width <= _WIDEST) & (tall <= tallest)))
+    around = (features[:, [_WIDTH, _TALL]] <= features[:, [_WIDEST_PART, _TALLEST_PART]]).all(
+        axis=1
+    )
+    fits = (width <= _WIDEST) & (tall <= tallest) & ~(around & (least > _FRAMED))
+    return np.asarray((single > 0) | fits)
 
 
 @cache
