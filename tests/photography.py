@@ -121,6 +121,10 @@ class Shot:
     curl: float = 0.0  # how much larger the raised part appears, as a fraction
     thumbs: tuple[tuple[float, float], ...] = ()  # where, on the page
     quality: int = 60
+    uneven: float = 0.08  # how much brighter than its mean one side of the picture is
+    exposure: float = 1.0  # times the light that makes white paper white; the rest burns out
+    glare: float = 0.0  # light that a lamp's reflection adds, of white
+    soft: bool = False  # bright light fades towards white, as phones have it, and is not cut off
 
 
 def photograph(
@@ -200,7 +204,8 @@ def _light(photo, shot, rng):
     x, y = np.meshgrid(np.linspace(-1, 1, small[0]), np.linspace(-1, 1, small[1]))
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.cos(angle) * x + np.sin(angle) * y
-    light = cv2.resize((0.92 + 0.08 * slope).astype(np.float32), (width, height))
+    light = (1 - shot.uneven) + shot.uneven * slope
+    light = cv2.resize(light.astype(np.float32), (width, height))
     if shot.shadow:
         edge = (
             slope
@@ -212,7 +217,14 @@ def _light(photo, shot, rng):
         light = light * (1 - shot.shadow / (1 + np.exp(-np.clip(edge * sharp, -50, 50))))
     tint = np.array([1.0, rng.uniform(0.95, 1.0), rng.uniform(0.82, 1.0)], np.float32)
     picture = cv2.GaussianBlur(photo, (0, 0), max(shot.blur, 0.1)).astype(np.float32)
-    picture = picture * light[..., None] * tint
+    picture = picture * light[..., None] * tint * np.float32(shot.exposure)
+    if shot.glare:
+        spot = np.hypot(*(axis - rng.uniform(-0.6, 0.6) for axis in (x, y)))
+        spot = np.exp(-((spot / 0.3) ** 4)).astype(np.float32)  # with an edge, as of a lamp
+        picture += 255 * shot.glare * cv2.resize(spot, (width, height))[..., None]
+    if shot.soft:
+        bright = picture > 190
+        picture[bright] = 190 + 65 * (1 - np.exp((190 - picture[bright]) / 65))
     grain = rng.standard_normal((height // 2, width // 2), np.float32)
     picture += (
         shot.noise

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.atomic import whole_file
-from pipeline.console import warn
+from pipeline.console import track, warn
 from pipeline.errors import DataError, count_things
 from pipeline.forms import drawing, layout, planning
 from pipeline.project import find_project
@@ -47,7 +47,7 @@ def make_sheet(
         )
     ]
     with whole_file(target) as part:
-        part.write_bytes(drawing.draw_forms(pages))
+        part.write_bytes(drawing.draw_forms(track(pages, "drawing", len(pages))))
     return (
         f"{target}: {count_things(len(pages), 'page')} for {_list_names(names)}. Print at 100 %, "
         "fill in, scan or photograph, and put the pictures into a folder of their own, with the "

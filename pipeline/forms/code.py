@@ -7,6 +7,9 @@ The text is four lines, and the last proves the others (CRC-32 in base64):
     0<US>9                              the page's classes, runs of characters shortened
     5sCN7w
 
+From version 2 on the code may hold the text deflated, as letters and digits, where that makes it
+smaller.
+
 Modules of a code or marker are bool (N, N), True where black, without the white around them.
 """
 
@@ -18,21 +21,25 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import DataError
-from pipeline.forms.layout import VERSION, Form
+from pipeline.forms.layout import CODE_SIDES, Form
 
 MARKER_DICTIONARY = cv2.aruco.DICT_ARUCO_MIP_36H12
 
-# A module of half a millimetre is still three pixels wide in a photo of 8 megapixels.
+# A blurred photo's code is read while the blur is under half a module (standard deviation), as JPEG
+# keeps no finer traces: on paper a module measures 0.7 mm or more, for which a page may have this
+# many a side, by its version. Other codes are printed only if a page has a single, very long name.
+USUAL_CODES = {1: 37, 2: 49}
 LARGEST_CODE = 57
 
 # "0<US>9" in the code means the ten digits; no name can hold a control character.
 _RUN = "\x1f"
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 
 
 def describe_form(form: Form) -> str:
     """Return the text of the page's code: a header, the writer, the classes and a checksum."""
     header = (
-        f"prep{VERSION} {form.paper} {form.rows}x{form.columns} {form.order} "
+        f"prep{form.version} {form.paper} {form.rows}x{form.columns} {form.order} "
         f"{form.page}/{form.pages} {form.identity}"
     )
     text = f"{header}\n{form.writer}\n{pack_names(form.classes)}\n"
@@ -44,18 +51,20 @@ def parse_form(text: str) -> Form:
 
     Raises ValueError when the checksum or the version is not ours: such a text is never used.
     """
+    if not text.startswith("prep"):
+        text = _inflate(text)
     body, found = text[:-6], text[-6:]
     if _checksum(body) != found:
         raise ValueError(f"the code's checksum does not match: {text!r}")
     header, writer, packed, _ = body.split("\n")
     version, paper, grid, order, page, identity = header.split(" ")
-    if version != f"prep{VERSION}":
-        raise ValueError(f"the code is of layout '{version}', expected 'prep{VERSION}'")
+    if version not in (f"prep{known}" for known in CODE_SIDES):
+        raise ValueError(f"the code is of layout '{version}', expected 'prep{max(CODE_SIDES)}'")
     rows, columns = grid.split("x")
     number, pages = page.split("/")
     return Form(
         paper, int(rows), int(columns), "row" if order == "row" else "box",
-        unpack_names(packed), writer, identity, int(number), int(pages),
+        unpack_names(packed), writer, identity, int(number), int(pages), int(version[4:]),
     )  # fmt: skip
 
 
@@ -114,28 +123,55 @@ def _expand_run(part: str) -> list[str]:
 def draw_code(form: Form) -> npt.NDArray[np.bool_]:
     """Return the page's QR code, (N, N), True where black.
 
-    Error correction is level Q, a quarter of the code, or M where that is too large: level H
-    would make the modules so small that blur costs more than correction gains. Raises DataError
-    when the description is too long.
+    Error correction is level M, an eighth of the code: more would make the modules so small that
+    blur costs more than correction gains. Raises DataError when the description is too long.
     """
     text = describe_form(form)
-    for level in (cv2.QRCODE_ENCODER_CORRECT_LEVEL_Q, cv2.QRCODE_ENCODER_CORRECT_LEVEL_M):
-        modules = _encode(text, level)
-        if modules is not None:
-            return modules
-    raise DataError(f"The page's names are too long for its code: {text!r}.")
+    codes = [_encode(text, cv2.QRCODE_ENCODER_MODE_BYTE)]
+    if form.version > 1:
+        codes.append(_encode(_deflate(text), cv2.QRCODE_ENCODER_MODE_ALPHANUMERIC))
+    fitting = [code for code in codes if code is not None and len(code) <= LARGEST_CODE]
+    if not fitting:
+        raise DataError(f"The page's names are too long for its code: {text!r}.")
+    return min(fitting, key=len)
 
 
-def _encode(text: str, level: int) -> npt.NDArray[np.bool_] | None:
+def _encode(text: str, mode: int) -> npt.NDArray[np.bool_] | None:
     parameters = cv2.QRCodeEncoder.Params()
-    parameters.mode = cv2.QRCODE_ENCODER_MODE_BYTE
-    parameters.correction_level = level
+    parameters.mode = mode
+    parameters.correction_level = cv2.QRCODE_ENCODER_CORRECT_LEVEL_M
     try:
         picture = cv2.QRCodeEncoder.create(parameters).encode(text)
     except cv2.error:  # longer than any QR code holds
         return None
-    modules = np.asarray(picture)[2:-2, 2:-2] == 0  # OpenCV adds a border of two modules
-    return modules if len(modules) <= LARGEST_CODE else None
+    # OpenCV adds a border of two modules.
+    return np.asarray(np.asarray(picture)[2:-2, 2:-2] == 0, np.bool_)
+
+
+def _deflate(text: str) -> str:
+    """Return the text compressed, in the 45 letters that QR codes store most tightly."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    # The leading 1 keeps zero bytes at the start.
+    number = int.from_bytes(b"\1" + packer.compress(text.encode()) + packer.flush(), "big")
+    letters = ""
+    while number:
+        number, letter = divmod(number, len(_LETTERS))
+        letters += _LETTERS[letter]
+    return letters
+
+
+def _inflate(letters: str) -> str:
+    """Return the text that `_deflate` compressed; ValueError for anything else."""
+    number = 0
+    if not set(letters) <= set(_LETTERS):
+        raise ValueError(f"neither a form's text nor one with a checksum, deflated: {letters!r}")
+    for letter in reversed(letters):
+        number = number * len(_LETTERS) + _LETTERS.index(letter)
+    packed = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    try:
+        return zlib.decompress(packed[1:], -zlib.MAX_WBITS).decode()
+    except zlib.error as error:
+        raise ValueError("the code holds no deflated text") from error
 
 
 def draw_marker(number: int) -> npt.NDArray[np.bool_]:

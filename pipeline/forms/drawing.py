@@ -6,7 +6,7 @@ takes half a second.
 
 import io
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.path import Path as Outline
+    from matplotlib.transforms import Bbox
 
 _POINTS_A_MM = 72 / 25.4
 # Pale enough to vanish on reading, dark enough to write by.
@@ -46,7 +47,7 @@ _EXAMPLE_COLOUR = "#2f3d73"
 _MANY_SCRIPTS = {"HIRAGANA", "KATAKANA", "CJK", "HANGUL"}
 
 
-def draw_forms(forms: Sequence[Form]) -> bytes:
+def draw_forms(forms: Iterable[Form]) -> bytes:
     """Return a PDF with a page for each form.
 
     Raises DataError when no installed font can show a class or the writer's name.
@@ -86,10 +87,11 @@ def _draw_page(form: Form) -> "Figure":
 def _draw_markers(axes: "Axes", form: Form) -> None:
     squares = marker_squares(form.paper)
     for position in range(MARKERS):
-        number = marker_number(form.paper, position)
+        number = marker_number(form.paper, position, form.version)
         _fill_modules(axes, draw_marker(number), tuple(squares[position]))
-    for square in code_squares(form.paper):
-        _fill_modules(axes, draw_code(form), square)
+    modules = draw_code(form)
+    for square in code_squares(form.paper, form.version):
+        _fill_modules(axes, modules, square)
 
 
 def _draw_grid(axes: "Axes", form: Form) -> None:
@@ -133,7 +135,8 @@ def _draw_header(axes: "Axes", form: Form) -> None:
     )
     for number, line in enumerate(lines):
         _write(axes, line, left, top + 16.0 + 3.9 * number, 2.8, 92, _TEXT_COLOUR)
-    examples = PAPERS[form.paper][0] / 2 + 16.0
+    code = code_squares(form.paper, form.version)[0]
+    examples = min(PAPERS[form.paper][0] / 2 + 16.0, code[0] - 38.0)
     for number, caption in enumerate(("written", "empty", "crossed out")):
         _draw_example(axes, examples + 12.0 * number, top + 13.0, caption)
 
@@ -168,7 +171,8 @@ def _draw_footer(axes: "Axes", form: Form) -> None:
     for number, line in enumerate(lines):
         _write(axes, line, right, bottom - 7.2 + 3.9 * number, 2.8, 72, _TEXT_COLOUR, "right")
     number_of = f"page {form.page} of {form.pages}  ·  {form.identity}"
-    _write(axes, number_of, 54.0, bottom - 3.3, 2.8, 44, _LABEL_COLOUR)
+    beside = code_squares(form.paper, form.version)[1][2] + 4.0
+    _write(axes, number_of, beside, bottom - 3.3, 2.8, 98.0 - beside, _LABEL_COLOUR)
 
 
 # --- strokes, squares and letters ---------------------------------------------------------------
@@ -179,7 +183,7 @@ def _outline_box(axes: "Axes", square: Square) -> None:
 
     x0, y0, x1, y1 = square
     width = LINE_WIDTH * _POINTS_A_MM
-    axes.add_patch(
+    axes.add_artist(
         Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=_BOX_COLOUR, linewidth=width)
     )
 
@@ -196,7 +200,7 @@ def _fill_modules(axes: "Axes", modules: npt.NDArray[np.bool_], square: Square) 
     points = np.stack([columns, rows], axis=1)[:, None] + corner
     codes = np.tile([Outline.MOVETO, *[Outline.LINETO] * 3, Outline.CLOSEPOLY], len(rows))
     outline = Outline(points.reshape(-1, 2) * module + (x0, y0), codes)
-    axes.add_patch(PathPatch(outline, facecolor="black", linewidth=0))
+    axes.add_artist(PathPatch(outline, facecolor="black", linewidth=0))
 
 
 def _write(
@@ -214,20 +218,22 @@ def _write(
     from matplotlib.patches import PathPatch
     from matplotlib.transforms import Affine2D
 
-    outline = _outline_text(text, find_font(text), size)
-    extent = outline.get_extents()
+    outline, extent = _outline_text(text, find_font(text), size)
     shrink = min(1.0, room / max(extent.width, 1e-6))
     anchor_x = {"left": 0.0, "center": (extent.x0 + extent.x1) / 2, "right": extent.x1}[align]
     anchor_y = {"baseline": 0.0, "middle": (extent.y0 + extent.y1) / 2}[vertical]
     place = Affine2D().translate(-anchor_x, -anchor_y).scale(shrink, -shrink).translate(x, y)
-    axes.add_patch(PathPatch(outline.transformed(place), facecolor=colour, linewidth=0))
+    axes.add_artist(PathPatch(outline.transformed(place), facecolor=colour, linewidth=0))
 
 
-def _outline_text(text: str, font: Path, size: float) -> "Outline":
+@lru_cache(maxsize=1000)  # forms for many writers repeat their texts
+def _outline_text(text: str, font: Path, size: float) -> "tuple[Outline, Bbox]":
+    """Return the outlines of a text, and the box around them."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    return TextPath((0, 0), text, size=size, prop=FontProperties(fname=font))
+    outline = TextPath((0, 0), text, size=size, prop=FontProperties(fname=font))
+    return outline, outline.get_extents()
 
 
 def find_font(text: str) -> Path:

@@ -15,10 +15,9 @@ import numpy.typing as npt
 from pipeline.errors import DataError
 from pipeline.forms.code import LARGEST_CODE, MARKER_DICTIONARY, parse_form
 from pipeline.forms.layout import (
-    CODE_SIDE,
+    CODE_SIDES,
     MARKERS,
     PAPERS,
-    VERSION,
     Form,
     Square,
     box_squares,
@@ -59,12 +58,14 @@ class PageMapping:
     """Where the points of the page lie in the picture: a homography and the paper's bend.
 
     `homography` is (3, 3), mm to pixels. `bend` is (10, 2): the pixels to add, for each term of
-    `_bend_terms`; zero for flat paper.
+    `_bend_terms`; zero for flat paper. `misfit` is how far the markers lie from where it has
+    them, in mm (root mean square).
     """
 
     paper: str
     homography: npt.NDArray[np.float64]
     bend: npt.NDArray[np.float64]
+    misfit: float = 0.0
 
     def to_picture(self, points: Points) -> Points:
         """Return the pixels (N, 2) of page points (N, 2) in mm."""
@@ -104,10 +105,10 @@ def find_form(picture: Grey) -> FoundForm:
     of another version, too few markers, a cut off form, or a code that cannot be read.
     """
     grey = to_grey(picture)
-    paper, corners = _identify_markers(find_markers(grey))
+    version, paper, corners = _identify_markers(find_markers(grey))
     mapping = _fit_page(paper, _refine_corners(grey, corners))
     flat = _flatten_page(grey, mapping)
-    form = _read_code(flat, paper)
+    form = _read_code(flat, paper, version)
     _check_inside(form, mapping, grey.shape)
     return FoundForm(form, flat, mapping)
 
@@ -128,17 +129,26 @@ def to_grey(picture: Grey) -> Grey:
 def find_markers(grey: Grey) -> list[tuple[int, Points]]:
     """Return each marker's number and corners (4, 2), clockwise from its own top left.
 
-    Looks at a small copy first, which is quick and suppresses noise, and at a larger one when
-    more than the one under a thumb are missing there.
+    Looks at a small copy first, which is quick and suppresses noise, and at a larger and a
+    sharpened one when more than the one under a thumb are missing there.
     """
     found: list[tuple[int, Points]] = []
     for longest in (1600, 3200):  # pixels: five and eleven to the millimetre where A4 fills them
         shrink = max(1.0, max(grey.shape) / longest)
         seen = _detect(_shrink(grey, shrink), shrink)
         found = max(found, seen, key=len)
-        if len(found) >= MARKERS - 1 or shrink == 1.0:
+        if len(found) >= MARKERS - 1:
+            return found
+        if shrink == 1.0:
             break
-    return found
+    shrink = max(1.0, max(grey.shape) / 1600)
+    return max(found, _detect(_sharpen(_shrink(grey, shrink)), shrink), key=len)
+
+
+def _sharpen(grey: Grey) -> Grey:
+    """Return the picture with what a blur of two pixels took from it put back in excess."""
+    blurred = cv2.GaussianBlur(grey, (0, 0), 2.0)
+    return np.asarray(cv2.addWeighted(grey, 5.0, blurred, -4.0, 0.0), np.uint8)
 
 
 def shows_form(picture: Grey) -> bool:
@@ -161,6 +171,9 @@ def _detect(grey: Grey, shrink: float) -> list[tuple[int, Points]]:
     # One wrong bit of 36 is forgiven. With the usual three, one page in a hundred shows a
     # marker that is none: in the code, in the boxes, in the writing.
     parameters.errorCorrectionRate = 0.2
+    # Of each module only the middle is looked at, which blur reaches last.
+    parameters.perspectiveRemovePixelPerCell = 8
+    parameters.perspectiveRemoveIgnoredMarginPerCell = 0.3
     detector = cv2.aruco.ArucoDetector(dictionary, parameters)
     corners, numbers, _ = detector.detectMarkers(grey)
     if numbers is None:
@@ -171,8 +184,8 @@ def _detect(grey: Grey, shrink: float) -> list[tuple[int, Points]]:
     ]
 
 
-def _identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, Points]]:
-    """Return the paper and the corners of each marker by its position (0..7) on one form.
+def _identify_markers(found: list[tuple[int, Points]]) -> tuple[int, str, dict[int, Points]]:
+    """Return the version, the paper and each marker's corners by its position (0..7) on one form.
 
     Raises FormError unless the markers are those of one form of this version, and enough.
     """
@@ -182,23 +195,24 @@ def _identify_markers(found: list[tuple[int, Points]]) -> tuple[str, dict[int, P
             "edge, found none. Is this a page printed by `prep sheet`, sharp and whole?"
         )
     places = [(place_of_marker(number), points) for number, points in found]
-    ours = [(paper, place, points) for (version, paper, place), points in places
-            if version == VERSION]  # fmt: skip
+    ours = [(version, paper, place, points) for (version, paper, place), points in places
+            if version in CODE_SIDES]  # fmt: skip
     if len(ours) < len(found) - len(ours):
         raise FormError(
-            f"The form is of another version: expected markers of layout {VERSION}, found the "
+            "The form is of another version: expected markers of layout "
+            f"{' or '.join(map(str, CODE_SIDES))}, found the "
             f"numbers {sorted(number for number, _ in found)}. Read it with the release of prep "
             "that printed it."
         )
-    corners = {place: points for _, place, points in ours}
-    papers = {paper for paper, _, _ in ours}
-    if len(papers) > 1 or len(corners) < len(ours):
+    corners = {place: points for _, _, place, points in ours}
+    kinds = {(version, paper) for version, paper, _, _ in ours}
+    if len(kinds) > 1 or len(corners) < len(ours):
         raise FormError(
             f"Several forms in one picture: found {len(ours)} markers of which some stand for "
             "the same place of a page. Photograph each form on its own."
         )
     _check_enough(list(corners))
-    return papers.pop(), corners
+    return (*kinds.pop(), corners)
 
 
 def _check_enough(positions: list[int]) -> None:
@@ -242,8 +256,9 @@ def _fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
     if homography is None:
         raise FormError("The markers do not form a page: they lie on one line or point.")
     flat = PageMapping(paper, np.asarray(homography, np.float64), np.zeros((_BEND_TERMS, 2)))
-    if _misfit(flat, page, picture) < _FLAT_FIT:
-        return flat
+    error = _misfit(flat, page, picture)
+    if error < _FLAT_FIT:
+        return replace(flat, misfit=error)
     bent = replace(flat, bend=_fit_bend(paper, page, picture - flat.to_picture(page)))
     error = _misfit(bent, page, picture)
     if error > _WORST_FIT:
@@ -251,7 +266,7 @@ def _fit_page(paper: str, corners: dict[int, Points]) -> PageMapping:
             f"The page is too curled or folded: its markers lie {error:.1f} mm off a gently "
             f"bent page, expected at most {_WORST_FIT} mm. Flatten it and try again."
         )
-    return bent
+    return replace(bent, misfit=error)
 
 
 def _misfit(mapping: PageMapping, page: Points, picture: Points) -> float:
@@ -322,18 +337,18 @@ def _shrink(grey: Grey, factor: float) -> Grey:
 # --- the code ---------------------------------------------------------------------------------
 
 
-def _read_code(flat: Grey, paper: str) -> Form:
+def _read_code(flat: Grey, paper: str, version: int) -> Form:
     """Return the form that the page's two codes describe.
 
     The code's place is known, so its modules are sampled there instead of searched for. Where
     neither copy can be read alone, the mean of both is tried. Raises FormError when the
     checksum never holds, or the code contradicts the markers.
     """
-    first, second = (_sample_code(flat, square) for square in code_squares(paper))
+    first, second = (_sample_code(flat, square) for square in code_squares(paper, version))
     forms = {form for form in map(_decode_modules, (first, second)) if form is not None}
     if not forms and first.shape == second.shape:
         forms = {form for form in [_decode_modules(first + second)] if form is not None}
-    if len(forms) > 1 or any(form.paper != paper for form in forms):
+    if len(forms) > 1 or any((form.version, form.paper) != (version, paper) for form in forms):
         raise FormError(
             "The page's codes and markers contradict one another: expected one form, found "
             f"parts of several ({_list_forms(forms)}). Photograph each form on its own."
@@ -341,8 +356,9 @@ def _read_code(flat: Grey, paper: str) -> Form:
     if forms:
         return forms.pop()
     raise FormError(
-        f"The form's code cannot be read: expected a square code of {CODE_SIDE:.0f} mm beside "
-        "the top right or the bottom left marker, found nothing that its checksum confirms. "
+        "The form's code cannot be read: expected a square code of "
+        f"{CODE_SIDES[version]:.0f} mm beside the top right or the bottom left marker, "
+        "found nothing that its checksum confirms. "
         "Photograph the page sharper, larger and with the codes uncovered."
     )
 
@@ -360,15 +376,23 @@ def _sample_code(flat: Grey, square: Square) -> npt.NDArray[np.float64]:
     left, top, right, bottom = (round(edge * PIXELS_A_MM) for edge in square)
     window = flat[top - reach : bottom + reach, left - reach : right + reach]
     dark = 255.0 - _even_light(window)
-    best = (-np.inf, 0, 0, 0)
-    for size in range(21, LARGEST_CODE + 1, 4):  # versions of QR codes, from the smallest
-        pattern = _enlarge(_shared_patterns(size), right - left)
-        scores = cv2.matchTemplate(dark.astype(np.float32), pattern, cv2.TM_CCORR)
-        _, score, _, (x, y) = cv2.minMaxLoc(scores / np.abs(pattern).sum())
-        best = max(best, (score, size, x, y))
-    _, size, x, y = best
+    # Half as fine is enough to tell the size: a module has two pixels or more.
+    half = cv2.resize(dark, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    sizes = range(21, LARGEST_CODE + 1, 4)  # versions of QR codes, from the smallest
+    size = max(sizes, key=lambda size: _match_patterns(half, size, (right - left) // 2)[0])
+    _, (x, y) = _match_patterns(dark, size, right - left)
     code = dark[y : y + bottom - top, x : x + right - left]
     return _sample_modules(code, size)
+
+
+def _match_patterns(
+    dark: npt.NDArray[np.float64], size: int, side: int
+) -> tuple[float, tuple[int, int]]:
+    """Return how well a code of so many modules, `side` pixels wide, fits where it fits best."""
+    pattern = _enlarge(_shared_patterns(size), side)
+    scores = cv2.matchTemplate(dark.astype(np.float32), pattern, cv2.TM_CCORR)
+    _, score, _, (x, y) = cv2.minMaxLoc(scores / np.abs(pattern).sum())
+    return score, (x, y)
 
 
 def _sample_modules(code: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:

@@ -11,8 +11,9 @@ box is `x0, y0, x1, y1`. Nothing here knows about pixels or PDF.
     marker  code      marker              marker       the same QR code twice
 
 A marker's number tells the version of this layout, the paper and the marker's place; the code
-(`pipeline.forms.code`) tells the rest. Whoever changes a length here raises VERSION, since forms
-that are printed already are read by it.
+(`pipeline.forms.code`) tells the rest. Version 2 has larger codes, for pages that have more to say,
+and so a little less room for boxes. Whoever changes a length here adds a version, since forms that
+are printed already are read by theirs.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ import numpy.typing as npt
 
 Order = Literal["row", "box"]
 Square = tuple[float, float, float, float]
-VERSION = 1
 PAPERS: dict[str, tuple[float, float]] = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}
 
 # Office printers leave 4 to 6 mm unprinted.
@@ -31,14 +31,14 @@ _PAGE_MARGIN = 8.0
 _MARKER_SIDE = 10.0
 MARKERS = 8
 _IDS_A_VERSION = 16  # the eight markers of two papers
-CODE_SIDE = 28.0  # LARGEST_CODE modules of half a millimetre
+CODE_SIDES = {1: 28.0, 2: 34.0}  # by the version of the layout
 LINE_WIDTH = 0.35
 SMALLEST_BOX = 6.0
 _LARGEST_BOX = 40.0
 _BOX_GAP = 3.2
 LABEL_COLUMN = 8.0
 _LABEL_HEIGHT = 3.2
-_GRID_TOP = 40.0
+_CODE_GAP = 4.0  # between the codes and the boxes
 _GRID_SIDE = 20.0
 
 
@@ -49,7 +49,7 @@ class Form:
     `order` is `row` (each row holds one class, named beside it) or `box` (the classes follow
     one another, each named above its box). `classes` are those of this page, in order. An
     empty `writer` means a line to fill in. `identity` names the set of pages that one writer
-    fills in.
+    fills in. `version` is the layout's.
     """
 
     paper: str
@@ -61,6 +61,7 @@ class Form:
     identity: str
     page: int = 1
     pages: int = 1
+    version: int = 1
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,9 @@ def square_corners(squares: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(squares, np.float64)[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
 
 
-def marker_number(paper: str, position: int) -> int:
+def marker_number(paper: str, position: int, version: int = 1) -> int:
     """Return the number that the marker at a position (0..7, clockwise) carries."""
-    return _IDS_A_VERSION * VERSION + MARKERS * list(PAPERS).index(paper) + position
+    return _IDS_A_VERSION * version + MARKERS * list(PAPERS).index(paper) + position
 
 
 def place_of_marker(number: int) -> tuple[int, str, int]:
@@ -105,14 +106,15 @@ def place_of_marker(number: int) -> tuple[int, str, int]:
     return version, list(PAPERS)[paper], position
 
 
-def code_squares(paper: str) -> tuple[Square, Square]:
+def code_squares(paper: str, version: int = 1) -> tuple[Square, Square]:
     """Return where the code stands: beside the top right and the bottom left corner marker."""
+    side = CODE_SIDES[version]
     width, height = PAPERS[paper]
     beside = _PAGE_MARGIN + _MARKER_SIDE + 4.0
     right, low = width - beside, height - _PAGE_MARGIN
     return (
-        (right - CODE_SIDE, _PAGE_MARGIN, right, _PAGE_MARGIN + CODE_SIDE),
-        (beside, low - CODE_SIDE, beside + CODE_SIDE, low),
+        (right - side, _PAGE_MARGIN, right, _PAGE_MARGIN + side),
+        (beside, low - side, beside + side, low),
     )
 
 
@@ -130,7 +132,8 @@ def _grid_area(form: Form) -> Square:
     """Return the part of the page that the boxes may fill, without their labels."""
     width, height = PAPERS[form.paper]
     beside, above = (LABEL_COLUMN, 0.0) if has_label_column(form) else (0.0, _LABEL_HEIGHT)
-    return _GRID_SIDE + beside, _GRID_TOP + above, width - _GRID_SIDE, height - _GRID_TOP
+    top = _PAGE_MARGIN + CODE_SIDES[form.version] + _CODE_GAP
+    return _GRID_SIDE + beside, top + above, width - _GRID_SIDE, height - top
 
 
 def box_side(form: Form) -> float:

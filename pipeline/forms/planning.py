@@ -9,10 +9,10 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 
 from pipeline.errors import DataError
-from pipeline.forms.code import draw_code
+from pipeline.forms.code import LARGEST_CODE, USUAL_CODES, draw_code
 from pipeline.forms.layout import PAPERS, SMALLEST_BOX, Form, Order, box_side
 
 MOST_IN_RUN = 10_000  # names
@@ -38,10 +38,17 @@ def plan_forms(
     whole = Form(paper.lower(), rows, columns, order, names, _clean_name(writer), identity)
     _check_geometry(whole)
     places = rows if order == "row" else rows * columns
-    for pages in range(math.ceil(len(names) / places), len(names) + 1):
-        forms = _share_out(whole, pages)
-        if all(_code_fits(form) for form in forms):
+    fewest = math.ceil(len(names) / places)
+    versions = [whole]
+    if box_side(large := replace(whole, version=2)) >= SMALLEST_BOX:
+        versions.append(large)
+    for pages, form in product(range(fewest, len(names) + 1), versions):
+        forms = _share_out(form, pages)
+        if all(_code_fits(form, USUAL_CODES[form.version]) for form in forms):
             return forms
+    forms = _share_out(versions[-1], len(names))
+    if all(_code_fits(form, LARGEST_CODE) for form in forms):
+        return forms
     raise DataError(
         "The names are too long for the code that the page carries: at most about 160 letters "
         f"(50 in Japanese) for the writer and one class together, found writer '{writer}' and "
@@ -115,13 +122,12 @@ def _clean_name(name: str) -> str:
     return cleaned
 
 
-def _code_fits(form: Form) -> bool:
-    """Tell whether the page's description fits the largest code that a photo shows well."""
+def _code_fits(form: Form, largest: int) -> bool:
+    """Tell whether the page's description fits a code of so many modules a side."""
     try:
-        draw_code(form)
+        return len(draw_code(form)) <= largest
     except DataError:
         return False
-    return True
 
 
 def _share_out(whole: Form, pages: int) -> tuple[Form, ...]:

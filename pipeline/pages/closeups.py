@@ -23,7 +23,7 @@ _SMALLEST_PAGE = 32  # pixels: a page with a shorter side is not read
 _BRIDGED = 3  # pixels: the grain of a pencil tears strokes
 _LARGE = 64  # pixels: what has a shorter side is cut ready, and shows no sheet of paper
 _WIDE = 2.0  # heights: what is wider is several glyphs that touch
-_HOLES = 4  # a sheet on a table is one piece too, whose writing are its holes; an 8 has two
+HOLES = 4  # a sheet on a table is one piece too, whose writing are its holes; an 8 has two
 # A sheet on a table fills the square about it, and the picture; no glyph does both. (Shares.)
 _SHEETS = ((0.55, 0.3), (0.75, 0.1))
 _SQUARE, _BROAD = 0.96, 0.25  # of the upright or askew rectangle about it, and of the picture
@@ -82,7 +82,7 @@ def shows_one(picture: Picture) -> bool:
         and np.count_nonzero(small >= max(4, _SPECKS * pieces.areas[first])) <= _MOST
         and not (is_large and _count_rim(coverage) > _RIM)
         and not (is_large and (_fills_square(pieces, int(first)) or _shows_sheet(picture)))
-        and _count_holes(coverage) <= _HOLES
+        and count_holes(coverage) <= HOLES
     )
 
 
@@ -125,7 +125,7 @@ def _shows_sheet(picture: Picture) -> bool:
     return bool(is_square and around > _BROAD * gray.size)
 
 
-def _count_holes(coverage: Coverage) -> int:
+def count_holes(coverage: Coverage) -> int:
     """Count the patches of ground that ink encloses, without the smallest."""
     bare = (coverage < HALF).astype(np.uint8)
     _, _, found, _ = cv2.connectedComponentsWithStats(bare, connectivity=4)

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.pages import rows, slips
+
 Picture = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]
 
@@ -24,6 +26,7 @@ _STEEPEST = 0.2  # slope of a border against the frame: 11 degrees
 _SURE_BORDER = 0.58
 _LIKELY_BORDER = 0.42  # where the table shows on two sides already
 _BORDER_KEPT_OFF = 150  # part of a picture's longer side, 2 mm on A4: a border is no sharp line
+_SAME = 0.04  # of the diagonal: corners of borders and of a slip that are nearer are the same
 _SKEW_SIDE = 800  # pixels: the longest side at which the skew is measured; three to the mm of A4
 
 
@@ -41,6 +44,7 @@ class Sheet:
     picture: Picture
     paper: npt.NDArray[np.bool_]
     to_page: npt.NDArray[np.float64]
+    on_desk: bool = False  # a slip: it may lie at any angle
 
     def box_on_page(self, box: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
         """Return the upright box on the page around a box x0, y0, x1, y1 on the sheet."""
@@ -50,6 +54,12 @@ class Sheet:
         low, high = np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
+    def box_around(self, places: Points) -> tuple[int, int, int, int]:
+        """Return the upright box on the page around pixels (n, 2) of the sheet, x and y each."""
+        there = cv2.perspectiveTransform(places[None].astype(np.float64), self.to_page)[0]
+        low, high = np.floor(there.min(axis=0)), np.floor(there.max(axis=0)) + 1
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
     def box_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.int64]:
         """Return the upright box (4,) on the sheet around a box x0, y0, x1, y1 on the page."""
         x0, y0, x1, y1 = box
@@ -57,18 +67,114 @@ class Sheet:
         there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))[0]
         return np.concatenate([np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))]).astype(int)
 
+    def area_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_] | None:
+        """Return what a box on the page covers (h, w) of a slip; None of a sheet that lies level.
+
+        That of a level one is box_on_sheet.
+        """
+        if not self.on_desk:
+            return None
+        x0, y0, x1, y1 = box
+        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64) - 0.5
+        there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))
+        area = np.zeros(self.paper.shape, np.uint8)
+        cv2.fillConvexPoly(area, np.round(there[0]).astype(np.int32), 1)
+        grown = cv2.dilate(area, np.ones((3, 3), np.uint8))  # rounding may have cost a pixel
+        return np.asarray(grown > 0)
+
 
 def lay_flat(page: Picture) -> Sheet:
     """Find the paper on a page and undo perspective, or at least skew, at a working size."""
+    color, scale = _scale_page(page)
+    return _lay_bordered(color, find_borders(color), scale)
+
+
+def lay_sheets(page: Picture) -> list[Sheet]:
+    """Lay flat each slip of paper on a desk, in reading order; else the page, as lay_flat does."""
+    color, scale = _scale_page(page)
+    found, borders = slips.find_slips(color), find_borders(color)
+    if not found or _shows_one_sheet(found, borders):
+        return [_lay_bordered(color, borders, scale)]
+    color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
+    return [_lay_slip(color, slip, scale) for slip in _order_slips(found)]
+
+
+def _scale_page(page: Picture) -> tuple[Picture, float]:
+    """Return a page in colour at its working size, and the scale of it."""
     color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     scale = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
-    color = _resize(color, scale)
-    borders = find_borders(color)
+    return _resize(color, scale), scale
+
+
+def _lay_bordered(color: Picture, borders: list[Border], scale: float) -> Sheet:
+    """Lay flat the paper within borders."""
     if all(border.found for border in borders):
         flat_to_work, size = _map_from_outline(intersect_borders(borders))
     else:
         flat_to_work, size = _map_from_skew(estimate_skew(color), color.shape)
     return _warp_sheet(color, borders, flat_to_work, size, scale)
+
+
+def _shows_one_sheet(found: list[slips.Slip], borders: list[Border]) -> bool:
+    """Tell whether the paper within borders, which are more exact, is what slips show.
+
+    What runs out of the picture within four borders is no slip but a shadow on the paper.
+    """
+    if not all(border.found for border in borders):
+        return False
+    if not any(slip.whole for slip in found):
+        return True
+    corners = intersect_borders(borders)
+    away = np.linalg.norm(found[0].corners - corners, axis=1).max()
+    return len(found) == 1 and bool(away < _SAME * np.linalg.norm(corners[2] - corners[0]))
+
+
+def _order_slips(found: list[slips.Slip]) -> list[slips.Slip]:
+    """Put slips in reading order: those that lie in a row from the left, then the next row."""
+    corners = np.array([slip.corners for slip in found])
+    boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1).astype(np.int64)
+    row = rows.find_rows(boxes, float(np.median(boxes[:, 3] - boxes[:, 1])))
+    return [found[index] for index in np.lexsort((boxes[:, 0], row))]
+
+
+def _lay_slip(page: Picture, slip: slips.Slip, scale: float) -> Sheet:
+    """Lay a slip flat, from the page's own pixels where it is a small part of it."""
+    to_page, (width, height) = _map_from_outline(slip.corners / scale)
+    shrunk = min(1.0, (WORKING_PIXELS / max(width * height, 1)) ** 0.5)
+    width, height = max(1, round(width * shrunk)), max(1, round(height * shrunk))
+    to_page = to_page @ np.diag([1 / shrunk, 1 / shrunk, 1.0])
+    to_small = np.diag([shrunk, shrunk, 1.0]) @ to_page
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    small = _resize(page, shrunk)
+    flat = cv2.warpPerspective(
+        small, to_small, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+    )
+    paper = slip.paper.copy()
+    paper[[0, -1]] = paper[:, [0, -1]] = 0
+    to_glance = np.diag([*(np.array(paper.shape[::-1]) / page.shape[1::-1]), 1.0]) @ to_page
+    shown = cv2.warpPerspective(255 * paper, to_glance, (width, height), flags=flags) > 127
+    reach = max(width, height) // _BORDER_KEPT_OFF + 1
+    inside = np.zeros(shown.shape, bool)
+    inside[reach:-reach, reach:-reach] = shown[reach:-reach, reach:-reach]
+    return Sheet(_spread_paper(flat, inside), inside, to_page, on_desk=True)
+
+
+def _spread_paper(flat: Picture, paper: npt.NDArray[np.bool_]) -> Picture:
+    """Colour what is not paper as the paper near it, so that no desk is taken for ink."""
+    size = [max(1, side // 8) for side in flat.shape[1::-1]]
+    mask = paper.astype(np.float32)[..., None]
+    light = cv2.resize(np.dstack([flat * mask, mask]), size, interpolation=cv2.INTER_AREA)
+    light = cv2.GaussianBlur(light, (0, 0), 6)  # 48 pixels: wider than a stroke
+    usual = np.median(flat[paper], axis=0) if paper.any() else np.full(3, 255.0)
+    spread = (light[..., :3] + 1e-3 * usual) / (light[..., 3:] + 1e-3)
+    spread = cv2.resize(np.clip(spread, 0, 255).astype(np.uint8), flat.shape[1::-1])
+    return np.where(paper[..., None], flat, spread)
+
+
+def shrink_page(page: Picture) -> Sheet:
+    """Return a page as it is, all of it paper, at a working size."""
+    color, scale = _scale_page(page)
+    return Sheet(color, np.ones(color.shape[:2], bool), np.diag([1 / scale, 1 / scale, 1.0]))
 
 
 def _warp_sheet(

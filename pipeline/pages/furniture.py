@@ -1,7 +1,7 @@
 """Furniture: what is printed on the paper before anybody writes (rules, squares, boxes).
 
 Density is float32 (h, w), 0 on paper, as `pipeline.pages.ink` measures it, on a picture that lies
-straight: rules run along the rows or the columns within about a degree.
+straight: rules run along the rows or the columns, but may lean and bend (see pages/bends.py).
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.pages.pieces import Box, Boxes, Flags, size_of
+from pipeline.pages import bends
+from pipeline.pages.pieces import Box
 
 Density = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -43,15 +44,29 @@ def _find_rules(density: Density, length: int, thickness: int, faintest: float) 
     if not likely.any():
         return np.asarray(likely > 0)
     joined = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((1, length // 6), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    width = stats[:, cv2.CC_STAT_WIDTH]
-    # The row of slope that is allowed for makes a line two rows thicker.
-    long = (width >= length) & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
-    long[0] = False
+    thin, thick = _pick_long(joined, length, thickness)
+    if thick is not None:  # bars of letters may lie along it; none is as long as a line's piece
+        bare = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
+        thin |= _pick_long(bare, length, thickness)[0]
     ends = np.ones((3, length // 6), np.uint8)  # where a line ends its share of votes sinks
-    line = cv2.dilate(long.take(labels).astype(np.uint8), ends) & votes
+    line = cv2.dilate(thin, ends) & votes
     across = np.ones((1, length // 3), np.uint8)  # beside ink a line wins no votes
     return np.asarray(cv2.morphologyEx(line, cv2.MORPH_CLOSE, across) > 0)
+
+
+def _pick_long(
+    joined: npt.NDArray[np.uint8], length: int, thickness: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
+    """Return the parts of a mask that are long enough for a line: the thin, and any thick ones."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    width = stats[:, cv2.CC_STAT_WIDTH]
+    long = width >= length
+    long[0] = False
+    # The row of slope that is allowed for makes a line two rows thicker.
+    thin = long & (stats[:, cv2.CC_STAT_AREA] < (thickness + 2) * width)
+    thick = long & ~thin
+    lines = thin.astype(np.uint8).take(labels)
+    return lines, thick.astype(np.uint8).take(labels) if thick.any() else None
 
 
 def bridge_rules(density: Density, rules: Mask) -> Density:
@@ -73,9 +88,13 @@ def remove_rules(
 ) -> tuple[Density, Rules]:
     """Remove lines along the rows and along the columns and heal the strokes that cross them."""
     limits = (full, length, thickness, faintest)
-    density, level, dark = _remove_level_rules(density, *limits)
-    turned, upright, dark_upright = _remove_level_rules(_turn(density), *limits)
-    return _turn(turned), Rules(level, _turn(upright), dark | _turn(dark_upright))
+    # Both kinds are measured before either goes: what it takes along would part the other's lines.
+    level = _measure_rules(density, *limits)
+    upright = _measure_rules(_turn(density), *limits)
+    rest = _lift_rules(density, full, *level)
+    rest = _turn(_lift_rules(_turn(rest), full, *upright))
+    dark = (level[0] & (level[1] > full / 2), upright[0] & (upright[1] > full / 2))
+    return rest, Rules(level[0], _turn(upright[0]), dark[0] | _turn(dark[1]))
 
 
 def _turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -85,74 +104,91 @@ def _turn(picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(cv2.transpose(picture))
 
 
-def _remove_level_rules(
+def _measure_rules(
     density: Density, full: float, length: int, thickness: int, faintest: float
-) -> tuple[Density, Mask, Mask]:
-    """Remove lines along the rows only; return the rest, all lines, and those as dark as ink.
-
-    A pale rule is treated as paper of its own shade, so ink on it keeps its full coverage; under
-    one as dark as ink nothing can be read, and the strokes that cross it are bridged.
-    """
+) -> tuple[Mask, Density]:
+    """Find the rules along the rows only, and their shade, 0 in rows without any."""
     smooth = cv2.blur(density, (9, 1))  # along a rule its grain goes, across it nothing changes
-    rules = _find_rules(smooth, length, thickness, faintest)
-    if full == 0 or not rules.any():
-        return density, rules, rules
-    rules = cv2.dilate(rules.astype(np.uint8), np.ones((3, 1), np.uint8)) > 0
+    if full == 0:
+        return np.zeros(density.shape, bool), np.zeros_like(density)
+    bend = bends.find_bend(smooth, length, thickness, faintest)
+    if bend is None:
+        return _shade_rules(smooth, full, length, thickness, faintest)
+    rules, shade = _shade_rules(bend.straighten(smooth), full, length, thickness, faintest)
+    return bend.restore(rules.astype(np.uint8)) > 0, bend.restore(shade)
+
+
+def _lift_rules(density: Density, full: float, rules: Mask, shade: Density) -> Density:
+    """Remove rules along the rows, of a known shade, from under the writing.
+
+    A pale rule is treated as paper of its own shade, so ink on it keeps its full coverage. Under
+    one as dark as ink nothing can be read but what is plainly darker yet, and the strokes that
+    cross it are bridged.
+    """
     rows = rules.any(axis=1)  # the others stay as they are
+    if not rows.any():
+        return density
+    under = shade[rows]
+    # What ink adds to a rule's shade is stretched to full ink, twofold at most, as its grain is.
+    lifted = np.maximum(density[rows] - under, 0) * full / np.maximum(full - under, full / 2)
+    rest = density.copy()
+    rest[rows] = np.where(rules[rows], lifted, density[rows])
+    dark = rules & (shade > full / 2)
+    if not dark.any():
+        return rest
+    bridged = bridge_rules(rest, dark)
+    # The grain of print does not come to half of full ink, even twofold.
+    plain = dark & (rest > full / 2)
+    bridged[plain] = np.maximum(rest[plain], bridged[plain])
+    return bridged
+
+
+def _shade_rules(
+    smooth: Density, full: float, length: int, thickness: int, faintest: float
+) -> tuple[Mask, Density]:
+    """Find the level rules of a picture and their shade, which is 0 in rows without any."""
+    rules = _find_rules(smooth, length, thickness, faintest)
+    upright = np.ones((3, 1), np.uint8)
+    wide = cv2.dilate(rules.astype(np.uint8), upright) > 0
+    rows = wide.any(axis=1)
+    shade = np.zeros_like(smooth)
+    if not rows.any():
+        return rules, shade
     # Two rows either way: a line may slope within the length that tells it from a stroke.
     reach = cv2.dilate(smooth, np.ones((5, 1), np.uint8))[rows]
-    shade = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
-    # What ink adds to a rule's shade is stretched to full ink, twofold at most, as its grain is.
-    lifted = np.maximum(density[rows] - shade, 0) * full / np.maximum(full - shade, full / 2)
-    rest, dark = density.copy(), rules.copy()
-    rest[rows] = np.where(rules[rows], lifted, density[rows])
-    dark[rows] &= shade > full / 2
-    return bridge_rules(rest, dark), rules, dark
+    under = cv2.morphologyEx(reach, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
+    shade[rows] = under
+    if (under[wide[rows]] > full / 2).any():
+        shade = _spare_strokes(wide, shade, full)
+        rules = _thin_rules(rules, shade > full / 2, length)
+        wide = cv2.dilate(rules.astype(np.uint8), upright) > 0
+    return wide, shade
 
 
-def find_print(
-    boxes: Boxes, areas: npt.NDArray[np.int64], rules: Rules, height: float, stroke: float
-) -> Flags:
-    """Tell which pieces that are left on the page belong to a printed form.
+def _spare_strokes(rules: Mask, shade: Density, full: float) -> Density:
+    """Take the dark of strokes that are written along a pale rule out of the rule's shade."""
+    count, labels = cv2.connectedComponents(rules.view(np.uint8))
+    places = np.flatnonzero(rules)
+    rule, here = labels.ravel()[places], shade.ravel()[places].astype(np.float64)
+    pale = here <= full / 2
+    pixels = np.maximum(np.bincount(rule[pale], minlength=count), 1)
+    usual = np.bincount(rule[pale], here[pale], count) / pixels
+    # Writing does not hide most of a rule; where most is dark, the pale is a gap.
+    stroke = ~pale & (pixels > 0.7 * np.bincount(rule, minlength=count))[rule]
+    spared = shade.copy()
+    spared.ravel()[places[stroke]] = usual[rule[stroke]]
+    return spared
 
-    These are short lines between the lines of a frame, and small print around a table. `boxes`
-    (n, 4) and `areas` (n,) in pixels are those of the pieces, `height` is that of a usual glyph,
-    `stroke` the width of its strokes.
+
+def _thin_rules(rules: Mask, dark: Mask, length: int) -> Mask:
+    """Make dark rules as thin where strokes are written along them as they are elsewhere.
+
+    A row of a rule goes on for longer than a stroke does, give or take a row of slope.
     """
-    turned = boxes[:, [1, 0, 3, 2]]
-    # A tick is a line of print: no wider than two strokes, and filled (a written 1 may be either,
-    # but does not end at both lines of a frame).
-    narrow, reach = 2 * stroke, max(2, round(height / 7))
-    ticks = _find_ticks(boxes, rules.dark, narrow, reach)
-    ticks |= _find_ticks(turned, rules.dark.T, narrow, reach)
-    straight = areas > 0.6 * size_of(boxes).prod(axis=1)
-    return np.asarray((ticks & straight) | _find_captions(boxes, rules, height))
-
-
-def _find_ticks(boxes: Boxes, frames: Mask, narrow: float, reach: int) -> Flags:
-    """Tell which boxes are `narrow` and lead from one line of a frame down to the next.
-
-    An end may lie up to `reach` pixels from the line.
-    """
-    ticks = np.zeros(len(boxes), bool)
-    width, height = size_of(boxes).T
-    for index in np.flatnonzero((width <= narrow) & (height > 2 * narrow)):
-        x0, y0, x1, y1 = boxes[index]
-        lines = np.asarray(frames[max(y0 - reach, 0) : y1 + reach, x0:x1].any(axis=1))
-        ends = lines[: 2 * reach].any() and lines[-2 * reach :].any()
-        ticks[index] = ends and not lines[2 * reach : -2 * reach].any()
-    return ticks
-
-
-def _find_captions(boxes: Boxes, rules: Rules, height: float) -> Flags:
-    """Tell which boxes are print around a table: outside its lines and lower than writing."""
-    table = find_table(rules)
-    # A frame of less than three glyphs a side is no table.
-    if table is None or min(table[2:] - table[:2]) < 3 * height:
-        return np.zeros(len(boxes), bool)
-    x0, y0, x1, y1 = table
-    outside = (boxes[:, 2] <= x0) | (boxes[:, 0] >= x1) | (boxes[:, 3] <= y0) | (boxes[:, 1] >= y1)
-    return np.asarray(outside & (boxes[:, 3] - boxes[:, 1] < 0.7 * height))
+    upright = np.ones((3, 1), np.uint8)
+    core = cv2.dilate(rules.astype(np.uint8), upright)
+    core = cv2.morphologyEx(core, cv2.MORPH_OPEN, np.ones((1, length // 3), np.uint8))
+    return np.asarray(rules & ((cv2.erode(core, upright) > 0) | ~dark))
 
 
 def find_table(rules: Rules) -> Box | None:

@@ -28,13 +28,18 @@ def _shrink(picture: npt.NDArray[Any], scale: float = 1 / _COARSE) -> npt.NDArra
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA))
 
 
-def darken_writing(picture: Picture) -> Picture:
-    """Return the picture with dark writing: chalk and white pens are inverted."""
+def darken_writing(picture: Picture, paper: npt.NDArray[np.bool_] | None = None) -> Picture:
+    """Return the picture with dark writing: chalk and white pens are inverted.
+
+    Only what is `paper` (h, w) is asked, since a desk around it may be lighter or darker.
+    """
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     small = _shrink(gray, min(1.0, 500 / max(gray.shape)))
     # An eighth of the page's side: in so wide a window most is ground, whatever is written on it.
     window = 2 * (max(small.shape) // 16) + 1
     away = small.astype(np.float32) - cv2.medianBlur(small, window)
+    if paper is not None:
+        away *= cv2.resize(paper.astype(np.uint8), small.shape[::-1])
     bright = np.square(np.maximum(away, 0)).sum()
     dark = np.square(np.minimum(away, 0)).sum()
     return 255 - picture if bright > dark else picture

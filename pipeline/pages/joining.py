@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.pages import partition
 from pipeline.pages.pieces import (
     WIDE,
     Box,
@@ -22,22 +23,77 @@ from pipeline.pages.pieces import (
     size_of,
     weighted_median,
 )
-from pipeline.pages.rows import centres_of, find_rows
+from pipeline.pages.rows import centres_of, number_rows
 
 
 def join_strokes(pieces: Pieces, writing: Flags, height: float) -> Groups:
     """Group the pieces of writing by glyph, and leave out specks that belong to none."""
-    groups = _join_near(pieces, writing, height)
-    if not groups:
+    rows, height = arrange_parts(pieces, writing, height)
+    if not rows:
         return []
-    # The parts of divided glyphs are smaller than the glyphs: now their size shows.
-    height = _usual_extent(pieces, groups)
-    groups = _join_by_rhythm(pieces, groups, height)
-    return [
-        group
-        for group, box in zip(groups, boxes_of(pieces, groups), strict=True)
-        if max(size_of(box)) > 0.3 * height
+    boxes = [boxes_of(pieces, row) for row in rows]
+    page = partition.describe_page(boxes, height)
+    areas = [np.array([pieces.areas[part].sum() for part in row]) for row in rows]
+    groups = [
+        [piece for part in row[first:after] for piece in part]
+        for row, cuts in zip(rows, partition.cut_rows(boxes, areas, height, page), strict=True)
+        for first, after in cuts.tolist()
     ]
+    return _leave_out_specks(pieces, groups, height, page)
+
+
+def find_dots(pieces: Pieces, height: float, stroke: float) -> Flags:
+    """Tell which pieces are as small as the dot of an i may be, and as a pen makes them.
+
+    `stroke` is the usual width of a stroke; a pen that only touches the paper leaves as much.
+    """
+    extent = pieces.sizes.max(axis=1)
+    solid = pieces.strokes * pieces.darkness > 0.5 * stroke
+    return np.asarray((extent > 0.6 * stroke) & (extent <= 0.1 * height) & solid)
+
+
+def is_mark(boxes: Boxes, height: float | npt.NDArray[np.float64]) -> Flags:
+    """Tell which boxes are too small for a letter, as a full stop or a comma."""
+    return np.asarray(size_of(boxes).max(axis=1) <= 0.3 * height)
+
+
+def _leave_out_specks(
+    pieces: Pieces, groups: Groups, height: float, page: partition.Page
+) -> Groups:
+    """Leave out what is too small for a letter, and stands where no full stop or comma would."""
+    boxes = boxes_of(pieces, groups)
+    marks = is_mark(boxes, height)
+    letters = boxes[~marks]
+    width = np.array([pieces.strokes[group].max() for group in groups])
+    usual = weighted_median(width, np.array([pieces.areas[group].sum() for group in groups]))
+    # A dot as wide as the stroke is measured as two thirds of it (see pieces.find_pieces).
+    firm = (width > 0.5 * usual) & (size_of(boxes).max(axis=1) > 0.8 * usual)
+    reach = max(0.6, partition.usual_gap(page)) * height
+    kept = ~marks
+    for index in np.flatnonzero(marks & firm):
+        x0, y0, x1, y1 = boxes[index]
+        # Beside a letter, no farther than letters are, and between its top and a comma's depth.
+        gap = np.maximum(x0 - letters[:, 2], letters[:, 0] - x1)
+        level = (y0 > letters[:, 1] - 0.1 * height) & (y1 < letters[:, 3] + 0.35 * height)
+        kept[index] = ((gap < reach) & level).any()
+    return [group for group, keep in zip(groups, kept, strict=True) if keep]
+
+
+def arrange_parts(pieces: Pieces, writing: Flags, height: float) -> tuple[list[Groups], float]:
+    """Return the parts of glyphs in rows, from left to right, and the height of a usual glyph.
+
+    A part is a piece or some that stand above each other.
+    """
+    parts = _join_stacked(pieces, writing, height)
+    if not parts:
+        return [], height
+    # The parts of divided glyphs are smaller than the glyphs: now their size shows.
+    height = _usual_extent(pieces, parts)
+    boxes = boxes_of(pieces, parts)
+    number = number_rows(boxes, height)
+    order = np.lexsort((centres_of(boxes), number))
+    cuts = np.flatnonzero(np.diff(number[order])) + 1
+    return [[parts[index] for index in row] for row in np.split(order, cuts)], height
 
 
 def _usual_extent(pieces: Pieces, groups: Groups) -> float:
@@ -47,57 +103,14 @@ def _usual_extent(pieces: Pieces, groups: Groups) -> float:
     return weighted_median(extent, np.array([pieces.areas[group].sum() for group in groups]))
 
 
-def _join_by_rhythm(pieces: Pieces, groups: Groups, height: float) -> Groups:
-    """Join neighbours in a row that stand much closer than its rhythm, and fit one glyph.
-
-    Two neighbours as tall as glyphs may be just that, a 1 before a 3; they are joined only where
-    the page does it again and again, as kana do.
-    """
-    order, close = _find_close_neighbours(boxes_of(pieces, groups), height)
-    # Again and again is in one of ten steps; a 1 before a 3 comes now and then.
-    divided = np.mean(close) > 0.1 if len(close) else False
-    joined = [groups[order[0]]]
-    for index, is_close in zip(order[1:], close, strict=True):
-        boxes = boxes_of(pieces, [joined[-1], groups[index]])
-        part_of_one = divided or (boxes[:, 3] - boxes[:, 1]).min() < 0.6 * height
-        if is_close and part_of_one and _fits_one_glyph(boxes, height):
-            joined[-1] = joined[-1] + groups[index]
-        else:
-            joined.append(groups[index])
-    return joined
-
-
-def _find_close_neighbours(boxes: Boxes, height: float) -> tuple[npt.NDArray[np.int64], Flags]:
-    """Return the reading order of boxes, and for each but the first whether it follows closely.
-
-    The rhythm is the way from one box to the next in its row. Its upper quartile is taken, so
-    that it holds when each glyph of a page falls into two parts.
-    """
-    rows = find_rows(boxes, height)
-    centres = centres_of(boxes)
-    order = np.lexsort((centres, rows))
-    follows = np.diff(rows[order]) == 0
-    steps = np.diff(centres[order])
-    if not follows.any():
-        return order, follows
-    return order, follows & (steps < 0.5 * np.percentile(steps[follows], 75))
-
-
-def _fits_one_glyph(boxes: Boxes, height: float) -> bool:
-    """Tell whether boxes together are no larger than a glyph."""
-    width_and_height = size_of(enclose(boxes))
-    return bool((width_and_height < WIDE * height).all())
-
-
-def _join_near(pieces: Pieces, writing: Flags, height: float) -> Groups:
-    """Join the pieces of writing that make one glyph, the nearest first."""
+def _join_stacked(pieces: Pieces, writing: Flags, height: float) -> Groups:
+    """Join the pieces of writing that stand above each other, the nearest first."""
     groups = {int(piece): [int(piece)] for piece in np.flatnonzero(writing)}
     boxes = {piece: pieces.boxes[piece] for piece in groups}
-    width = float(np.percentile(pieces.sizes[writing, 0], 90)) if groups else 0.0
     home = {piece: piece for piece in groups}
     for _, part, other in sorted(_find_neighbours(pieces, set(groups), height)):
         first, second = home[part], home[other]
-        if first == second or not _belong_together(boxes[first], boxes[second], height, width):
+        if first == second or not _stand_above(boxes[first], boxes[second], height):
             continue
         boxes[second] = enclose(np.stack([boxes[second], boxes.pop(first)]))
         groups[second] += groups[first]
@@ -124,8 +137,8 @@ def _find_neighbours(
     return found
 
 
-def _belong_together(first: Box, second: Box, height: float, width: float) -> bool:
-    """Tell whether two boxes can make one glyph: one stands above the other, or hugs it."""
+def _stand_above(first: Box, second: Box, height: float) -> bool:
+    """Tell whether one of two boxes stands above the other, and both fit one glyph."""
     whole = enclose(np.stack([first, second]))
     sizes = np.array([size_of(first), size_of(second)])
     # A dot or an accent stands above what is as tall as a glyph already.
@@ -134,7 +147,4 @@ def _belong_together(first: Box, second: Box, height: float, width: float) -> bo
         return False
     gap_x, gap_y = np.maximum(first[:2], second[:2]) - np.minimum(first[2:], second[2:])
     # Gaps are negative where the boxes overlap.
-    stacked = -gap_x >= 0.5 * sizes[:, 0].min() and gap_y < 0.45 * height
-    small = bool((sizes.prod(axis=1) < 0.25 * height**2).any())
-    hugs = small and max(gap_x, gap_y) < 0.15 * height and size_of(whole)[0] <= 1.2 * width
-    return bool(stacked or hugs)
+    return bool(-gap_x >= 0.5 * sizes[:, 0].min() and gap_y < 0.45 * height)

@@ -6,7 +6,7 @@ as x0, y0, x1, y1, x1 and y1 exclusive. A group is a list of pieces that make on
 are in pixels; `height` is that of a usual glyph of the page, `stroke` the usual stroke's width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -24,6 +24,7 @@ Groups = list[list[int]]
 
 HALF = 128  # coverage from which a pixel belongs to a stroke
 _INTRUDER = 0.25  # of a piece: what has less of it in a box is a neighbour
+_TURNED = 0.5  # the same where lines are turned, and neighbours reach into the corners of boxes
 # Heights of a usual glyph: as large is one, with what hands vary by; from here it may be two.
 WIDE = 1.15
 
@@ -43,6 +44,11 @@ class Pieces:
         """Width and height of each piece, (n, 2)."""
         return size_of(self.boxes)
 
+    def turn(self) -> "Pieces":
+        """Return them with rows and columns of the page swapped."""
+        labels = np.ascontiguousarray(self.labels.T)
+        return replace(self, labels=labels, boxes=self.boxes[:, [1, 0, 3, 2]])
+
 
 @dataclass(frozen=True)
 class Writing:
@@ -53,7 +59,9 @@ class Writing:
     groups: Groups
     height: float  # of a usual glyph, in pixels of the sheet
     stroke: float  # the usual width of a stroke
+    measures: npt.NDArray[np.float64]  # (n, 2): both as they are for each group's own hand
     dropped: tuple[tuple[int, str], ...] = ()  # other pieces that a glyph could be, and why not
+    lying: bool = False  # its rows run from top to bottom
 
 
 def find_pieces(coverage: Coverage) -> Pieces:
@@ -162,27 +170,36 @@ def cut_glyph(coverage: Coverage, owner: Labels, box: Box, group: list[int], pad
 
 
 def cut_region(
-    coverage: Coverage, pieces: Pieces, owner: Labels, box: Box, pad: int
+    coverage: Coverage,
+    pieces: Pieces,
+    owner: Labels,
+    box: Box,
+    pad: int,
+    area: Inked | None = None,
 ) -> Coverage | None:
     """Cut the ink in a box as one glyph, as cut_glyph does; None where there is none.
 
     A piece that lies in the box is cut whole, with its soft edges; of one that reaches out of it
     what lies in the box, and nothing where that is a small share, as of a neighbour's tail.
+    `area` (h, w) is the part of the box that counts, where it is a turned one's upright box.
     """
     low = np.clip(box[:2], 0, coverage.shape[1::-1])
     high = np.clip(box[2:], 0, coverage.shape[1::-1])
     x0, y0, x1, y1 = (int(edge) for edge in (*low, *high))
-    counts = np.bincount(pieces.labels[y0:y1, x0:x1].ravel(), minlength=len(pieces.areas) + 1)[1:]
+    within = np.ones((y1 - y0, x1 - x0), bool) if area is None else area[y0:y1, x0:x1]
+    labels = pieces.labels[y0:y1, x0:x1][within]
+    counts = np.bincount(labels, minlength=len(pieces.areas) + 1)[1:]
     there = np.flatnonzero(counts)
     if len(there) == 0:
         return None
     share = counts[there] / pieces.areas[there]
-    chosen = there[share >= _INTRUDER] if (share >= _INTRUDER).any() else there
+    least = _INTRUDER if area is None else _TURNED
+    chosen = there[share >= least] if (share >= least).any() else there
     whole = chosen[counts[chosen] == pieces.areas[chosen]]
     top, left = max(y0 - pad, 0), max(x0 - pad, 0)
     window = np.s_[top : y1 + pad, left : x1 + pad]
     inside = np.zeros(coverage[window].shape, bool)
-    inside[y0 - top : y1 - top, x0 - left : x1 - left] = True
+    inside[y0 - top : y1 - top, x0 - left : x1 - left] = within
     own = np.isin(owner[window], whole + 1) | (np.isin(owner[window], chosen + 1) & inside)
     ink = np.where(own, coverage[window], 0).astype(np.uint8)
     ys, xs = np.nonzero(ink >= HALF)
@@ -205,11 +222,18 @@ def assign_pixels(pieces: Pieces, reach: float) -> Labels:
 
 
 def score_groups(
-    pieces: Pieces, groups: Groups, height: float, stroke: float
+    pieces: Pieces,
+    groups: Groups,
+    heights: float | npt.NDArray[np.float64],
+    strokes: float | npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Score each group from 0 to 1: is it as solid and as large as the glyphs of this page?"""
+    """Score each group from 0 to 1: is it as solid and as large as the glyphs of this page?
+
+    heights, strokes: the usual ones of the page, or (n,) those of each group's own hand.
+    """
     scores = []
-    for group in groups:
+    usual = np.broadcast_to(heights, len(groups)), np.broadcast_to(strokes, len(groups))
+    for group, height, stroke in zip(groups, *usual, strict=True):
         mass = pieces.areas[group]
         substance = np.average(pieces.strokes[group] * pieces.darkness[group], weights=mass)
         extent = max(size_of(enclose(pieces.boxes[group])))

@@ -19,8 +19,15 @@ Mask = npt.NDArray[np.bool_]
 Depths = npt.NDArray[np.float32]
 
 _LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
+# Widths of a stroke: what is lower is a blot; of writing, a marker's too, 3.9 or more; a disk has
+# 1.5, the grain of leather 2.3 to 2.7.
+_LONG = 3.0
 _DARK = 64  # coverage from which a pixel is not paper
 _CLUTTER = 0.12  # share of the paper that is dark without being writing; of real pages up to 0.06
+# Where many glyphs are of one height what else is dark lies beside them: a picture in a newspaper,
+# the next page. A blurred puzzle has .14; of photos that look so even none is known.
+_CLUTTER_BESIDE = 0.18
+_MANY, _ALIKE_HIGH = 20, 0.15  # glyphs; the middle half's spread in heights: of a puzzle .05
 _EVEN, _UNEVEN = 0.35, 0.65  # spread of the width along strokes: that of most pages; of no pen
 _CROWD = 60  # with fewer letters to compare, doubles may be chance
 _MOST = 400  # letters compared, each with each: the work grows with the square
@@ -36,15 +43,25 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
     if not writing.groups:
         return ""
     if writing.height < _LEGIBLE:
-        return f"what was found is about {writing.height:.0f} pixels high, too small to be read"
+        return (
+            f"what was found is about {writing.height:.0f} pixels high, too small to be read; "
+            "photograph it nearer, or scan it finer"
+        )
     inked = mark_writing(writing)
     clutter = measure_clutter(writing, inked, paper)
     widths, spread = measure_widths(writing.pieces.labels, inked)
-    if clutter / _CLUTTER + max(0.0, spread - _EVEN) / (_UNEVEN - _EVEN) > 1:
+    most = _CLUTTER_BESIDE if _is_even(writing) else _CLUTTER
+    if clutter / most + max(0.0, spread - _EVEN) / (_UNEVEN - _EVEN) > 1:
         thin, broad = np.percentile(widths, (10, 90))
         return (
             f"this looks like a photo, not like writing on paper: {clutter:.0%} of it is dark "
-            f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide"
+            f"where no glyph is, and strokes are {thin:.0f} to {broad:.0f} pixels wide; if it is "
+            "writing, photograph the paper alone (for photos: tile.method: photo)"
+        )
+    if writing.height < _LONG * writing.stroke:
+        return (
+            f"what was found are specks, about {writing.height:.0f} pixels high and "
+            f"{writing.stroke:.0f} thick, not strokes on paper"
         )
     doubles = _measure_doubles(writing)
     if doubles > _DOUBLES:
@@ -53,6 +70,13 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
             "at least three times, exactly alike"
         )
     return ""
+
+
+def _is_even(writing: Writing) -> bool:
+    """Tell whether many glyphs are of about one height."""
+    extent = pieces.size_of(pieces.boxes_of(writing.pieces, writing.groups)).max(axis=1)
+    low, usual, high = np.percentile(extent, (25, 50, 75))
+    return bool(len(extent) >= _MANY and high - low < _ALIKE_HIGH * usual)
 
 
 def looks_like_photo(coverage: Coverage, near: Mask) -> bool:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipeline.report.mistakes import Mistake, find_changes, rank_mistakes
 from pipeline.report.pictures import Drawn
-from pipeline.verdicts.ablation import Arm, Result, find_arm, share_seeds
+from pipeline.verdicts.ablation import Arm, Result, find_arm, list_runs_of, share_seeds
 
 Places = npt.NDArray[np.intp]
 
@@ -26,6 +26,7 @@ class _Answered:
     predicted: list[str]  # for each seed a character for each picture
     sure: str  # likewise, per cent, of its usual mistake; 0 where most of its runs are right
     confusion: list[list[int]]  # of all test pictures and runs, by true class and given class
+    tested: int  # how often each picture counts there: as in its scores with its twin's runs
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def show_answers(tested: Tested, pictures: Drawn, gallery: int) -> dict[str, obj
             "first": choose_first(tested.arms),
             "labels": _write(tested.labels[wrong]),
             "arms": {
-                arm.name: asdict(_gather(arm, mistakes[arm.name], wrong)) for arm in tested.arms
+                arm.name: asdict(_gather(tested, arm, mistakes[arm.name], wrong))
+                for arm in tested.arms
             },
             "shown": _list_shown(pictures, wrong, shown),
         },
@@ -82,17 +84,19 @@ def find_ever_wrong(labels: npt.NDArray[np.integer], arms: Sequence[Arm]) -> Pla
     return np.flatnonzero(wrong)
 
 
-def _gather(arm: Arm, mistakes: list[Mistake], wrong: Places) -> _Answered:
+def _gather(tested: Tested, arm: Arm, mistakes: list[Mistake], wrong: Places) -> _Answered:
     """Return an experiment's answers to the pictures at the places `wrong`."""
     sure = np.zeros(arm.predicted.shape[1], int)
     for mistake in mistakes:
         sure[mistake.picture] = max(1, round(100 * mistake.confidence))
+    counted = list_runs_of(tested.arms, arm)
     return _Answered(
         arm.control,
         [int(seed) for seed in arm.seeds],
         [_write(row[wrong]) for row in arm.predicted],
         _write(sure[wrong]),
-        np.sum([run["confusion"] for run in arm.runs], axis=0).tolist(),
+        np.sum([run["confusion"] for one in counted for run in one.runs], axis=0).tolist(),
+        sum(len(one.seeds) for one in counted),
     )
 
 

@@ -7,7 +7,8 @@ from pipeline.report.charts import choose_ticks, place_on_axis
 from pipeline.report.intervals import Line, find_limits, to_line
 from pipeline.report.wrong import count_by_class
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import ALL, Arm, find_arm
+from pipeline.verdicts.ablation import ALL, Arm, Result, find_arm, is_looked_at, list_runs_of
+from pipeline.verdicts.families import HELPS, HURTS
 from pipeline.verdicts.results import Ablation
 
 _FEW = 4  # classes that are all named in a sentence; of more only the worst
@@ -35,6 +36,8 @@ def show_finding(params: Params, ablation: Ablation) -> dict[str, object]:
     return {
         "sentences": ablation.finding,
         "plain": _count_plain(params.classes, ablation),
+        "hidden": _find_hidden(ablation),
+        "twins": {arm.twin: arm.name for arm in ablation.arms if arm.twin},
         "compared": sorted(compared, key=_find_difference, reverse=True),
         "others": [(line, _list_held_against(line, lines)) for line in lines if not line.bar],
         "ticks": [(place_on_axis(tick / 100, limits), _write_tick(tick)) for tick in ticks],
@@ -57,6 +60,28 @@ def _list_held_against(line: Line, lines: Sequence[Line]) -> list[str]:
     return [other.experiment for other in lines if other.control == line.experiment]
 
 
+def _find_hidden(ablation: Ablation) -> dict[str, list[Line]]:
+    """Return, by experiment, what changed of each class where one is hurt and the accuracy is not.
+
+    What one class gains and another loses is not to be seen in the accuracy.
+    """
+    said = {(r.experiment, r.label): r for r in ablation.results if r.verdict and is_looked_at(r)}
+    hurt = {
+        name
+        for (name, label), r in said.items()
+        if label != ALL and _word(r) == HURTS and _word(said[name, ALL]) != HURTS
+    }
+    found: dict[str, list[Line]] = {}
+    for (name, label), result in said.items():
+        if name in hurt and label != ALL and _word(result) in (HELPS, HURTS):
+            found.setdefault(name, []).append(to_line(result, 0.0, (-1.0, 1.0)))
+    return found
+
+
+def _word(result: Result) -> str:
+    return result.verdict.verdict if result.verdict else ""
+
+
 def _count_plain(classes: Sequence[str], ablation: Ablation) -> dict[str, object] | None:
     """Return the wrong pictures without augmentation: of every class, or of the worst."""
     arm = find_arm(ablation.arms, "none")
@@ -69,7 +94,7 @@ def _count_plain(classes: Sequence[str], ablation: Ablation) -> dict[str, object
     return {
         "all": sum(one.wrong for one in counted),
         "pictures": len(ablation.ids),
-        "runs": len(arm.seeds),
+        "runs": sum(len(one.seeds) for one in list_runs_of(ablation.arms, arm)),
         "named": named,
         "is_every": named is counted,
     }

@@ -67,8 +67,7 @@ def show_verdicts(params: Params, ablation: Ablation) -> dict[str, object]:
         "lines": sorted(lines, key=lambda line: not line.control),
         "grid": {name: [by_cell[name, column] for column in columns] for name in compared},
         "columns": columns,
-        "counts": _count_verdicts(lines),
-        "gist": ", ".join(f"{number} {word}" for _, _, word, number in _count_verdicts(lines)),
+        "gist": ", ".join(f"{number} {word}" for word, number in _count_verdicts(lines)),
         "verdicts": list(dict.fromkeys(line.verdict for line in lines if line.verdict)),
         "reasons": list(dict.fromkeys(line.reason for line in lines if line.reason)),
         "reach": 100 * reach,
@@ -113,10 +112,10 @@ def to_line(result: Result, margin: float, limits: tuple[float, float]) -> Line:
     )
 
 
-def _count_verdicts(lines: Sequence[Line]) -> list[tuple[str, str, str, int]]:
-    """Return (sign, style, verdict, how many lines), the most telling verdict first."""
+def _count_verdicts(lines: Sequence[Line]) -> list[tuple[str, int]]:
+    """Return (verdict, how many lines), the most telling verdict first."""
     counts = Counter(line.verdict for line in lines)
-    return [(SIGNS[v], STYLES[v], v, counts[v]) for v in STYLES if counts[v]]
+    return [(verdict, counts[verdict]) for verdict in STYLES if counts[verdict]]
 
 
 def _visible(verdict: Verdict | None) -> float | None:

@@ -82,10 +82,10 @@ def place_sample(tiles: Pixels) -> list[Scatter]:
     return [
         _scatter(
             "Principal components (PCA)",
-            f"The two explain {first + second:.1%} of the variance, the first "
-            f"{len(principal.explained)} {principal.explained.sum():.1%}.",
+            f"The two explain {100 * (first + second):.1f} % of the variance, the first "
+            f"{len(principal.explained)} {100 * principal.explained.sum():.1f} %.",
             scores[:, :2],
-            (f"1st component: {first:.1%}", f"2nd component: {second:.1%}"),
+            (f"1st component: {100 * first:.1f} %", f"2nd component: {100 * second:.1f} %"),
         ),
         _scatter(
             "Neighbourhoods (t-SNE)",

@@ -12,12 +12,15 @@ from pipeline.dataset.tables import COLUMNS, read_numbers
 from pipeline.project import Project
 from pipeline.report.charts import Curve, LineChart, draw_curves, find_limits
 from pipeline.settings.params import Params
+from pipeline.verdicts.wording import write_percent
 
 # Title of a chart: the columns of history.csv in it, and what its lines are called.
 CHARTS = {
     "loss": {"loss": "training", "val_loss": "validation"},
     "accuracy": {"accuracy": "training", "val_accuracy": "validation"},
 }
+
+_OVERFIT = 0.05  # by how much training accuracy lies above validation accuracy to be called so
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class _Trained:
     steps: int
     seconds: float  # mean of a run
     speed: float  # pictures a second
-    best_step: str
+    lowest_loss: str  # the steps at which the runs' validation loss was lowest
+    at_end: tuple[float, float]  # mean accuracy of training and validation at the last step
     failed: int
     charts: list[LineChart]
 
@@ -70,20 +74,48 @@ def _say_briefly(runs: list[Run]) -> str:
 
 
 def _hint_at_steps(runs: list[Run]) -> str:
-    """Return that more steps would help, where most runs still got better at their end; else ''."""
+    """Return whether more steps would help, or the runs overfit; '' where nothing can be said."""
     validated = [run for run in runs if np.isfinite(run.history["val_loss"]).sum() > 1]
     last = [run for run in validated if _is_best_at_end(run.history["val_loss"])]
-    if 2 * len(last) <= len(validated):
+    early, steps = len(validated) - len(last), f"{runs[0].about['steps']:,}" if runs else ""
+    if len(last) > early:
+        return (
+            f"{len(last)} of {len(runs)} runs had their lowest validation loss at the end: more "
+            f"steps may help all of them (train.steps in params.yaml, now {steps})."
+        )
+    ends = _average_end(runs, "accuracy"), _average_end(runs, "val_accuracy")
+    if early <= len(last) or not ends[0] - ends[1] > _OVERFIT:
         return ""
     return (
-        f"{len(last)} of {len(runs)} runs had their lowest validation loss at the end: more steps "
-        f"may help all of them (train.steps in params.yaml, now {runs[0].about['steps']:,})."
+        f"The networks overfit: in {early} of {len(runs)} runs the validation loss rose again "
+        f"before the end, and of the training pictures {write_percent(ends[0])} % are right, of "
+        f"those for validation {write_percent(ends[1])} %. More steps are not likely to help."
     )
 
 
 def _is_best_at_end(losses: npt.NDArray[np.float64]) -> bool:
     known = losses[np.isfinite(losses)]
     return bool(known.argmin() == len(known) - 1)
+
+
+def find_lowest(run: Run) -> int | None:
+    """Return the step at which a run's validation loss was lowest; None where it has none."""
+    losses = run.history["val_loss"]
+    return int(run.history["step"][np.nanargmin(losses)]) if np.isfinite(losses).any() else None
+
+
+def _write_range(steps: list[int]) -> str:
+    if not steps:
+        return "–"
+    low, high = min(steps), max(steps)
+    return f"{low:,} to {high:,}" if low < high else f"{low:,}"
+
+
+def _average_end(runs: list[Run], column: str) -> float:
+    """Return the mean over the runs of the last value that is known, NaN where none is."""
+    known = [values[np.isfinite(values)] for values in (run.history[column] for run in runs)]
+    last = [float(values[-1]) for values in known if len(values)]
+    return float(np.mean(last)) if last else float("nan")
 
 
 def read_runs(project: Project, name: str) -> list[Run]:
@@ -114,7 +146,7 @@ def _summarise(
     """Return what is to be seen of one experiment's trainings; charts run to `steps`."""
     first = runs[0].about
     seconds = float(np.mean([run.about["seconds"] for run in runs]))
-    best = [run.about["best_step"] for run in runs]
+    lowest = [step for run in runs if (step := find_lowest(run)) is not None]
     charts = [
         draw_curves(
             title,
@@ -131,7 +163,8 @@ def _summarise(
         steps=first["steps"],
         seconds=seconds,
         speed=first["steps"] * first["budget"]["batch_size"] / max(seconds, 1e-9),
-        best_step=f"{min(best):,} to {max(best):,}" if min(best) < max(best) else f"{best[0]:,}",
+        lowest_loss=_write_range(lowest),
+        at_end=(_average_end(runs, "accuracy"), _average_end(runs, "val_accuracy")),
         failed=sum(run.about["failed_step"] is not None for run in runs),
         charts=charts,
     )

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.report.mistakes import count_wrong
 from pipeline.settings.params import Params
-from pipeline.verdicts.ablation import ALL, Arm, find_arm
+from pipeline.verdicts.ablation import ALL, Arm, list_runs_against, list_runs_of
 from pipeline.verdicts.results import Ablation
 
 
@@ -22,12 +23,18 @@ class Wrong:
 
 
 def count_by_class(
-    classes: Sequence[str], ablation: Ablation, arm: Arm, control: Arm | None = None
+    classes: Sequence[str], ablation: Ablation, arm: Arm, against: bool = False
 ) -> list[Wrong]:
-    """Return the wrong test pictures of each class that has any."""
+    """Return the wrong test pictures of each class that has any, in the runs that scores are of."""
+
+    def count(arms: Sequence[Arm]) -> npt.NDArray[np.float64]:
+        predicted = np.concatenate([one.predicted for one in arms])
+        return count_wrong(ablation.labels, predicted, len(classes))
+
     pictures = np.bincount(ablation.labels, minlength=len(classes))
-    wrong = count_wrong(ablation.labels, arm.predicted, len(classes))
-    before = count_wrong(ablation.labels, control.predicted, len(classes)) if control else None
+    wrong = count(list_runs_of(ablation.arms, arm))
+    base = list_runs_against(ablation.arms, arm) if against else []
+    before = count(base) if base else None
     return [
         Wrong(
             name,
@@ -46,8 +53,8 @@ def show_wrong(params: Params, ablation: Ablation) -> list[tuple[str, str, list[
 
 
 def _show_arm(classes: Sequence[str], ablation: Ablation, arm: Arm) -> tuple[str, str, list[Wrong]]:
-    control = find_arm(ablation.arms, arm.control)
-    counted = count_by_class(classes, ablation, arm, control)
+    control = next(iter(list_runs_against(ablation.arms, arm)), None)
+    counted = count_by_class(classes, ablation, arm, against=True)
     every = Wrong(
         ALL,
         sum(one.wrong for one in counted),

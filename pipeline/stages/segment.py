@@ -31,7 +31,7 @@ from pipeline.searching.kept import KeptSearches, open_kept
 from pipeline.settings.params import Params
 from pipeline.subjects.boxes import box_id
 from pipeline.subjects.layouts import LAYOUTS
-from pipeline.subjects.search import LeftOut, Searched, Subject
+from pipeline.subjects.search import LeftOut, Searched, Subject, count_reasons
 
 Named = tuple[Row, str, Subject]  # the scan's row, the subject's id, the subject
 
@@ -109,13 +109,19 @@ def _explain_nothing(scans: list[Row], found: _Found) -> str:
 
 def _count_left_out(found: _Found) -> str:
     """Return how many boxes were seen and not used, by the reason if it stands on paper."""
-    counts = Counter(one.reason for _, _, one in found.left_out)
+    counts = Counter(_kind_of(one.reason) for _, _, one in found.left_out)
     counts[_SAID] = sum(subject.label == LEFT_OUT for _, _, subject in found.named)
     kinds = [(reason, counts.pop(reason, 0)) for reason in (*_ON_PAPER, _SAID)]
     told = "".join(f", {count:,} {reason}" for reason, count in kinds if count)
-    if marks := counts.total():
-        told += f", {count_things(marks, 'other mark')} not used"
+    if marks := count_reasons(counts.elements()):
+        told += f", {marks}"
     return f"{told} (see overlays/ and left_out.csv)" if told else ""
+
+
+def _kind_of(reason: str) -> str:
+    """Return the reason without what it says more, for boxes that stand on paper."""
+    kind = reason.split(":")[0]
+    return kind if kind in _ON_PAPER else reason
 
 
 def _search_scans(

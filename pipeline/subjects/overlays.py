@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.subjects.boxes import Box
 
 WEIGHT = 500  # of the labels' font; 400 is regular, 700 bold
+LEFT_OUT = (130, 60, 200)  # violet: none of the colours of a score
 NOTE_SIZE = 0.7  # of the labels' size
 
 
@@ -43,6 +44,20 @@ def draw_overlay(
         if note:
             origin = (x0, min(y1 + note_size, len(picture) - 2 * thickness))
             cv2.putText(picture, note, origin, color, font, note_size, WEIGHT)
+    return picture
+
+
+def outline_left_out(
+    overlay: npt.NDArray[np.uint8], boxes: Sequence[Box], told: str
+) -> npt.NDArray[np.uint8]:
+    """Return an overlay (H, W, 3) with what was left out in violet, and a line that says so."""
+    picture = overlay.copy()
+    thickness = max(1, round(max(picture.shape) / 1000))
+    for x0, y0, x1, y1 in boxes:
+        cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), LEFT_OUT, thickness)
+    size = max(12, round(max(picture.shape) / 80))
+    origin = (size // 2, len(picture) - size // 2)
+    cv2.putText(picture, told, origin, LEFT_OUT, cv2.FontFace(), size, WEIGHT)
     return picture
 
 

@@ -5,16 +5,17 @@ full ink. Nothing is guessed: a page that does not keep its layout's promise giv
 Where labels are not wanted (`classes` is None), nothing is promised but the way of reading.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import DataError
+from pipeline.errors import DataError, count_things
 from pipeline.forms import finding
-from pipeline.forms.reading import read_form
+from pipeline.forms.reading import FilledBox, read_form
 from pipeline.pages.closeups import shows_one
 from pipeline.pages.reading import Flow, Glyph, cells_of, cut_cells, cut_whole, read_page
 from pipeline.subjects import overlays
@@ -24,6 +25,11 @@ from pipeline.subjects.layouts import LayoutName, Origin
 Scan = npt.NDArray[np.uint8]
 
 _UNUSED = {"empty": "empty", "unclear": "unclear", "crossed": "crossed out"}  # boxes of a form
+
+_LIES = (
+    "its rows seem to run from top to bottom; if the page lies on its side, turn the picture by 90 "
+    "degrees: as it is, its labels and glyphs are wrong"
+)
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,27 @@ def search_flowing_page(
         unlabelled = [""] * len(page.glyphs)
         return Searched(reason=reason, overlay=_draw_glyphs(scan, page.glyphs, unlabelled))
     found = _label_glyphs(scan, page.glyphs, flow, classes, label, group)
+    if page.lies:
+        reason = f"{found.reason}; {_LIES}" if found.reason else ""
+        found = replace(found, reason=reason, note=_LIES)
     marks = ((_clip(mark.box, scan.shape), mark.reason) for mark in page.dropped)
-    seen = (LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
-    return found if found.reason else replace(found, left_out=tuple(seen))
+    seen = tuple(LeftOut(box, why) for box, why in marks if box[0] < box[2] and box[1] < box[3])
+    if found.overlay is not None and seen:
+        told = count_reasons(one.reason for one in seen)
+        drawn = overlays.outline_left_out(found.overlay, [one.box for one in seen], told)
+        found = replace(found, overlay=drawn)
+    # Of a page that is refused for its rows no box is used, so none of them is left out.
+    return replace(found, left_out=seen) if not found.reason or not page.glyphs else found
+
+
+def count_reasons(reasons: Iterable[str]) -> str:
+    """Count marks that are left out by their reasons, most first, in a sentence; '' for none."""
+    counts = Counter(reasons)
+    if not counts:
+        return ""
+    by_count = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    told = ", ".join(f"{count:,} {reason}" for reason, count in by_count)
+    return f"{count_things(counts.total(), 'mark')} left out: {told}"
 
 
 def _search_cells(
@@ -165,13 +189,18 @@ def _search_form(scan: Scan, classes: Sequence[str] | None) -> Searched:
         if c.state == "written"
     )
     left_out = tuple(
-        LeftOut(c.box, _UNUSED[c.state], c.label, c.row, c.column)
+        LeftOut(c.box, _say_unused(c), c.label, c.row, c.column)
         for c in page.boxes
         if c.state != "written"
     )
     if not subjects:
         return Searched(reason="no box of the form is filled in", overlay=overlay)
     return Searched(subjects, overlay=overlay, left_out=left_out)
+
+
+def _say_unused(cell: FilledBox) -> str:
+    """Return why a box of a form is not used."""
+    return f"{_UNUSED[cell.state]}: {cell.reason}" if cell.reason else _UNUSED[cell.state]
 
 
 def _search_picture(scan: Scan, label: str, group: str) -> Searched:

@@ -97,7 +97,7 @@ if (answers) {
       else galleries.push(
         drawGallery("repaired", [sign("▲", "helps"), " Repaired"], `that ${otherName} gets wrong and ${name} right, ${inSeeds}`, repaired, (n) => `${classes[labels[n]]}; ${otherName} said ${said(before, n)}`),
         drawGallery("broken", [sign("▼", "hurts"), " Broken"], `that ${otherName} gets right and ${name} wrong, ${inSeeds}`, broken, (n) => `${classes[labels[n]]}; ${name} says ${said(after, n)}`),
-        drawGallery("wrong with both", ["Wrong with both, those of which both are sure first"], `that neither gets right, ${inSeeds}: look at their labels`, still, (n) => {
+        drawGallery("wrong with both", ["Wrong with both, the surest first: are their labels right?"], `that neither gets right, ${inSeeds}`, still, (n) => {
           const [first, second] = [said(before, n), said(after, n)];
           const sure = `${leastSure(arm, other, n)} % sure`;
           return first === second ? `${classes[labels[n]]}; both say ${first}, ${sure}` : `${classes[labels[n]]}; ${otherName} says ${first}, ${name} ${second}, ${sure}`;
@@ -107,7 +107,7 @@ if (answers) {
   };
 
   const totalOf = (row) => row.reduce((sum, value) => sum + value, 0);
-  const averageOf = (arm) => arm.confusion.map((row) => row.map((value) => value / arm.seeds.length));
+  const averageOf = (arm) => arm.confusion.map((row) => row.map((value) => value / arm.tested));
   const drawCell = (value, old, row, hit, isCount) => {
     const total = totalOf(row);
     if (!total) return make("td", { className: "quiet", textContent: "–" });
@@ -116,7 +116,7 @@ if (answers) {
     const shownValue = old === null ? value * unit : share * total * unit;
     const good = old === null ? hit : share > 0 === hit;
     const empty = old === null ? value === 0 : Math.abs(shownValue) < 0.5 * 10 ** -digits;
-    const text = empty ? (old === null ? "" : "·") : minus((old === null || shownValue < 0 ? "" : "+") + shownValue.toFixed(digits));
+    const text = empty ? (old === null ? "" : "·") : minus((old === null || shownValue < 0 ? "" : "+") + shownValue.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
     const cell = make("td", { className: good ? (old === null ? "hit" : "better") : old === null ? "miss" : "worse", textContent: text });
     cell.style.setProperty("--share", Math.min(1, (old === null ? 1 : 2) * Math.abs(share)) ** 0.5);
     return cell;
@@ -133,7 +133,7 @@ if (answers) {
   };
   const drawMatrices = (name, otherName) => {
     const isCount = byPlace("answer-unit").value === "count";
-    const runs = arms[name].seeds.length > 1 ? `, mean of ${arms[name].seeds.length} runs` : "";
+    const runs = arms[name].tested > 1 ? `, mean of ${arms[name].tested} runs` : "";
     const matrices = [drawMatrix(`${name}: ${isCount ? "test pictures" : "% of each class's test pictures"}${runs}`, averageOf(arms[name]), null)];
     if (arms[otherName]) matrices.push(drawMatrix(`${name} against ${otherName}: ${isCount ? "pictures" : "points"} more or fewer`, averageOf(arms[name]), averageOf(arms[otherName])));
     byPlace("answer-matrices").replaceChildren(...matrices);
@@ -167,18 +167,26 @@ if (reasons) {
       .filter(({ label, first, second }) => label !== first || label !== second);
     const turned = ({ first, second }) => first !== second;
     const figures = [...items.filter(turned), ...items.filter((item) => !turned(item))].map(({ n, label, source, width, sharp, origin, first, second }) => {
-      const caption = first === second ? `${label}; both say ${first}` : `${label}; ${otherName} says ${first}, ${name} ${second}`;
-      const draw = (src, alt) => make("img", { src, alt, width, className: sharp ? "sharp" : "" });
-      const figure = make("figure", { title: origin }, draw(source, `a test picture of ${label}`), draw(other.maps[n], `what spoke for ${first}`), draw(arm.maps[n], `what spoke for ${second}`), make("figcaption", { textContent: caption }));
-      figure.style.setProperty("--width", `${3 * width + 8}px`);
-      return figure;
+      const said = (network, answer) => [`${network}: `, make("span", { className: answer === label ? "helps" : "hurts", textContent: `${answer}\u00a0${answer === label ? "✓" : "✗"}` })];
+      const draw = (src, alt, ...caption) => make("figure", { title: origin },
+        make("button", { type: "button", className: "enlarge", title: "Enlarge" }, make("img", { src, alt, width, className: sharp ? "sharp" : "" })),
+        make("figcaption", {}, ...caption));
+      const figures = [
+        draw(source, `a test picture of ${label}`, label, make("small", { textContent: origin.split("/").at(-1) })),
+        draw(other.maps[n], `what spoke for ${first}`, ...said(otherName, first)),
+        draw(arm.maps[n], `what spoke for ${second}`, ...said(name, second)),
+      ];
+      const group = make("div", { className: "looked" }, ...figures);
+      for (const figure of figures) figure.style.setProperty("--width", `${width}px`);
+      return group;
     });
     const nothing = make("p", { textContent: "Both are right in all of these pictures." });
     byPlace("reason-list").replaceChildren(...(figures.length ? figures : [nothing]));
   };
   choose(chosenArm, names, reasons.first);
   const chooseArm = () => {
-    choose(chosenOther, names, arms[chosenArm.value].control ?? names[0]);
+    const others = names.filter((name) => name !== chosenArm.value);
+    choose(chosenOther, others.length ? others : names, arms[chosenArm.value].control ?? names[0]);
     draw();
   };
   chosenArm.addEventListener("change", chooseArm);

@@ -79,6 +79,21 @@ document.addEventListener("click", (event) => {
 });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 
+// The arrow keys lead to the pictures beside it.
+let enlarged = null;
+document.addEventListener("click", (event) => { enlarged = event.target.closest?.(".enlarge") ?? enlarged; });
+dialog.addEventListener("keydown", (event) => {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (!step || !enlarged) return;
+  const there = [...(enlarged.closest(".gallery, .sheets, .pages") ?? document.body).querySelectorAll(".enlarge")];
+  const next = there[there.indexOf(enlarged) + step];
+  if (!next) return;
+  event.preventDefault();
+  dialog.close();
+  next.focus();
+  next.click();
+});
+
 // Scatter plots: an original and its variants light up together, in every plot.
 const landscape = JSON.parse(document.getElementById("landscape-data")?.textContent ?? "null");
 const drawPoints = (svg, labels, members, isVariant) => {

@@ -62,6 +62,18 @@ def find_arm(arms: Sequence[Arm], name: str | None) -> Arm | None:
     return next((arm for arm in arms if arm.name == name), None)
 
 
+def list_runs_of(arms: Sequence[Arm], arm: Arm) -> list[Arm]:
+    """Return an arm and, if it is there, its twin: all whose runs its scores are the mean of."""
+    twin = find_arm(arms, arm.twin)
+    return [arm, twin] if twin else [arm]
+
+
+def list_runs_against(arms: Sequence[Arm], arm: Arm) -> list[Arm]:
+    """Return the arms whose runs an arm is compared with: its control and that one's twin."""
+    control = find_arm(arms, arm.control)
+    return [one for one in list_runs_of(arms, control) if one is not arm] if control else []
+
+
 @dataclass(frozen=True)
 class Result:
     """One line of the long table: an experiment, a class (or all) and a metric.
@@ -167,13 +179,11 @@ def _compare_measure(
     sums = {arm.name: measured.sum_parts(arm) for arm in arms}
     results = []
     for arm in arms:
-        control, twin = find_arm(arms, arm.control), find_arm(arms, arm.twin)
-        result = _summarise([arm, *([twin] if twin else [])], measured, classes)
+        control = find_arm(arms, arm.control)
+        result = _summarise(list_runs_of(arms, arm), measured, classes)
         if control:
             study = [sums[one.name] for one in arms if one.share == arm.share]
-            base = [sums[control.name]]
-            if control.twin in sums and control.twin != arm.name:
-                base.append(sums[control.twin])
+            base = [sums[one.name] for one in list_runs_against(arms, arm)]
             estimate = _estimate(sums[arm.name], base, study)
             result = replace(result, control=control.name, estimate=estimate)
         results.append(result)

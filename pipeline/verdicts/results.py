@@ -31,7 +31,7 @@ from pipeline.verdicts.next_step import find_next_step
 from pipeline.verdicts.rounds import forget_margin, spend
 from pipeline.verdicts.scores import score_run
 from pipeline.verdicts.tables import WideTable, summarise, widen
-from pipeline.verdicts.wording import explain, say_broken, say_finding, say_next
+from pipeline.verdicts.wording import explain, say_broken, say_end, say_finding, say_next
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,7 @@ def load_ablation(
     looks = None if against else read_looks(project)
     later = _find_later(looks, arms)
     spent, before = _allow_for_looks(params, looks, bool(later))
+    ended = looks is not None and bool(looks["ended"]) and not later
     results = compare_arms(
         arms,
         labels,
@@ -181,7 +182,7 @@ def load_ablation(
         results=results,
         finding=_say_finding(params, results),
         summary=summarise(arms, results),
-        next_step=_say_next(params, arms, results, len(ids), len(groups)),
+        next_step=_say_next(params, arms, results, len(ids), len(groups), ended),
         notes=[*_list_notes(params, arms), *_tell_looks(params, looks, later, spent)],
         reading=_read_aloud(arms, results, params.split.folds),
         tables=widen(arms, results, params.classes),
@@ -227,7 +228,8 @@ def _tell_looks(
     """Yield what a reader has to know of the looks that were made at a study."""
     if looks is None or not looks["looks"]:
         return
-    seeds = ", ".join(str(look["seeds"]) for look in looks["looks"])
+    *first, last = (str(look["seeds"]) for look in looks["looks"])
+    seeds = f"{', '.join(first)} and {last}" if first else last
     if later:
         left = "only what they left of the 5 % could be spent"
         if spent <= 0:
@@ -238,13 +240,13 @@ def _tell_looks(
         )
     else:
         ends = {
-            "settled": "what is not settled is not likely to be by more",
-            "rounds": "it was the last round",
-            "minutes": "there was no time for another round",
+            "settled": "more seeds are not likely to settle what is open",
+            "rounds": "all rounds are done",
+            "minutes": "the time for more rounds is up",
             "": "it is not at its end",
         }
         end = ends.get(looks["ended"], ends[""])
-        yield f"Looked at with {seeds} seeds, which the words allow for; {end}."
+        yield f"Judged with {seeds} seeds; the verdicts allow for every look; {end}."
     if earlier := looks.get("earlier"):
         yield (
             "Before, with other experiments, pictures or settings, it was looked at "
@@ -356,16 +358,30 @@ def _say_finding(params: Params, results: list[Result]) -> str:
 
 
 def _say_next(
-    params: Params, arms: list[Arm], results: list[Result], pictures: int, tiles: int
+    params: Params,
+    arms: list[Arm],
+    results: list[Result],
+    pictures: int,
+    tiles: int,
+    ended: bool,
 ) -> str:
-    """Return what to do next; nothing where there is no verdict at all."""
+    """Return what to do next; nothing where there is no verdict at all.
+
+    ended: whether a study in rounds is at its end, and no seeds came afterwards.
+    """
     lines = list_judged(results)
     if not count_primary(lines):
         return ""
     unsettled = [one for one in lines if one.verdict.primary and one.verdict.verdict not in SETTLED]
-    if params.train.rounds or (unsettled and not any(one.verdict.level for one in unsettled)):
+    if params.train.rounds and not ended:
+        return ""  # there are more rounds to come
+    if unsettled and not any(one.verdict.level for one in unsettled):
         return ""  # what the looks have left is told among the notes
     step = find_next_step(arms, lines, params.compare.margin / 100)
+    if params.train.rounds:
+        runs = [run for arm in arms for run in arm.runs]
+        names = list(dict.fromkeys(one.experiment for one in unsettled))
+        return say_end(names, step, pictures, len(runs), sum(run["seconds"] for run in runs))
     return say_next(step, pictures, tiles, params.split.folds)
 
 

@@ -42,8 +42,8 @@ def say_finding(lines: Sequence[Judged], plain: float | None, margin: float) -> 
         sentences += [f"{word.capitalize()}: {_join(found)}."] if found else []
     said = {
         NO_EFFECT: f"No effect larger than {say_points(margin)}",
-        NO_HARM: f"No harm larger than {say_points(margin)}, the rest is open",
-        NO_GAIN: f"No gain larger than {say_points(margin)}, the rest is open",
+        NO_HARM: f"No harm larger than {say_points(margin)}, but a gain is open",
+        NO_GAIN: f"No gain larger than {say_points(margin)}, but harm is open",
         OPEN: "Open",
     }
     for word, told in said.items():
@@ -66,7 +66,7 @@ def _name_briefly(line: Judged) -> str:
 def explain(
     lines: Sequence[Judged], *, stored: Sequence[str] = (), folds: int = 1, best: str = ""
 ) -> str:
-    """Write the small print under the table, from its numbers.
+    """Write the small print under the table, from its numbers: a line for each thing said.
 
     stored: experiments trained on stored variants. best: the arm with the highest accuracy, if the
     table shows one.
@@ -78,7 +78,7 @@ def explain(
         *_say_family(lines),
         *_say_caveats(stored, folds, best),
     ]
-    return " ".join(sentences)
+    return "\n".join(sentences)
 
 
 def _say_controls(lines: Sequence[Judged]) -> Iterator[str]:
@@ -236,6 +236,35 @@ def say_next(step: NextStep | None, pictures: int, tiles: int, folds: int) -> st
             f"{times} times as many trainings."
         )
     return f"{needs}, more than there are."
+
+
+def say_end(
+    open_names: Sequence[str], step: NextStep | None, pictures: int, trainings: int, seconds: float
+) -> str:
+    """Say what a study in rounds that is at its end leaves open, and what asking again takes.
+
+    pictures: how many are tested; trainings: how many were made, which took `seconds`.
+    """
+    took = f"{count_things(trainings, 'training')}, {write_duration(seconds)}"
+    if not open_names:
+        return f"Next: nothing; all is settled, after {took}."
+    are = "is" if len(open_names) == 1 else "are"
+    told = f"Next: this study is at its end ({took}), and {_join(open_names)} {are} not settled."
+    if step is None:
+        return told
+    line = step.experiment if step.label == ALL else f"{step.experiment} on {step.label}"
+    if step.seeds is not None:
+        more = step.seeds * len(step.arms)
+        need = (
+            f"about {count_things(step.seeds, 'seed')} each of {_join(step.arms)} for {line} "
+            f"({count_things(more, 'training')}, about "
+            f"{write_duration(more * seconds / max(trainings, 1))})"
+        )
+    elif math.isfinite(step.pictures):
+        need = f"about {_write_roughly(step.pictures)} test pictures for {line} (now {pictures:,})"
+    else:
+        return f"{told} Nothing in reach would settle {'it' if are == 'is' else 'them'}."
+    return f"{told} Asking again takes a new study: the smallest has {need}."
 
 
 def write_percent(share: float | None) -> str:

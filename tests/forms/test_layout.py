@@ -1,6 +1,7 @@
 """The layout of the printed form: its places, its classes, and the code that describes it."""
 
 import string
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -30,9 +31,15 @@ from pipeline.forms.layout import (
 )
 from pipeline.forms.planning import expand_classes, plan_forms
 
+BIRDS = ("goshawk", "wagtail", "grebe", "kestrel", "bunting", "dunlin")
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=8
 )
+
+
+def _letters(count: int, seed: int) -> str:
+    """Return a name that nothing can shorten."""
+    return "".join(np.random.default_rng(seed).choice(list(string.ascii_letters), count))
 
 
 def plan_digits(**changes) -> tuple[Form, ...]:
@@ -70,11 +77,14 @@ def test_classes_can_follow_one_another_box_by_box():
 @pytest.mark.parametrize("paper", PAPERS)
 @pytest.mark.parametrize("order", ["row", "box"])
 @pytest.mark.parametrize(("rows", "columns"), [(10, 8), (3, 2), (14, 12), (12, 4)])
+@pytest.mark.parametrize("version", [1, 2])
 def test_nothing_on_the_page_overlaps_and_all_lies_within_the_printable_area(
-    paper, order, rows, columns
+    paper, order, rows, columns, version
 ):
     (form,) = plan_forms("ab", "k3f9d2", rows, columns, "Ada", paper, order)
-    places = [*marker_squares(paper), *code_squares(paper), *box_squares(form).reshape(-1, 4)]
+    form = replace(form, version=version)
+    codes = code_squares(paper, version)
+    places = [*marker_squares(paper), *codes, *box_squares(form).reshape(-1, 4)]
     for index, place in enumerate(places):
         assert place[2] - place[0] == pytest.approx(place[3] - place[1])
         assert place[0] >= 6 and place[2] <= PAPERS[paper][0] - 6
@@ -83,9 +93,15 @@ def test_nothing_on_the_page_overlaps_and_all_lies_within_the_printable_area(
 
 
 def test_a_markers_number_tells_version_paper_and_place():
-    numbers = [marker_number(paper, place) for paper in PAPERS for place in range(8)]
-    assert len(set(numbers)) == 16
+    numbers = [
+        marker_number(paper, place, version)
+        for paper in PAPERS
+        for place in range(8)
+        for version in (1, 2)
+    ]
+    assert len(set(numbers)) == 32
     assert place_of_marker(marker_number("letter", 5)) == (1, "letter", 5)
+    assert place_of_marker(marker_number("letter", 5, 2)) == (2, "letter", 5)
 
 
 def test_a_drawn_marker_is_the_one_that_opencv_detects():
@@ -103,6 +119,27 @@ def test_the_code_is_an_ordinary_qr_code_that_any_phone_reads():
     text, *_ = cv2.QRCodeDetector().detectAndDecode(picture.repeat(8, 0).repeat(8, 1))
     assert parse_form(text) == form
     assert "花子" in text
+
+
+def test_a_page_with_much_to_say_has_a_larger_code_of_larger_modules():
+    (short,) = plan_forms(string.digits, "k3f9d2", writer="Ada Lovelace")
+    words = [f"{word} {bird}" for word in ("northern", "lesser") for bird in BIRDS]
+    forms = plan_forms(words, "k3f9d2", writer="Ada Lovelace")
+    assert (short.version, {form.version for form in forms}) == (1, {2})
+    for form in (short, *forms):
+        x0, _, x1, _ = code_squares(form.paper, form.version)[0]
+        assert (x1 - x0) / len(draw_code(form)) > 0.69  # mm
+        picture = np.where(np.pad(draw_code(form), 4), 0, 255).astype(np.uint8)
+        text, *_ = cv2.QRCodeDetector().detectAndDecode(picture.repeat(8, 0).repeat(8, 1))
+        assert parse_form(text) == form
+    assert "\n" not in text  # of the long ones
+
+
+@settings(max_examples=40)
+@given(text=st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", max_size=80))
+def test_no_text_is_inflated_that_is_not_a_forms(text):
+    with pytest.raises(ValueError):
+        parse_form(text)
 
 
 @given(
@@ -139,7 +176,7 @@ def test_no_changed_text_is_believed(where, letter):
 
 
 def test_names_that_fill_the_code_are_spread_over_more_pages():
-    names = [f"a rather long name of a class, number {number}" for number in range(9)]
+    names = [_letters(60, seed) for seed in range(9)]
     forms = plan_forms(names, "k3f9d2")
     assert len(forms) > 1
     assert [name for form in forms for name in form.classes] == names
@@ -151,7 +188,7 @@ def test_names_that_fill_the_code_are_spread_over_more_pages():
         ({"classes": ["7", "1", "7"]}, "found twice: 7"),
         ({"classes": []}, "needs classes"),
         ({"classes": ["a\tb"]}, "control characters"),
-        ({"classes": ["n" * 300]}, "too long for the code"),
+        ({"classes": [_letters(300, 0)]}, "too long for the code"),
         ({"paper": "a5"}, "a4, letter, found 'a5'"),
         ({"columns": 40}, "leave boxes of"),
         ({"rows": 0}, "found 0 x 8"),

@@ -7,10 +7,11 @@ import pytest
 from photography import MM, PENS, Shot, cross_out, draw_stroke, photograph, print_form, write_glyph
 from sklearn.datasets import load_digits
 
-from pipeline.forms.finding import PIXELS_A_MM
+from pipeline.forms.finding import PIXELS_A_MM, FormError
 from pipeline.forms.layout import Form, form_boxes
+from pipeline.forms.lines import measure_darkness
 from pipeline.forms.planning import plan_forms
-from pipeline.forms.reading import ReadForm, measure_darkness, read_form
+from pipeline.forms.reading import ReadForm, read_form
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +166,72 @@ def test_a_covered_box_and_ink_that_joins_two_boxes_are_unclear():
     states = states_of(read_form(page))
     assert states[4 * 5 + 3 : 4 * 5 + 5] == ["unclear"] * 2
     assert states[6 * 5 + 1] == "unclear"
+
+
+RIGHT, DOWN = (1, 0), (0, 1)
+
+
+@pytest.mark.parametrize("way", [RIGHT, DOWN])
+@pytest.mark.parametrize(("beyond", "states"), [(-0.6, "written"), (0.2, "written"),
+                                                (0.9, "unclear"), (6.0, "unclear")])  # fmt: skip
+def test_a_stroke_may_reach_the_next_box_but_not_run_into_it(way, beyond, states):
+    page = print_form(WORDS).copy()
+    own, row, column = box_of(WORDS, 3, 1), 3 + way[1], 1 + way[0]
+    following = box_of(WORDS, row, column)
+    draw_in(page, following, [(0.7, 0.6), (0.8, 0.9)])
+    side = own[2] - own[0]
+    # To so many mm within the next box's line, half the stroke's width for its round end.
+    end = (following[:2] - own[:2])[way.index(1)] + beyond - 0.3
+    draw_in(page, own, [(0.5, 0.5), tuple(0.5 if step == 0 else end / side for step in way)])
+    boxes = read_form(page).boxes
+    first, second = boxes[3 * 5 + 1], boxes[row * 5 + column]
+    assert (first.state, second.state) == (states, states)
+    if states == "unclear":
+        assert first.reason == "a stroke runs out of the box"
+        assert second.reason == "a stroke runs in from the next box"
+    others = [box.state for box in boxes if box not in (first, second)]
+    assert set(others) == {"empty"}
+
+
+def test_a_stroke_into_an_empty_box_or_the_printed_label_is_not_used():
+    page = print_form(DIGITS).copy()
+    draw_in(page, box_of(DIGITS, 2, 4), [(0.5, 0.3), (0.5, 1.6)])  # into the empty box below
+    draw_in(page, box_of(DIGITS, 5, 0), [(0.4, 0.5), (-0.2, 0.5)], width=1.5)  # through the 5
+    boxes = {(box.row, box.column): box for box in read_form(page).boxes}
+    unclear = {place for place, box in boxes.items() if box.state == "unclear"}
+    assert unclear == {(2, 4), (3, 4), (5, 0)}
+    assert boxes[5, 0].reason == "a stroke runs out of the box"
+
+
+@pytest.mark.parametrize("burnt", ["all", "one side"])
+def test_boxes_are_read_whose_lines_bright_light_burns_out(burnt):
+    page, truth = fill_in(DIGITS, np.random.default_rng(3), pen="blue")
+    light = np.full(page.shape[1], 1.45)
+    if burnt == "one side":
+        light[page.shape[1] * 2 // 3 :] = 0.7
+    bright = np.clip(page * light[:, None], 0, 255).astype(np.uint8)
+    left, top = np.round(box_of(DIGITS, 0, 0)[:2] * MM).astype(int)
+    assert (bright[top + 30, left - 5 : left + 6] == 255).all()  # nothing is left of the line
+    result = read_form(bright)
+    assert states_of(result) == [state for state, _ in truth]
+
+
+@pytest.mark.parametrize("shade", [False, True])
+def test_what_covers_a_box_beside_burnt_ones_is_seen(shade):
+    page = print_form(WORDS).copy()
+    page = np.clip(page * 1.45, 0, 255).astype(np.uint8)
+    x0, y0, x1, y1 = np.round(box_of(WORDS, 6, 1) * MM).astype(int)
+    if shade:
+        page[:, : x0 - 60] = print_form(WORDS)[:, : x0 - 60] * 0.8
+    page[y0 - 30 : y1 + 30, x0 - 30 : x1 + 30] = (190, 140, 120)
+    result = read_form(page).boxes[6 * 5 + 1]
+    assert (result.state, result.reason) == ("unclear", "it is covered, or its line is not seen")
+
+
+def test_writing_that_bright_light_leaves_pale_is_not_used():
+    page, _ = fill_in(DIGITS, np.random.default_rng(5), pen="pencil")
+    with pytest.raises(FormError, match="are covered, blurred, too dark or too bright"):
+        read_form(np.clip(page * 1.85, 0, 255).astype(np.uint8))
 
 
 def test_coverage_is_full_in_the_stroke_soft_at_its_edge_and_zero_beside_it():

@@ -112,18 +112,15 @@ def test_ruled_paper_with_a_margin_is_no_table() -> None:
     assert furniture.find_table(remove(page)[1]) is None
 
 
-def test_print_around_a_table_and_ticks_between_its_lines_are_told_from_writing() -> None:
-    rules = remove(draw_table())[1]
-    boxes = np.array(
-        [
-            [150, 60, 190, 85],  # a caption above the table
-            [40, 150, 60, 175],  # a label to its left
-            [150, 130, 185, 185],  # writing in a box
-            [30, 200, 70, 255],  # writing beside the table, too large for a label
-            [260, 126, 264, 194],  # a line from one line of the table to the next
-            [340, 140, 345, 180],  # a written 1
-        ]
-    )
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    printed = furniture.find_print(boxes, areas, rules, height=55, stroke=6)
-    np.testing.assert_array_equal(printed, [True, True, False, False, True, False])
+@pytest.mark.parametrize(("line", "longest"), [(0.2, 60), (0.45, 40)])
+def test_a_bar_written_along_a_rule_stays(line: float, longest: int) -> None:
+    page = np.zeros((403, 611), np.float32)
+    page[199:202] = line
+    bars = np.zeros(page.shape, bool)
+    for x, width in ((80, 40), (250, longest), (420, 30)):
+        bars[197:204, x : x + width] = True
+    page[bars] = FULL
+    cleaned, rules = remove(page)
+    assert rules.level[200].all()
+    assert np.mean(cleaned[bars] > FULL / 2) > 0.9
+    assert cleaned[~bars].max() < FULL / 4

@@ -73,3 +73,8 @@ def test_a_speck_is_left_out() -> None:
 def test_a_page_without_pieces_has_no_groups() -> None:
     pieces = find_pieces(np.zeros((40, 31), np.uint8))
     assert joining.join_strokes(pieces, np.zeros(0, bool), 0.0) == []
+
+
+def test_a_one_before_a_three_stays_two_on_a_sparse_page() -> None:
+    rows = [["one", "i", "one"], ["two tall strokes", "one", "i"]]
+    assert len(join(draw_rows(rows, 90))) == 7

@@ -1,5 +1,7 @@
 """Pictures of known nature: may they be handwriting?"""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -100,7 +102,10 @@ def test_what_is_too_small_to_be_read_is_doubted() -> None:
     for y in range(100, 700, 60):
         page[y : y + 4, 100:1000:40] = page[y : y + 4, 101:1000:40] = 30
         page[y : y + 4, 102:1000:40] = 30
-    assert doubt(page) == "what was found is about 4 pixels high, too small to be read"
+    assert doubt(page) == (
+        "what was found is about 4 pixels high, too small to be read; photograph it nearer, or "
+        "scan it finer"
+    )
 
 
 def test_an_empty_page_is_not_doubted() -> None:
@@ -113,7 +118,7 @@ def test_clutter_is_the_dark_share_of_the_paper_away_from_the_writing() -> None:
     assert plausibility.measure_clutter(writing, inked, paper) == 0
     coverage = writing.coverage.copy()
     coverage[500:550, 300:400] = 200
-    dirty = Writing(coverage, writing.pieces, writing.groups, writing.height, writing.stroke)
+    dirty = replace(writing, coverage=coverage)
     measured = plausibility.measure_clutter(dirty, inked, paper)
     assert measured == pytest.approx(5000 / paper.sum())
 
@@ -160,3 +165,21 @@ def test_a_form_among_ordinary_pages_is_no_ordinary_page() -> None:
         "this is a form printed by `prep sheet`; expected a page of layout free. Give forms a "
         "folder and a source of their own, with layout: form"
     )
+
+
+@pytest.mark.parametrize("spread, is_page", [(1, True), (24, False)])
+def test_dark_bars_beside_many_glyphs_of_one_height_make_no_photo(
+    spread: int, is_page: bool
+) -> None:
+    coverage = np.zeros((400, 900), np.uint8)
+    for number in range(24):
+        y, x = 20 + 70 * (number // 12), 20 + 70 * (number % 12)
+        cv2.rectangle(coverage, (x, y), (x + 20, y + 30 + number * spread // 24), 255, 4)
+    for x in range(20, 860, 80):
+        coverage[230:360, x : x + 36] = 255  # as of a title in print
+    found = find_pieces(coverage)
+    glyphs = [[int(piece)] for piece in np.flatnonzero(found.sizes[:, 1] < 100)]
+    paper = np.ones(coverage.shape, bool)
+    writing = Writing(coverage, found, glyphs, 34, 4, np.tile([34.0, 4.0], (len(glyphs), 1)))
+    assert plausibility.measure_clutter(writing, plausibility.mark_writing(writing), paper) > 0.12
+    assert ("photo" not in plausibility.doubt_writing(writing, paper)) == is_page

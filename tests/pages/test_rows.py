@@ -64,3 +64,16 @@ def test_a_row_of_one_doubtful_box_is_dirt_and_the_rows_after_it_move_up() -> No
     np.testing.assert_array_equal(kept, [0, 0, 0, 0, rows.NOWHERE, 1, 1, 1, 1, 2])
     np.testing.assert_array_equal(places, [0, 1, 2, 3, rows.NOWHERE, 0, 1, 2, 3, 0])
     np.testing.assert_array_equal(rows.count_mates(kept), [4, 4, 4, 4, 0, 4, 4, 4, 4, 1])
+
+
+def test_a_page_on_its_side_is_told_by_its_gaps_and_the_shape_of_its_letters() -> None:
+    upright = np.array(
+        [(x, y, x + 30, y + 50) for y in range(20, 500, 110) for x in range(30, 400, 55)]
+    )
+    assert not rows.run_down(upright)
+    assert rows.run_down(upright[:, [1, 0, 3, 2]])
+
+
+def test_a_dot_is_in_the_row_of_the_letter_below_it() -> None:
+    boxes = np.array([(10, 40, 30, 90), (60, 40, 80, 90), (65, 20, 72, 27), (10, 150, 30, 200)])
+    assert rows.number_rows(boxes, 50).tolist() == [0, 0, 0, 1]

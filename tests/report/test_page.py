@@ -8,7 +8,7 @@ import csv
 import json
 import re
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -203,6 +203,21 @@ def test_wrong_pictures_are_counted_by_class_and_against_the_control(project):
     assert told["none"][0] == ""
 
 
+def test_the_runs_of_a_twin_count_as_in_the_scores(project):
+    """With another experiment for a twin, none's wrong pictures are those of both."""
+    params = load_params(project.params_file)
+    ablation = load_ablation(project, params, names=["none", "flip", "rotate"])
+    alone = {name: counted[0] for name, _, counted in show_wrong(params, ablation)}
+    arms = [replace(arm, twin="flip" if arm.name == "none" else None) for arm in ablation.arms]
+    told = {
+        name: counted[0] for name, _, counted in show_wrong(params, replace(ablation, arms=arms))
+    }
+    together = (alone["none"].wrong + alone["flip"].wrong) / 2
+    assert told["none"].wrong == pytest.approx(together)
+    assert told["rotate"].more == pytest.approx(alone["rotate"].wrong - together)
+    assert told["flip"].more == pytest.approx(alone["flip"].more), "against none's own runs alone"
+
+
 def test_a_box_is_named_by_its_id_as_labels_csv_wants_it():
     row = {"source": "raw/pages/a.jpg", "member": "", "page": "2", "sha256": "0123456789ab"}
     ids = ["0123456789-2-31-40", "0123456789-2", "fedcba9876-0"]
@@ -368,7 +383,8 @@ def test_filters_leave_what_was_chosen(opened):
     opened.locator("select[data-scope=verdict-table][data-key=label]").select_option(QUOTED)
     shown = [row.inner_text() for row in rows.all() if row.is_visible()]
     assert len(shown) == 1
-    assert shown[0].split("\t")[:2] == ["flip", QUOTED]
+    name, label = shown[0].split("\t")[:2]
+    assert (name.split("\n")[0], label) == ("flip", QUOTED)  # below it what went wrong in runs
     assert opened.locator("output[data-scope=verdict-table]").inner_text() == "1 of 9 lines"
 
 
@@ -442,6 +458,22 @@ def test_a_picture_is_enlarged_by_keyboard_and_closed_again(opened):
     assert opened.evaluate("document.querySelector('dialog img').naturalWidth > 0")
     opened.keyboard.press("Escape")
     assert not opened.locator("dialog").is_visible()
+
+
+def test_the_arrow_keys_lead_from_an_enlarged_picture_to_the_next(opened):
+    unfold(opened, "answers")
+    gallery = opened.locator("#answer-galleries .gallery:visible").first
+    first, second = (gallery.locator(".enlarge").nth(n) for n in range(2))
+    shown = opened.locator("dialog p").first
+    first.press("Enter")
+    before = shown.inner_text()
+    for key, button in (("ArrowRight", second), ("ArrowLeft", first), ("ArrowLeft", first)):
+        opened.keyboard.press(key)
+        assert opened.locator("dialog").is_visible()
+        name = button.evaluate("b => b.closest('figure').querySelector('small').innerText")
+        assert name in shown.inner_text()
+    assert shown.inner_text() == before
+    opened.keyboard.press("Escape")
 
 
 def test_a_photo_is_enlarged_from_its_own_file_where_that_is_still_there(opened):

@@ -55,8 +55,10 @@ def test_each_look_is_written_down_with_the_runs_that_it_had(studied):
 
 def test_the_table_allows_for_the_looks_and_says_so(studied, prep):
     printed = " ".join(prep("compare")[1].split())
-    seeds = ", ".join(str(look["seeds"]) for look in read_looks(studied)["looks"])
-    assert f"Looked at with {seeds} seeds, which the words allow for;" in printed
+    *first, last = (str(look["seeds"]) for look in read_looks(studied)["looks"])
+    told = f"Judged with {', '.join(first)} and {last} seeds; the verdicts allow for every look;"
+    assert told in printed
+    assert "Next: this study is at its end (" in printed
 
 
 def test_the_same_runs_give_the_same_looks_and_table_again(studied, prep):
@@ -108,7 +110,7 @@ def test_seeds_that_are_added_by_hand_are_told_as_what_they_are(studied, prep):
     write(studied, 7)
     assert prep("train")[0] == 0
     told = " ".join(prep("compare")[1].split())
-    assert "Seeds of none, flip, rotate were added after looks at 3, 4, 6 seeds" in told
+    assert "Seeds of none, flip, rotate were added after looks at 3, 4 and 6 seeds" in told
     assert "nothing of the 5 % was left" in told
     assert "Next:" not in told
     assert "the looks at it have spent the 5 %" in " ".join(prep("advise")[1].split())
@@ -119,7 +121,7 @@ def test_the_same_seeds_as_were_looked_at_are_no_added_ones(studied, prep):
     write(studied, 6)
     told = " ".join(prep("compare")[1].split())
     assert "were added" not in told
-    assert "Looked at with 3, 4, 6 seeds, which the words allow for" in told
+    assert "Judged with 3, 4 and 6 seeds; the verdicts allow for every look" in told
 
 
 def test_seeds_of_one_experiment_that_are_added_are_told(studied, prep):

@@ -330,7 +330,7 @@ def test_a_box_without_ink_is_listed_and_a_page_of_such_is_quarantined(pages, pr
     run(prep)
     blank = DrawnBox("raw/in/a.png", 0, Drawn((600, 400, 660, 470), "4", row=1, column=2))
     write_drawn_boxes(pages, [*draw_found("a.png"), blank])
-    assert "1 other mark not used" in run(prep)
+    assert "1 mark left out: 1 " in run(prep)
     [row] = read("left_out")
     assert (row["reason"], row["label"], row["row"], row["col"]) == ("no ink in it", "4", "1", "2")
     write_drawn_boxes(pages, [blank])

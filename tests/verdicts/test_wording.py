@@ -22,6 +22,7 @@ from pipeline.verdicts.next_step import NextStep
 from pipeline.verdicts.wording import (
     explain,
     say_broken,
+    say_end,
     say_finding,
     say_next,
     say_points,
@@ -103,7 +104,7 @@ def test_the_finding_says_first_what_is_certain_and_last_what_is_open():
         "Without augmentation 97.6 % of the test pictures are right. "
         "Helps: shift (+1.2 points). Hurts: flip (−2.4 points). "
         "No effect larger than 1 point: rotate. "
-        "No harm larger than 1 point, the rest is open: stretch. Open: zoom."
+        "No harm larger than 1 point, but a gain is open: stretch. Open: zoom."
     )
 
 
@@ -212,3 +213,17 @@ def test_a_margin_is_said_as_people_say_it():
     assert [say_points(share) for share in (0.01, 0.005, 0.02)] == [
         "1 point", "0.5 points", "2 points",
     ]  # fmt: skip
+
+
+def test_a_study_in_rounds_at_its_end_says_what_is_open_and_what_asking_again_takes():
+    step = NextStep("rotate", "all", ("rotate", "none"), 13)
+    told = say_end(["rotate", "zoom"], step, 440, 40, 1200.0)
+    assert "at its end (40 trainings, 20 min), and rotate and zoom are not settled." in told
+    assert told.endswith(
+        "the smallest has about 13 seeds each of rotate and none for rotate (26 trainings, about "
+        "13 min)."
+    )
+    pictures = NextStep("zoom", "all", pictures=3000.0)
+    assert "about 3,000 test pictures for zoom (now 440)." in say_end(["zoom"], pictures, 440, 9, 9)
+    assert "Nothing in reach" in say_end(["zoom"], NextStep("zoom", "all"), 440, 9, 9)
+    assert say_end([], None, 440, 9, 9).startswith("Next: nothing; all is settled")
