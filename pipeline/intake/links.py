@@ -112,13 +112,13 @@ def _find_pipes(root: Path, folders: Collection[str]) -> Iterator[str]:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{here}/{entry.name}")
-                elif not entry.is_file() and _is_pipe(entry.path):
+                elif not entry.is_file() and _is_pipe(Path(entry)):
                     yield f"{here}/{entry.name}"
 
 
-def _is_pipe(path: str) -> bool:
+def _is_pipe(path: Path) -> bool:
     try:
-        return stat.S_ISFIFO(os.stat(path).st_mode)
+        return stat.S_ISFIFO(path.stat().st_mode)
     except OSError:  # a link that leads nowhere is told elsewhere
         return False
 
