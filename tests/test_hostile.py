@@ -109,9 +109,6 @@ def write_odd_places(folder):
     reasons = {"out.png": "a link that leads out of the source's folder", "in.png": "same as"}
     (folder / "out.png").symlink_to(outside)
     (folder / "in.png").symlink_to("black.png")
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(folder / "pipe.jpg")
-        reasons["pipe.jpg"] = "not a file but a pipe"
     (folder / "empty-folder.jpg").mkdir()
     return reasons
 

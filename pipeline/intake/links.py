@@ -1,7 +1,8 @@
 """Links below a source: followed where DVC sees what lies behind them, and nowhere else.
 
 DVC looks into an input of a stage that is a link to a folder, and into no such link below it: what
-changes behind one would never be seen. Over a link that leads nowhere DVC fails.
+changes behind one would never be seen. Over a link that leads nowhere DVC fails, and at a pipe it
+waits for ever.
 
 Paths are relative to the project's root, with "/". `inputs` are those of ingest in dvc.yaml.
 """
@@ -10,11 +11,13 @@ import errno
 import json
 import os
 import re
+import stat
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import DataError, count_things, pass_on_machine
-from pipeline.intake.names import is_clutter
+from pipeline.intake.names import is_clutter, printable_name
 
 
 def refuse_unseen(root: Path, folders: Collection[str], inputs: Collection[str]) -> None:
@@ -44,8 +47,14 @@ def _quote(path: str) -> str:
 def find_unseen(root: Path, folders: Collection[str], inputs: Collection[str]) -> list[str]:
     """Return the folders, at, above and below the given ones, into which DVC does not look.
 
-    Raises DataError for links that lead nowhere or in a circle: any of them may have been a class.
+    Raises DataError for links that lead nowhere or in a circle: any of them may have been a class;
+    and for a pipe below an input.
     """
+    if pipe := next(_find_pipes(root, inputs), ""):
+        raise DataError(
+            f"{printable_name(pipe)} is a pipe and no file: dvc repro would wait at it for ever. "
+            "Delete it"
+        )
     above = [path for folder in folders for path in _find_above(root, folder, inputs)]
     lost = [path for path in above if (root / path).is_symlink() and _is_lost(root / path)]
     unseen = above.copy()
@@ -92,6 +101,26 @@ def _find_links(root: Path, folder: str, inputs: Collection[str]) -> Iterator[st
                 yield path
                 if path in inputs and not _is_lost(root / path):
                     waiting.append(path)
+
+
+def _find_pipes(root: Path, folders: Collection[str]) -> Iterator[str]:
+    """Yield each pipe below the folders, whatever its name: DVC reads what is hidden too."""
+    waiting = list(folders)
+    while waiting:
+        here = waiting.pop()
+        with suppress(OSError), os.scandir(root / here) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{here}/{entry.name}")
+                elif not entry.is_file() and _is_pipe(Path(entry)):
+                    yield f"{here}/{entry.name}"
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        return stat.S_ISFIFO(path.stat().st_mode)
+    except OSError:  # a link that leads nowhere is told elsewhere
+        return False
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

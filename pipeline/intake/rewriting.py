@@ -3,6 +3,7 @@
 Nothing else appears in raw/ meanwhile, for DVC lists what lies there.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -33,15 +34,24 @@ def rewrite(root: Path, path: Path, name: str, work: Work, check: Callable[[Path
         return
     target = path.resolve()
     if data is not None and not os.access(target, os.W_OK):
-        raise PermissionError(13, "it is read-only", str(path))
-    with whole_file(target, folder=_find_room(root)) as part:
-        part.write_bytes(made)
-        if data is not None:
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        check(part)
-        with part.open("rb") as file:  # what takes long comes before the last look
-            os.fsync(file.fileno())
-        _refuse_another(path, name, data)
+        raise PermissionError(errno.EACCES, "it is read-only", str(path))
+    rooms = _list_rooms(root, target)
+    for room in rooms:
+        try:
+            with whole_file(target, folder=room) as part:
+                part.write_bytes(made)
+                if data is not None:
+                    part.chmod(stat.S_IMODE(target.stat().st_mode))
+                check(part)
+                with part.open("rb") as file:  # what takes long comes before the last look
+                    os.fsync(file.fileno())
+                _refuse_another(path, name, data)
+        except OSError as error:
+            if error.errno != errno.EXDEV or room == rooms[-1]:
+                error.filename = str(path)  # and not the one that was to become it
+                raise
+        else:
+            return
 
 
 def _read(path: Path, name: str) -> bytes | None:
@@ -53,9 +63,13 @@ def _refuse_another(path: Path, name: str, data: bytes | None) -> None:
         raise MeanwhileError(f"{name} was saved by another program at this moment: try again")
 
 
-def _find_room(root: Path) -> Path:
-    """Return a folder outside raw/ on the disk that raw/ is on."""
-    raw = (root / "raw").resolve()
-    disk = raw.stat().st_dev
-    folders = (root / "processed", raw.parent)
-    return next((one for one in folders if one.is_dir() and one.stat().st_dev == disk), raw)
+def _list_rooms(root: Path, target: Path) -> list[Path]:
+    """Return the folders from which a file may be renamed to `target`, those outside raw/ first.
+
+    They are on its disk. But parts of one disk may be mounted apart, as in a container, and no file
+    goes from one to another then.
+    """
+    disk = target.parent.stat().st_dev
+    outside = (root / "processed", (root / "raw").resolve().parent)
+    fit = [one for one in outside if one.is_dir() and one.stat().st_dev == disk]
+    return [*(one for one in fit if os.access(one, os.W_OK)), target.parent]

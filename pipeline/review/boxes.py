@@ -12,7 +12,7 @@ from pipeline.intake.drawn_boxes import BOXES
 from pipeline.review.answering import ClashError, Content, MissingError, give, take
 from pipeline.review.desk import Desk
 from pipeline.review.journal import Correction, Journal, Note
-from pipeline.review.labels import refuse_busy
+from pipeline.review.locks import refuse_busy
 from pipeline.review.sheets import describe_boxes, find_waiting
 from pipeline.subjects.boxes import Box, box_id
 from pipeline.subjects.drawn import Drawn

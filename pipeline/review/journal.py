@@ -125,8 +125,9 @@ class Journal:
                 if file.write(text) < len(text):
                     raise OSError(28, os.strerror(28), str(self.path))
                 os.fsync(file.fileno())
-            except OSError:
+            except OSError as error:
                 file.truncate(before)
+                error.filename = error.filename or str(self.path)
                 raise
 
     def _read_backwards(self) -> Iterator[dict[str, Any]]:

@@ -1,14 +1,10 @@
 """Labels for the page: what raw/labels.csv says and what waits for `dvc repro`; saved, undone."""
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
-from pathlib import Path
 
 from starlette.routing import BaseRoute
 
-from pipeline.atomic import is_gone
 from pipeline.dataset.tables import LEFT_OUT
 from pipeline.errors import DataError, count_things, shorten
 from pipeline.intake.box_lines import undo_boxes
@@ -23,10 +19,11 @@ from pipeline.intake.label_lines import (
     undo_lines,
 )
 from pipeline.intake.labels import LABELS, Override, labels_file
-from pipeline.review.answering import BusyError, ClashError, Content, MissingError, give, take
+from pipeline.review.answering import ClashError, Content, MissingError, give, take
 from pipeline.review.changes import check_changes
 from pipeline.review.desk import Desk
 from pipeline.review.journal import Correction, Journal, Note
+from pipeline.review.locks import refuse_busy
 from pipeline.review.shelf import Tiles
 from pipeline.review.watching import name_state
 from pipeline.subjects.boxes import scan_of
@@ -192,27 +189,3 @@ def _tell_place(wanted: Sequence[Line], tiles: Tiles) -> str:
             break
         where.append(f"{word} {places.pop()}")
     return ", ".join(where)
-
-
-def refuse_busy(root: Path) -> None:
-    """Raise BusyError while `dvc repro` is at a stage that reads raw/."""
-    if is_read_by_dvc(root):
-        raise BusyError(
-            "dvc repro is reading raw/ just now; this is saved as soon as it has done so"
-        )
-
-
-def is_read_by_dvc(root: Path) -> bool:
-    """Return whether `dvc repro` is at a stage that reads raw/.
-
-    What changes there meanwhile DVC takes for read when the stage ends, and never runs it again.
-    """
-    raw = (root / "raw").resolve()
-    with suppress(OSError, ValueError, AttributeError, TypeError, KeyError):
-        readers = json.loads((root / ".dvc/tmp/rwlock").read_bytes())["read"]
-        return any(
-            Path(path).resolve().is_relative_to(raw) and not is_gone(one["pid"])
-            for path, those in readers.items()
-            for one in those
-        )
-    return False

@@ -131,6 +131,8 @@ def _describe(thing: Subject | LeftOut) -> dict[str, Any]:
 
 def _read(path: Path, digest: str) -> list[Result] | None:
     """Return what was written under this digest; None where there is none, or it is damaged."""
+    if not path.is_file():  # nobody ever wrote into a pipe there
+        return None
     try:
         with zipfile.ZipFile(path) as file:
             if any(one.compress_type != zipfile.ZIP_STORED for one in file.infolist()):

@@ -93,6 +93,19 @@ def test_links_that_lead_nowhere_or_round_may_be_a_class_and_are_told(root, plac
         find_unseen(root, ["raw/photos"], ["raw"])
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize("place", ["pipe", "photos/.hidden", "elsewhere/a/b/pipe.jpg", "link"])
+def test_a_pipe_at_which_dvc_would_wait_for_ever_is_refused(root, place):
+    pipe = root / "raw" / place
+    pipe.parent.mkdir(parents=True, exist_ok=True)
+    if place == "link":
+        pipe.symlink_to(root / "pipe")
+        pipe = root / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DataError, match=rf"^raw/{place} is a pipe and no file.*Delete it"):
+        find_unseen(root, ["raw/photos"], ["raw"])
+
+
 def test_links_in_two_sources_are_told_at_once_with_the_line_that_helps(root):
     link(root, "raw/first", "../../disk")
     link(root, "raw/my photos", "../../disk")

@@ -57,6 +57,15 @@ def test_a_wrong_cookie_opens_nothing(stranger, cookie):
 
 
 @pytest.mark.parametrize(
+    "others", ['a={"x":1,"y":2}; ', "theme=a b; ", "flag; [x]=1; ", "u=\xc3\xa9; ", "domain=x; "]
+)
+def test_cookies_of_other_programs_of_this_machine_do_not_lock_the_page_out(stranger, others):
+    """A browser sends them to every port of 127.0.0.1, and not all are written as in the book."""
+    cookie = f"{others}prep-{PORT}={TOKEN}; last".encode("latin-1")
+    assert stranger.get("/api/project", headers={"cookie": cookie}).status_code == 200
+
+
+@pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8766", "127.0.0.1", "127.0.0.1:80", "[::1]:8766", ""]
 )
 def test_a_name_that_somebody_lets_lead_here_is_refused(client, host):

@@ -245,30 +245,6 @@ def test_a_page_hears_of_what_another_did(client, folder, ids):
     assert after["tiles"] == before["tiles"]
 
 
-def write_lock(folder, path, process):
-    (folder / ".dvc/tmp").mkdir(parents=True, exist_ok=True)
-    lock = {"write": {}, "read": {str(path): [{"pid": process, "cmd": "dvc repro"}]}}
-    (folder / ".dvc/tmp/rwlock").write_text(json.dumps(lock))
-
-
-def test_while_dvc_reads_raw_nothing_changes_there(client, folder, ids):
-    """DVC notes the state of raw/ when a stage ends: what changed meanwhile it would never read."""
-    write_lock(folder, folder / "raw", os.getpid())
-    answer = save(client, {ids[0]: "2"})
-    assert answer.status_code == 503
-    assert "dvc repro is reading raw/" in answer.json()["error"]
-    assert not (folder / "raw/labels.csv").exists()
-    write_lock(folder, folder / "processed/tiles.h5", os.getpid())
-    assert save(client, {ids[0]: "2"}).status_code == 200
-
-
-def test_a_dvc_that_is_no_more_is_not_waited_for(client, folder, ids):
-    write_lock(folder, folder / "raw", 2**22 + 1)
-    assert save(client, {ids[0]: "2"}).status_code == 200
-    (folder / ".dvc/tmp/rwlock").write_text("{half")
-    assert save(client, {ids[1]: "2"}).status_code == 200
-
-
 # --- What goes wrong ------------------------------------------------------------------------
 
 

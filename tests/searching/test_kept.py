@@ -1,6 +1,7 @@
 """What was found on a page is kept, and searched anew whenever anything that matters changed."""
 
 import json
+import os
 import zipfile
 
 import numpy as np
@@ -164,3 +165,15 @@ def test_the_program_and_its_libraries_are_told_by_their_digest(monkeypatch, tmp
     here = open_kept(tmp_path).program
     monkeypatch.setattr(kept_searches, "_find_version", lambda _: "0")
     assert open_kept(tmp_path).program != here
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_in_the_place_of_what_was_found_is_not_waited_for(page):
+    root, rows = page
+    search, kept = Search(), open_kept(root / "processed/.searched")
+    kept.find_or_make(root, rows, ["free"], search)
+    [file] = kept.folder.glob("*.zip")
+    file.unlink()
+    os.mkfifo(file)
+    assert same(kept.find_or_make(root, rows, ["free"], search), SEARCHED)
+    assert file.is_file(), "what was found took its place"

@@ -171,7 +171,7 @@ def test_where_time_ends_the_rounds_end_and_that_is_told(studied, prep):
     assert prep("train", "--minutes", "0.00001")[0] == 0
     assert [look["seeds"] for look in read_looks(studied)["looks"]] == [3]
     assert read_looks(studied)["ended"] == "minutes"
-    assert "no time for another round" in " ".join(prep("compare")[1].split())
+    assert "the time for more rounds is up" in " ".join(prep("compare")[1].split())
 
 
 def test_minutes_without_rounds_are_refused(project, prep):
