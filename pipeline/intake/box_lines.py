@@ -1,6 +1,7 @@
 """The boxes of one page changed in raw/boxes.csv: all else in the file stays, byte for byte.
 
-What is done is told as edits, of which each can be undone as long as nobody changed the row since.
+What is done is told as edits, of which each can be undone as long as nobody changed what the row
+says since.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pipeline.intake.drawn_boxes import BOXES, boxes_file, place_boxes, read_dra
 from pipeline.intake.label_lines import ChangedSinceError
 from pipeline.intake.names import compose_name, tidy_path
 from pipeline.intake.rewriting import Work, rewrite
+from pipeline.intake.row_forms import RowForm, Said
 from pipeline.intake.spreadsheets import Writing, read_writing
 from pipeline.subjects.boxes import Box
 
@@ -31,6 +33,14 @@ class Edit(NamedTuple):
     place: int
 
 
+class Changed(NamedTuple):
+    """The file after a change (None: none is left), what was done, and how the rows are read."""
+
+    data: bytes | None
+    edits: list[Edit]
+    form: RowForm
+
+
 class LabelledBox(NamedTuple):
     """A box on a page, and its label, '' for what the page's layout says."""
 
@@ -40,7 +50,7 @@ class LabelledBox(NamedTuple):
 
 def change_boxes(
     data: bytes | None, scan: Row, wanted: Sequence[LabelledBox], root: Path
-) -> tuple[bytes | None, list[Edit]]:
+) -> Changed:
     """Return raw/boxes.csv with these boxes alone on a scan, and what was done to it.
 
     None: there is no file. A box that is there already, or was moved, keeps its line and what else
@@ -58,23 +68,24 @@ def change_boxes(
     if len(fresh) == len(gone):
         for place, one in zip(gone, fresh, strict=True):
             table.change(place, one)
-        return table.encode(), table.edits
+        return Changed(table.encode(), table.edits, table.form)
     for place in reversed(gone):
         table.replace(place, None)
     end = own[-1][0] + 1 - len(gone) if own else len(table.rows)
     for one in fresh:
         end = table.insert(end, path_of(scan), scan["page"], one)
-    return table.encode(), table.edits
+    return Changed(table.encode(), table.edits, table.form)
 
 
-def undo_boxes(data: bytes | None, edits: Sequence[Edit]) -> bytes | None:
+def undo_boxes(data: bytes | None, edits: Sequence[Edit], form: RowForm | None) -> bytes | None:
     """Return the file as it was before some edits; None where there was none.
 
-    Raises ChangedSinceError when a row is not as these left it.
+    form: of the edits, None for that of the file. Raises ChangedSinceError when a row says
+    something else than these left there.
     """
     table = _Table(data)
     for edit in reversed(edits):
-        table.undo(edit)
+        table.undo(edit, form or table.form)
     return table.encode()
 
 
@@ -103,6 +114,7 @@ class _Table:
 
     def __init__(self, data: bytes | None) -> None:
         self.edits: list[Edit] = []
+        self._said: dict[str, Said] = {}  # of rows that were read
         if data is None:
             self.writing = Writing("utf-8", "", ",", "")
             self.rows, self.top = [_HEADER], 0
@@ -163,14 +175,15 @@ class _Table:
         self.edits.append(Edit(self.rows[place], row, place))
         self.rows[place : place + 1] = [] if row is None else [row]
 
-    def undo(self, edit: Edit) -> None:
+    def undo(self, edit: Edit, form: RowForm) -> None:
         """Put back what a edit changed."""
         if edit.after is None:
             place = max(self.top + 1, min(edit.place, len(self.rows)))
-            self.rows.insert(place, edit.before or "")
+            self._put_back(place, edit.before or "", form)
             return
-        same = [place for place, row in enumerate(self.rows) if row == edit.after]
-        if not same:
+        said = form.read(edit.after)
+        same = [place for place, row in enumerate(self.rows) if self._tell(row) == said]
+        if not (said and same):
             raise ChangedSinceError(
                 f"{BOXES}: the line '{shorten(edit.after.rstrip(_ENDS))}' was changed outside this "
                 "page since, so the boxes stay as they are"
@@ -178,13 +191,34 @@ class _Table:
         place = min(same, key=lambda one: abs(one - edit.place))
         if place == self.top:
             self._undo_top(edit)
-        else:
-            self.rows[place : place + 1] = [] if edit.before is None else [edit.before]
+        elif edit.before is None:
+            del self.rows[place]
+        elif self.rows[place] == edit.after:
+            self.rows[place] = edit.before
+        else:  # saved anew by a spreadsheet, say
+            self.rows[place] = self.form.turn(edit.before, form) + _end_of(self.rows[place])
+
+    def _put_back(self, place: int, row: str, form: RowForm) -> None:
+        """Insert a row that was taken out."""
+        end = _end_of(self.rows[self.top]) or "\n"
+        if not _end_of(self.rows[place - 1]):
+            self.rows[place - 1] += end
+        self.rows.insert(place, row if form == self.form else self.form.turn(row, form) + end)
+
+    def _tell(self, row: str) -> Said:
+        if row not in self._said:
+            self._said[row] = self.form.read(row)
+        return self._said[row]
 
     def _undo_top(self, edit: Edit) -> None:
         """Put back the first row, unless something stands in the columns that it lacked."""
         known = 0 if edit.before is None else len(self._parse(edit.before))
-        if edit.before and not any(any(self._parse(row)[known:]) for row in self.rows[1:]):
+        is_as_left = self.rows[self.top] == edit.after
+        if (
+            edit.before
+            and is_as_left
+            and not any(any(self._parse(row)[known:]) for row in self.rows[1:])
+        ):
             self.rows[self.top] = edit.before
 
     def _add_columns(self, *needed: str) -> None:
@@ -197,6 +231,11 @@ class _Table:
 
     def _read(self, place: int) -> dict[str, str]:
         return dict(zip(self._columns(), self._parse(self.rows[place]), strict=False))
+
+    @property
+    def form(self) -> RowForm:
+        """How its rows are read."""
+        return RowForm(self.writing.separator, tuple(self._columns()))
 
     def _columns(self) -> list[str]:
         return [name.casefold() for name in self._parse(self.rows[self.top])]

@@ -1,11 +1,12 @@
 """Lines of raw/labels.csv changed one by one: all else in the file stays, byte for byte.
 
 A row is its text as it stands in the file, with the end of its line. What is done to the file is
-told as hunks, of which each can be undone as long as nobody changed the row since.
+told as hunks, of which each can be undone as long as nobody changed what the row says since.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from pipeline.errors import DataError, shorten
 from pipeline.intake.labels import COLUMNS, LABELS, Override, labels_file, read_overrides
 from pipeline.intake.names import compose_name
 from pipeline.intake.rewriting import rewrite
+from pipeline.intake.row_forms import RowForm, Said
 from pipeline.intake.spreadsheets import Writing, read_writing
 
 _NEEDED = ("id", "label")  # columns, beside source
@@ -34,6 +36,14 @@ class Hunk(NamedTuple):
     after: str
 
 
+class Changed(NamedTuple):
+    """The file after a change, what was done to its rows, and how these are to be read."""
+
+    data: bytes
+    hunks: list[Hunk]
+    form: RowForm
+
+
 Work = Callable[[bytes | None, Sequence[Override]], bytes | None]
 
 
@@ -41,7 +51,7 @@ class ChangedSinceError(DataError):
     """A row is not as it was left: somebody else changed it."""
 
 
-def change_lines(data: bytes | None, wanted: Sequence[Line]) -> tuple[bytes, list[Hunk]]:
+def change_lines(data: bytes | None, wanted: Sequence[Line]) -> Changed:
     """Return raw/labels.csv with what is wanted, and what was done to it; None: there is no file.
 
     The label of an id's line is changed where it has one; else a line is appended.
@@ -49,23 +59,26 @@ def change_lines(data: bytes | None, wanted: Sequence[Line]) -> tuple[bytes, lis
     table = _Table(data)
     for line in wanted:
         table.write(line)
-    return table.encode(), table.hunks
+    return Changed(table.encode(), table.hunks, table.form)
 
 
-def undo_lines(data: bytes | None, hunks: Sequence[Hunk]) -> tuple[bytes | None, int]:
+def undo_lines(
+    data: bytes | None, hunks: Sequence[Hunk], form: RowForm | None
+) -> tuple[bytes | None, int]:
     """Return the file as it was before some hunks (None: there was none), and how many rows stay.
 
-    Those stay that are not as the hunks left them. Raises ChangedSinceError when all do.
+    Those stay that say something else than the hunks left there. form: of the hunks, None for that
+    of the file. Raises ChangedSinceError when all stay.
     """
     table, stay, undone = _Table(data), list[ChangedSinceError](), 0
     for hunk in reversed(hunks):
         try:
-            undone += table.undo(hunk)
+            undone += table.undo(hunk, form or table.form)
         except ChangedSinceError as error:
             stay.append(error)
     if stay and not undone:
         raise stay[0]
-    return table.encode() or None, len(stay)
+    return None if table.is_empty else table.encode(), len(stay)
 
 
 def rewrite_labels(
@@ -117,11 +130,27 @@ class _Table:
         self.top = next((place for place, row in enumerate(cells) if any(row)), 0)
         self.columns = [name.casefold() for name in cells[self.top]] if cells else []
         self.of_id: dict[str, list[int]] = defaultdict(list)  # places of lines
-        self.of_text: dict[str, list[int]] = defaultdict(list)  # without the ends of their lines
-        for place, text in enumerate(self.rows):
-            self.of_text[text.rstrip(_ENDS)].append(place)
+        for place in range(len(self.rows)):
             if place > self.top and "id" in self.columns:
                 self.of_id["".join(cells[place][self.columns.index("id") :][:1])].append(place)
+
+    @cached_property
+    def of_said(self) -> dict[Said, list[int]]:
+        """The places of the rows, by what they say."""
+        places: dict[Said, list[int]] = defaultdict(list)
+        for place, row in enumerate(self.rows):
+            places[self.form.read(row)].append(place)
+        return places
+
+    @property
+    def form(self) -> RowForm:
+        """How its rows are read."""
+        return RowForm(self.writing.separator, tuple(self.columns))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing stands in it, the columns' names included."""
+        return not any(any(self.writing.parse(row)) for row in self.rows)
 
     def encode(self) -> bytes:
         """Return the bytes of the file."""
@@ -135,21 +164,27 @@ class _Table:
         if not self.of_id[line.id]:
             self._append(line)
 
-    def undo(self, hunk: Hunk) -> bool:
+    def undo(self, hunk: Hunk, form: RowForm) -> bool:
         """Put back what a hunk changed; return whether that is a line, and not the columns."""
-        places = self.of_text[hunk.after.rstrip(_ENDS)]
-        if not places:
+        said = form.read(hunk.after)
+        places = self.of_said[said]
+        if not (said and places):
             raise ChangedSinceError(
                 f"{LABELS}: the line '{shorten(hunk.after)}' was changed outside this page since, "
                 "so it stays as it is"
             )
         place = places.pop()
-        if place == self.top and not self._may_lose_columns(hunk.before):
+        before, row = hunk.before or "", self.rows[place]
+        is_as_left = row.rstrip(_ENDS) == hunk.after.rstrip(_ENDS)
+        if place == self.top and not (
+            (is_as_left or not before) and self._may_lose_columns(hunk.before)
+        ):
             return False
-        before = hunk.before or ""
+        if before and not is_as_left:  # saved anew by a spreadsheet, say
+            before = self.form.turn(before, form) + _end_of(row)
         if not before or _end_of(before) or not any(self.rows[place + 1 :]):
             self.rows[place] = before
-        self.of_text[before.rstrip(_ENDS)].append(place)
+        self.of_said[self.form.read(before)].append(place)
         return place != self.top
 
     def _set_label(self, place: int, label: str) -> None:

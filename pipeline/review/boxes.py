@@ -76,11 +76,11 @@ def _save(desk: Desk, sent: Content) -> Content:
     journal = Journal(desk.project.output())
 
     def change(note: Note, data: bytes | None) -> bytes | None:
-        made, edits = change_boxes(data, scan, wanted, desk.project.root)
+        made, edits, form = change_boxes(data, scan, wanted, desk.project.root)
         if edits:
             told = _tell(sent.get("did"), name_of(scan))
             ids = tuple(box_id(name, box) for box, _ in wanted[:1]) or (name,)
-            note(Correction(told, ids, edits=tuple(edits)))
+            note(Correction(told, ids, edits=tuple(edits), form=form))
         return made
 
     with journal.held():

@@ -17,6 +17,7 @@ from pipeline.errors import NO_LOCKS, DataError
 from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
 from pipeline.intake.rewriting import MeanwhileError
+from pipeline.intake.row_forms import RowForm, read_form
 
 NAME = ".corrections"
 _threads = threading.Lock()
@@ -33,6 +34,7 @@ class Correction:
     ids: tuple[str, ...]
     hunks: tuple[Hunk, ...] = ()  # of raw/labels.csv
     edits: tuple[Edit, ...] = ()  # of raw/boxes.csv
+    form: RowForm | None = None  # of these rows
 
 
 def _read_correction(line: dict[str, Any]) -> Correction:
@@ -40,13 +42,14 @@ def _read_correction(line: dict[str, Any]) -> Correction:
     told, ids, hunks, edits = (line.get(name, []) for name in ("told", "ids", "hunks", "edits"))
     try:
         read = [Hunk(*one) for one in hunks], [Edit(*one) for one in edits]
+        form = read_form(line["form"]) if line.get("form") else None
         texts = [told, *ids, *(text for hunk in read[0] for text in (hunk.before, hunk.after))]
     except TypeError as error:
         raise ValueError("a line of another kind") from error
     is_text = all(text is None or isinstance(text, str) for text in texts)
     if not is_text or not isinstance(told, str):
         raise ValueError("a line of another kind")
-    return Correction(told, tuple(ids), tuple(read[0]), tuple(read[1]))
+    return Correction(told, tuple(ids), tuple(read[0]), tuple(read[1]), form)
 
 
 Note = Callable[[Correction], None]

@@ -87,9 +87,10 @@ class Labels:
 
         def change(note: Note, data: bytes | None, said: Sequence[Override]) -> bytes:
             _refuse_clashes(said, was)
-            made, hunks = change_lines(data, wanted)
+            made, hunks, form = change_lines(data, wanted)
             if hunks:
-                note(Correction(_tell(wanted, tiles), tuple(changes), tuple(hunks)))
+                told = _tell(wanted, tiles)
+                note(Correction(told, tuple(changes), hunks=tuple(hunks), form=form))
             return made
 
         with self._journal.held():
@@ -121,12 +122,12 @@ class Labels:
         stays = 0
         if last.edits:
             refuse_busy(self._root)
-            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.edits))
+            self._desk.rewrite_boxes(lambda data: undo_boxes(data, last.edits, last.form))
             return stays
 
         def undo(data: bytes | None, said: Sequence[Override]) -> bytes | None:
             nonlocal stays
-            made, stays = undo_lines(data, last.hunks)
+            made, stays = undo_lines(data, last.hunks, last.form)
             return made
 
         self._rewrite(undo)

@@ -1,6 +1,8 @@
 """raw/labels.csv edited line by line: what is not meant stays, byte for byte; all can be undone."""
 
+import csv
 import errno
+import io
 from pathlib import Path
 
 import pytest
@@ -9,12 +11,14 @@ from pipeline.errors import DataError
 from pipeline.intake import rewriting
 from pipeline.intake.label_lines import (
     ChangedSinceError,
+    Hunk,
     Line,
     change_lines,
     rewrite_labels,
     undo_lines,
 )
-from pipeline.intake.labels import read_overrides
+from pipeline.intake.labels import COLUMNS, read_overrides
+from pipeline.intake.spreadsheets import read_writing
 
 CLASSES = ("0", "1", "ä, ö")
 ONE = Line("raw/scans/a.png", "0123456789-0-7-9", "1")
@@ -44,18 +48,18 @@ FILES = {
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)
 def test_what_is_wanted_is_read_back_and_undone_to_the_byte(data, tmp_path):
-    made, hunks = change_lines(data, [ONE, TWO])
+    made, hunks, form = change_lines(data, [ONE, TWO])
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/labels.csv").write_bytes(made)
     said = {one.id: one for one in read_overrides(tmp_path, CLASSES) if one.id}
     assert (said[ONE.id].label, said[TWO.id].label, said[TWO.id].source) == ("1", "-", TWO.source)
-    assert undo_lines(made, hunks)[0] == data
+    assert undo_lines(made, hunks, form)[0] == data
 
 
 @pytest.mark.parametrize("data", list(FILES.values())[1:], ids=list(FILES)[1:])
 def test_all_that_stood_there_stays_when_a_line_is_added(data):
     """The first row may get columns at its end; all else stays, in its order."""
-    made, _ = change_lines(data, [TWO])
+    made, *_ = change_lines(data, [TWO])
     encoding = (
         "utf-16-le" if data[1:2] == b"\xfe" else "utf-16-be" if data[:1] == b"\xfe" else "utf-8"
     )
@@ -69,35 +73,86 @@ def test_all_that_stood_there_stays_when_a_line_is_added(data):
 
 def test_a_line_keeps_its_other_columns_and_its_place():
     data = b"source,id,label,group\nr,x-0-1-1,0,ada\nr,y-0-1-1,0,bo\n# mine,,,\n"
-    made, hunks = change_lines(data, [Line("r", "x-0-1-1", "1")])
+    made, hunks, _ = change_lines(data, [Line("r", "x-0-1-1", "1")])
     assert made == b"source,id,label,group\nr,x-0-1-1,1,ada\nr,y-0-1-1,0,bo\n# mine,,,\n"
     assert [tuple(hunk) for hunk in hunks] == [("r,x-0-1-1,0,ada\n", "r,x-0-1-1,1,ada\n")]
 
 
 def test_what_is_said_already_changes_nothing():
     data = b"source,id,label\nr, x-0-1-1 , 1 \n"
-    assert change_lines(data, [Line("r", "x-0-1-1", "1")]) == (data, [])
+    assert change_lines(data, [Line("r", "x-0-1-1", "1")])[:2] == (data, [])
 
 
 def test_an_undo_keeps_what_somebody_else_wrote_meanwhile():
-    made, hunks = change_lines(
+    made, hunks, form = change_lines(
         b"source,id,label\nr,x,0\n", [Line("r", "x", "1"), Line("r", "y", "1")]
     )
     edited = b"source,id,label\nr,w,1\n" + made.partition(b"\n")[2] + b"r,z,0\n"
-    assert undo_lines(edited, hunks)[0] == b"source,id,label\nr,w,1\nr,x,0\nr,z,0\n"
+    assert undo_lines(edited, hunks, form)[0] == b"source,id,label\nr,w,1\nr,x,0\nr,z,0\n"
 
 
 def test_an_undo_leaves_the_first_row_to_lines_that_came_later():
-    made, hunks = change_lines(None, [Line("r", "y", "1")])
-    assert undo_lines(made + b"r,z,0\n", hunks)[0] == b"source,id,label\nr,z,0\n"
-    made, hunks = change_lines(b"source\nr\n", [Line("r", "y", "1")])
-    assert undo_lines(made + b"r,z,0\n", hunks)[0] == b"source,id,label\nr\nr,z,0\n"
+    made, hunks, form = change_lines(None, [Line("r", "y", "1")])
+    assert undo_lines(made + b"r,z,0\n", hunks, form)[0] == b"source,id,label\nr,z,0\n"
+    made, hunks, form = change_lines(b"source\nr\n", [Line("r", "y", "1")])
+    assert undo_lines(made + b"r,z,0\n", hunks, form)[0] == b"source,id,label\nr\nr,z,0\n"
 
 
 def test_a_line_that_was_changed_since_is_not_undone():
-    made, hunks = change_lines(None, [Line("r", "y", "1")])
+    made, hunks, form = change_lines(None, [Line("r", "y", "1")])
     with pytest.raises(ChangedSinceError, match="'r,y,1' was changed outside this page"):
-        undo_lines(made.replace(b"y,1", b"y,0"), hunks)
+        undo_lines(made.replace(b"y,1", b"y,0"), hunks, form)
+
+
+def save_anew(data, encoding="utf-8", end="\r\n", columns=None, **options):
+    """Return a table as a spreadsheet saves it, its columns in another order if need be."""
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+    order = [rows[0].index(name) for name in columns or rows[0]]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=end, **options)
+    writer.writerows([(row + [""] * len(order))[place] for place in order] for row in rows)
+    return text.getvalue().encode(encoding)
+
+
+SAVED_ANEW = {
+    "all quoted": {"quoting": csv.QUOTE_ALL},
+    "semicolons": {"delimiter": ";"},
+    "UTF-16, tabs": {"encoding": "utf-16", "delimiter": "\t"},
+    "a mark": {"encoding": "utf-8-sig", "end": "\n"},
+    "columns moved": {"columns": ("label", "source", "group", "id")},
+}
+
+
+@pytest.mark.parametrize("saved", SAVED_ANEW.values(), ids=SAVED_ANEW)
+def test_what_a_spreadsheet_saved_anew_is_undone_for_it_says_the_same(saved):
+    before = b'source,id,label,group\nr,x,0,"Lee, Ada"\nr,z,0,\n'
+    made, hunks, form = change_lines(before, [Line("r", "x", "1"), Line("r", "y", "1")])
+    undone, stay = undo_lines(save_anew(made, **saved), hunks, form)
+    assert stay == 0
+    assert undone is not None
+    writing = read_writing(undone, "it", lambda fields: "source" in fields, COLUMNS)
+    header, *rows = writing.read()
+    assert [dict(zip(header, row, strict=True)) for row in rows if row] == [
+        {"source": "r", "id": "x", "label": "0", "group": "Lee, Ada"},
+        {"source": "r", "id": "z", "label": "0", "group": ""},
+    ]
+
+
+@pytest.mark.parametrize("saved", list(SAVED_ANEW.values())[:4], ids=list(SAVED_ANEW)[:4])
+def test_a_file_that_prep_made_and_a_spreadsheet_saved_anew_is_gone_after_undo(saved):
+    made, hunks, form = change_lines(None, [Line("r", "y", "1")])
+    assert undo_lines(save_anew(made, **saved), hunks, form) == (None, 0)
+
+
+def test_of_what_an_older_prep_noted_the_text_is_compared():
+    made, hunks, _ = change_lines(b"source,id,label\nr,x,0\n", [Line("r", "x", "1")])
+    assert undo_lines(made, hunks, None) == (b"source,id,label\nr,x,0\n", 0)
+
+
+@pytest.mark.parametrize("after", ["", "\n", '"half', '"a"b,c', ",,"])
+def test_a_row_that_prep_never_wrote_is_found_nowhere(after):
+    with pytest.raises(ChangedSinceError):
+        undo_lines(b"source,id,label\n\n,,\nr,x,0\n", [Hunk(None, after)], None)
 
 
 # --- The file -------------------------------------------------------------------------------
@@ -186,7 +241,7 @@ def test_a_link_within_raw_stays_one_and_one_that_leads_out_is_refused(root):
 
 
 def test_of_many_rows_the_others_are_undone_where_one_was_changed_since():
-    made, hunks = change_lines(b"source,id,label\n", [Line("r", name, "1") for name in "xyz"])
+    made, hunks, form = change_lines(b"source,id,label\n", [Line("r", name, "1") for name in "xyz"])
     edited = made.replace(b"r,y,1", b"r,y,0")
-    assert undo_lines(edited, hunks) == (b"source,id,label\nr,y,0\n", 1)
-    assert undo_lines(made, hunks)[1] == 0
+    assert undo_lines(edited, hunks, form) == (b"source,id,label\nr,y,0\n", 1)
+    assert undo_lines(made, hunks, form)[1] == 0

@@ -87,6 +87,32 @@ def test_undo_gives_the_file_back_byte_for_byte_also_where_others_wrote_in_it(
     assert client.post("/api/undo", json={}).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("separator", "end", "last"), [(",", "\r\n", "\r\n"), (";", "\n", "\n"), ("\t", "\n", "")]
+)
+def test_what_a_spreadsheet_saved_anew_is_undone_for_it_says_the_same(
+    client, folder, sheet, separator, end, last
+):
+    """With every field in quotes, between other signs, the last line without an end."""
+    file = folder / "raw/boxes.csv"
+    states = []
+    for boxes in (
+        [[1, 2, 30, 40, "1"], [50, 2, 70, 40, "2"], [90, 2, 99, 40, ""]],
+        [[1, 2, 33, 40, "1"], [50, 2, 70, 40, "2"], [90, 2, 99, 40, ""]],  # resized
+        [[1, 2, 33, 40, "1"]],  # deleted, the last of the file
+    ):
+        assert send(client, sheet, boxes).status_code == 200
+        states.append(drawn(folder))
+    rows = [line.split(",") for line in file.read_text().splitlines()]
+    quoted = [separator.join(f'"{cell}"' for cell in row) for row in rows]
+    file.write_bytes((end.join(quoted) + last).encode())
+    for state in reversed(states[:-1]):
+        assert client.post("/api/undo", json={}).status_code == 200
+        assert drawn(folder) == state
+    assert client.post("/api/undo", json={}).status_code == 200
+    assert drawn(folder) == set()
+
+
 def test_a_box_that_is_moved_keeps_its_place_and_what_else_its_line_says(client, folder, sheet):
     file = folder / "raw/boxes.csv"
     file.write_text(f"source,x0,y0,x1,y1,group\n{PAGE},1,2,9,9,Ada\n{PAGE},20,2,29,9,Bo\n")
