@@ -56,25 +56,31 @@ def write_project(
 
 
 def write_tiles(
-    folder: Path, tiles: list[tuple[str, str]], classes: tuple[str, ...] = ("0", "1", "2")
+    folder: Path,
+    tiles: list[tuple[str, str]],
+    classes: tuple[str, ...] = ("0", "1", "2"),
+    found: list[str] | None = None,
 ) -> None:
-    """Write tiles.h5 with these ids and labels."""
+    """Write tiles.h5 with these ids and labels; `found`: what they show, and were labelled with."""
     numbers = {name: number for number, name in enumerate(classes)} | {"": -1, "-": -2}
     labels = np.array([numbers[label] for _, label in tiles], np.int16)
+    first = labels if found is None else np.array([numbers[label] for label in found], np.int16)
     with create_dataset(
         folder / "processed/tiles.h5",
         tile_shape=(SIDE, SIDE, 1),
         classes=list(classes),
         made_by={"stage": "normalise"},
+        corrected=found is not None,
     ) as out:
         for start in range(0, len(tiles), 1000):
             part = range(start, min(start + 1000, len(tiles)))
             out.append(
                 Rows(
-                    images=np.stack([draw_tile(n, int(labels[n]) % 8) for n in part]),
+                    images=np.stack([draw_tile(n, int(first[n]) % 8) for n in part]),
                     labels=labels[start : start + 1000],
                     ids=np.array([tiles[n][0] for n in part], object),
                     groups=np.array([""] * len(part), object),
+                    found=None if found is None else first[start : start + 1000],
                 )
             )
 
