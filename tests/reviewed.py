@@ -15,7 +15,6 @@ from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.review.app import build_app
 from pipeline.review.desk import Desk
-from pipeline.settings.loading import load_params
 
 SIDE, ACROSS = 12, 10  # pixels of a tile; boxes in a row of a page
 
@@ -134,7 +133,7 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 
 def open_page(folder, token=TOKEN):
     """Return a client that has opened the page of a project, as a browser does."""
-    desk = Desk(Project(folder), load_params(folder / "params.yaml"))
+    desk = Desk(Project(folder))
     client = TestClient(build_app(desk, TOKEN, PORT), base_url=ADDRESS)
     assert client.get(f"/?token={token}").status_code == 200
     return client

@@ -48,8 +48,8 @@ class Study:
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the costs, and of which part each tile is in."""
-    files = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
-    study = Watched(files, partial(read_study, desk))
+    made = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
+    study = Watched([desk.project.params_file, *made], partial(read_study, desk))
     desk.versions["parts"] = lambda: study.version
     return [
         give("/api/parts", lambda asked: _list_parts(desk)),

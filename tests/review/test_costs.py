@@ -172,6 +172,16 @@ def test_experiments_on_labels_as_they_were_found_are_counted_too(planned):
     assert {("train", "-", False), ("val", "-", True)} <= seen
 
 
+def test_seeds_that_came_while_the_page_is_open_count(planned):
+    project, _, ids = planned
+    page = open_page(project.root)
+    trained = {ids[parts_of(project).index("train")]: "-"}
+    assert page.post("/api/costs", json={"changes": trained}).json()["trainings"] == 2
+    text = project.params_file.read_text()
+    project.params_file.write_text(text.replace("seeds: 2", "seeds: 5"))
+    assert page.post("/api/costs", json={"changes": trained}).json()["trainings"] == 5
+
+
 def test_where_the_road_would_stop_that_is_said(planned):
     project, _, ids = planned
     cost = cost_of(project, dict.fromkeys(ids[::3], "-"))

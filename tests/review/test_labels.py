@@ -286,6 +286,37 @@ def test_a_journal_that_cannot_be_written_stops_the_correction(client, folder, i
     assert client.get("/api/labels").json()["undo"] is None
 
 
+def change_params(folder, old, new):
+    path = folder / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_settings_that_change_while_the_page_is_open_hold_at_once(client, folder, ids):
+    before = client.get("/api/state").json()
+    change_params(folder, "- '2'", "- two")
+    assert client.get("/api/state").json()["project"] != before["project"]
+    assert client.get("/api/project").json()["classes"] == ["0", "1", "two"]
+    answer = save(client, {ids[0]: "2"})
+    assert (answer.status_code, "'2' is not among the classes" in answer.text) == (422, True)
+    answer = save(client, {ids[0]: "two"})
+    assert answer.status_code == 422, "tiles.h5 has other classes"
+    assert "tiles.h5" in answer.json()["error"]
+    assert not (folder / "raw/labels.csv").exists()
+    change_params(folder, "- two", "- '2'")
+    assert save(client, {ids[0]: "2"}).status_code == 200
+
+
+def test_settings_that_are_not_right_at_the_moment_are_told(client, folder, ids):
+    change_params(folder, "classes:", "klasses:")
+    for answer in (save(client, {ids[0]: "2"}), client.get("/api/project")):
+        assert answer.status_code == 422
+        assert "klasses" in answer.json()["error"]
+    change_params(folder, "klasses:", "classes:")
+    assert save(client, {ids[0]: "2"}).status_code == 200
+
+
 # --- What waits -----------------------------------------------------------------------------
 
 
