@@ -15,7 +15,6 @@ from pipeline.notes import digest_file
 from pipeline.project import Project
 from pipeline.review.app import build_app
 from pipeline.review.desk import Desk
-from pipeline.settings.loading import load_params
 
 SIDE, ACROSS = 12, 10  # pixels of a tile; boxes in a row of a page
 
@@ -56,25 +55,31 @@ def write_project(
 
 
 def write_tiles(
-    folder: Path, tiles: list[tuple[str, str]], classes: tuple[str, ...] = ("0", "1", "2")
+    folder: Path,
+    tiles: list[tuple[str, str]],
+    classes: tuple[str, ...] = ("0", "1", "2"),
+    found: list[str] | None = None,
 ) -> None:
-    """Write tiles.h5 with these ids and labels."""
+    """Write tiles.h5 with these ids and labels; `found`: what they show, and were labelled with."""
     numbers = {name: number for number, name in enumerate(classes)} | {"": -1, "-": -2}
     labels = np.array([numbers[label] for _, label in tiles], np.int16)
+    first = labels if found is None else np.array([numbers[label] for label in found], np.int16)
     with create_dataset(
         folder / "processed/tiles.h5",
         tile_shape=(SIDE, SIDE, 1),
         classes=list(classes),
         made_by={"stage": "normalise"},
+        corrected=found is not None,
     ) as out:
         for start in range(0, len(tiles), 1000):
             part = range(start, min(start + 1000, len(tiles)))
             out.append(
                 Rows(
-                    images=np.stack([draw_tile(n, int(labels[n]) % 8) for n in part]),
+                    images=np.stack([draw_tile(n, int(first[n]) % 8) for n in part]),
                     labels=labels[start : start + 1000],
                     ids=np.array([tiles[n][0] for n in part], object),
                     groups=np.array([""] * len(part), object),
+                    found=None if found is None else first[start : start + 1000],
                 )
             )
 
@@ -128,7 +133,7 @@ ADDRESS = f"http://127.0.0.1:{PORT}"
 
 def open_page(folder, token=TOKEN):
     """Return a client that has opened the page of a project, as a browser does."""
-    desk = Desk(Project(folder), load_params(folder / "params.yaml"))
+    desk = Desk(Project(folder))
     client = TestClient(build_app(desk, TOKEN, PORT), base_url=ADDRESS)
     assert client.get(f"/?token={token}").status_code == 200
     return client

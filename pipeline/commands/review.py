@@ -8,7 +8,7 @@ from pipeline.settings.params import Params
 
 
 def review(project: Project, params: Params, port: int | None, browser: bool) -> str:
-    """Serve the page until Ctrl-C."""
-    desk = Desk(project, params)
+    """Serve the page until Ctrl-C; params, which are sound, it reads anew whenever they change."""
+    desk = Desk(project)
     serve(lambda token, number: build_app(desk, token, number), port, browser=browser)
     return ""

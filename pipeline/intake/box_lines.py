@@ -212,7 +212,7 @@ class _Table:
 
     def _undo_top(self, edit: Edit) -> None:
         """Put back the first row, unless something stands in the columns that it lacked."""
-        known = 0 if edit.before is None else len(self._parse(edit.before))
+        known = 0 if edit.before is None else len(edit.before.split(self.writing.separator))
         is_as_left = self.rows[self.top] == edit.after
         if (
             edit.before

@@ -207,7 +207,7 @@ class _Table:
 
     def _may_lose_columns(self, before: str | None) -> bool:
         """Return whether nothing stands in the columns that a first row did not have before."""
-        known = 0 if before is None else len(self.writing.parse(before))
+        known = 0 if before is None else len(before.split(self.writing.separator))
         return not any(any(self.writing.parse(row)[known:]) for row in self.rows[self.top + 1 :])
 
     def _add_columns(self) -> None:

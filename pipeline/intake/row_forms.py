@@ -21,7 +21,7 @@ class RowForm(NamedTuple):
         """Return what a row says, nothing for what is none."""
         try:
             cells = Writing("utf-8", "", self.separator, "").parse(row)
-        except csv.Error:
+        except (csv.Error, TypeError):  # a row, or a sign between fields, that nobody wrote
             return frozenset()
         return frozenset(
             (name, cell) for name, cell in zip(self.columns, cells, strict=False) if cell
@@ -35,13 +35,3 @@ class RowForm(NamedTuple):
     def turn(self, row: str, form: "RowForm") -> str:
         """Return a row of another form as one of this, without the end of its line."""
         return self.write(dict(form.read(row)))
-
-
-def read_form(content: object) -> RowForm:
-    """Return a form that was written as JSON; raises ValueError for what is none."""
-    match content:
-        case [str(separator), [*columns]] if len(separator) == 1 and separator not in '"\r\n':
-            names = tuple(name for name in columns if isinstance(name, str))
-            if len(names) == len(columns):
-                return RowForm(separator, names)
-    raise ValueError("no form of a row")

@@ -15,8 +15,5 @@ def check_changes(sent: object, classes: Sequence[str]) -> dict[str, str]:
     known = {LEFT_OUT, *classes}
     for label in sent.values():
         if not isinstance(label, str) or label not in known:
-            raise DataError(
-                f"'{shorten(str(label))}' is not among the classes in params.yaml (if it is now, "
-                "start prep review again)"
-            )
+            raise DataError(f"'{shorten(str(label))}' is not among the classes in params.yaml")
     return dict(sent)

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from pipeline.dataset.reading import PARTS as DIVIDED
 from pipeline.dataset.reading import Fold, Part, read_folds, read_groups
 from pipeline.dataset.splits import check_parts, choose_share
-from pipeline.dataset.tables import Row
+from pipeline.dataset.tables import LEFT_OUT, Row
 from pipeline.errors import DataError
 from pipeline.intake.grouping import group_tiles
 from pipeline.review.answering import Content, give, take
@@ -41,14 +41,15 @@ class Study:
 
     folds: dict[str, list[Fold]] = field(default_factory=dict)  # of each planned experiment
     shares: dict[str, float] = field(default_factory=dict)  # of those that train on a part
+    as_found: set[str] = field(default_factory=set)  # those on what nobody had corrected
     groups: dict[str, str] = field(default_factory=dict)  # of split.csv, by id
     seconds: float = 0  # of a run
 
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the costs, and of which part each tile is in."""
-    files = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
-    study = Watched(files, partial(read_study, desk))
+    made = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
+    study = Watched([desk.project.params_file, *made], partial(read_study, desk))
     desk.versions["parts"] = lambda: study.version
     return [
         give("/api/parts", lambda asked: _list_parts(desk)),
@@ -58,9 +59,12 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
 def _foresee(desk: Desk, study: Study, sent: Content) -> Content:
     changes = check_changes(sent.get("changes"), desk.params.classes)
-    waiting = desk.waiting()
-    anew = find_waiting(desk.sheets(), desk.drawn())
-    return foresee(desk.params, desk.tiles(), study, waiting | changes, anew)
+    changes = desk.waiting() | changes
+    try:
+        anew = find_waiting(desk.sheets(), desk.drawn())
+    except DataError as error:  # of raw/boxes.csv: segment stops there too
+        return foresee(desk.params, desk.tiles(), study, changes) | {"trouble": str(error)}
+    return foresee(desk.params, desk.tiles(), study, changes, anew)
 
 
 def foresee(
@@ -104,20 +108,21 @@ def _count_trainings(
     drawn = _divide(params, tiles, study.groups, then)
     # New tiles of a page that has none yet may come into any part.
     is_new = not anew <= {scan_of(name) for name in tiles.ids}
-    changed: dict[float, int] = {}  # folds, by the share that is trained on
+    changed: dict[tuple[float, bool], int] = {}  # folds, by what is trained on
     trainings = 0
     for name, folds in study.folds.items():
-        share = study.shares.get(name, 1)
-        if share not in changed:
+        share, is_found = kind = study.shares.get(name, 1), name in study.as_found
+        if kind not in changed:
             thin = partial(
                 _thin, share=share, seed=params.split.seed, labels=then, tied=study.groups
             )
             pairs = zip(folds, map(thin, drawn), strict=False)
-            changed[share] = sum(
-                is_new or _holds(fold.ids, anew) or _is_other(fold.ids, now, ids, then)
+            is_other = partial(_is_found_other if is_found else _is_other, now=now, then=then)
+            changed[kind] = sum(
+                is_new or _holds(fold.ids, anew) or is_other(fold.ids, after=ids)
                 for fold, ids in pairs
             )
-        trainings += changed[share] * len(params.seeds_of(name))
+        trainings += changed[kind] * len(params.seeds_of(name))
     return trainings
 
 
@@ -126,11 +131,23 @@ def _holds(parts: Parts, pages: set[str]) -> bool:
     return any(scan_of(one) in pages for part in TRAINED for one in parts[part])
 
 
-def _is_other(before: Parts, now: Labels, after: Parts, then: Labels) -> bool:
+def _is_other(before: Parts, after: Parts, now: Labels, then: Labels) -> bool:
     """Return whether other tiles, or the same with other labels, train or validate."""
     return any(
         {(one, now.get(one)) for one in before[part]} != {(one, then[one]) for one in after[part]}
         for part in TRAINED
+    )
+
+
+def _is_found_other(before: Parts, after: Parts, now: Labels, then: Labels) -> bool:
+    """Return whether other tiles train or validate where their labels are those that were found.
+
+    What was trained on goes on being so where it is left out now (but for a group of which nothing
+    else is left, which is dealt anew: that is not foreseen).
+    """
+    kept = {one for one in before["train"] if then.get(one) == LEFT_OUT}
+    return set(before["train"]) != {*after["train"], *kept} or set(before["val"]) != set(
+        after["val"]
     )
 
 
@@ -192,13 +209,12 @@ def read_study(desk: Desk) -> Study:
 
     project, params = desk.project, desk.params
     with suppress(DataError):
-        # Those of `labels: found` train on what stood there before anybody corrected it.
-        corrected = [name for name, one in params.experiments.items() if one.labels == "corrected"]
-        plans = {name: load_plan(project, params, name) for name in corrected}
+        plans = {name: load_plan(project, params, name) for name in params.experiments}
         seconds = [time for name in plans for time in _time_runs(project.output("runs", name))]
         return Study(
             folds={name: read_planned_folds(project, plan) for name, plan in plans.items()},
             shares={name: plan["share"] for name, plan in plans.items() if "share" in plan},
+            as_found={name for name, plan in plans.items() if "labels" in plan},
             groups=read_groups(project.input("split.csv")),
             seconds=float(np.mean(seconds)) if seconds else 0,
         )

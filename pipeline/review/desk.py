@@ -14,6 +14,7 @@ from pipeline.review.sheets import Sheets, read_sheets
 from pipeline.review.shelf import FILES, Tiles, read_tiles
 from pipeline.review.waiting import find_waiting
 from pipeline.review.watching import Watched
+from pipeline.settings.loading import load_params
 from pipeline.settings.params import Params
 from pipeline.subjects.drawn import Drawn
 
@@ -21,18 +22,28 @@ from pipeline.subjects.drawn import Drawn
 class Desk:
     """A project that is looked at; its files may change meanwhile."""
 
-    def __init__(self, project: Project, params: Params) -> None:
+    def __init__(self, project: Project) -> None:
         """Lay a project on the desk."""
-        self.project, self.params = project, params
-        self.files = [project.output(name) for name in FILES]
-        labels = labels_file(project.root)
-        self._tiles = Watched(self.files, lambda: read_tiles(project, params))
-        self._said = Watched([labels], lambda: read_overrides(project.root, params.classes))
-        self._sheets = Watched([project.output(name) for name in SHEET_FILES], self._read_sheets)
-        self._drawn = Watched([boxes_file(project.root), *self._sheets.files], self._place_drawn)
+        self.project = project
+        settings, labels = project.params_file, labels_file(project.root)
+        self._params = Watched([settings], lambda: load_params(settings))
+        self.files = [settings, *(project.output(name) for name in FILES)]
+        self._tiles = Watched(self.files, lambda: read_tiles(project, self.params))
+        self._said = Watched([settings, labels], self._read_said)
+        sheets = [settings, *(project.output(name) for name in SHEET_FILES)]
+        self._sheets = Watched(sheets, lambda: read_sheets(project))
+        self._drawn = Watched([boxes_file(project.root), *sheets], self._place_drawn)
         self._waiting = Watched([labels, *self.files, *self._drawn.files], self._find_waiting)
         # By which the page hears that something changed: what tells a few characters for its state
-        self.versions: dict[str, Callable[[], str]] = {"tiles": lambda: self._tiles.version}
+        self.versions: dict[str, Callable[[], str]] = {
+            "project": lambda: self._params.version,
+            "tiles": lambda: self._tiles.version,
+        }
+
+    @property
+    def params(self) -> Params:
+        """The settings; raises DataError where params.yaml is not right at this moment."""
+        return self._params.read()[1]
 
     def tiles(self) -> Tiles:
         """Return the tiles; raises DataError where there are none, or half of them."""
@@ -74,8 +85,8 @@ class Desk:
             drawn = None
         return find_waiting(self.tiles(), self.said(), drawn)
 
-    def _read_sheets(self) -> Sheets:
-        return read_sheets(self.project)
+    def _read_said(self) -> list[Override]:
+        return read_overrides(self.project.root, self.params.classes)
 
     def _place_drawn(self) -> dict[str, list[Drawn]]:
         said = read_drawn_boxes(self.project.root, self.params.classes)

@@ -4,20 +4,20 @@ A line a correction, JSON, only ever appended: the rows before and after, and wh
 that the last one that stands was undone. One that a kill cut short is as good as none.
 """
 
-import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from pipeline.errors import NO_LOCKS, DataError
 from pipeline.intake.box_lines import Edit
 from pipeline.intake.label_lines import Hunk
 from pipeline.intake.rewriting import MeanwhileError
-from pipeline.intake.row_forms import RowForm, read_form
+from pipeline.intake.row_forms import RowForm
 
 NAME = ".corrections"
 _threads = threading.Lock()
@@ -37,19 +37,8 @@ class Correction:
     form: RowForm | None = None  # of these rows
 
 
-def _read_correction(line: dict[str, Any]) -> Correction:
-    """Return what a line of the journal says; ValueError for what the page never wrote."""
-    told, ids, hunks, edits = (line.get(name, []) for name in ("told", "ids", "hunks", "edits"))
-    try:
-        read = [Hunk(*one) for one in hunks], [Edit(*one) for one in edits]
-        form = read_form(line["form"]) if line.get("form") else None
-        texts = [told, *ids, *(text for hunk in read[0] for text in (hunk.before, hunk.after))]
-    except TypeError as error:
-        raise ValueError("a line of another kind") from error
-    is_text = all(text is None or isinstance(text, str) for text in texts)
-    if not is_text or not isinstance(told, str):
-        raise ValueError("a line of another kind")
-    return Correction(told, tuple(ids), tuple(read[0]), tuple(read[1]), form)
+_CORRECTIONS = TypeAdapter(Correction)
+_UNDONE = b'{"undone": true}'
 
 
 Note = Callable[[Correction], None]
@@ -66,10 +55,7 @@ class Journal:
     def held(self) -> Iterator[None]:
         """Let no other thread or program correct labels meanwhile."""
         self.path.parent.mkdir(exist_ok=True)
-        if self.path.is_symlink():
-            raise DataError(
-                f"processed/{NAME} is a link, which nothing is written through: delete it"
-            )
+        self._refuse_another_thing()
         with _threads, self.path.open("ab") as file:
             with suppress(ImportError):  # Windows
                 import fcntl
@@ -91,7 +77,7 @@ class Journal:
             noted: list[Correction] = []
 
             def note(correction: Correction, noted: list[Correction] = noted) -> None:
-                self._append(asdict(correction))
+                self._append(_CORRECTIONS.dump_json(correction))
                 noted.append(correction)
 
             try:
@@ -105,23 +91,22 @@ class Journal:
 
     def drop(self) -> None:
         """Say that the last correction that stands does so no more."""
-        self._append({"undone": True})
+        self._append(_UNDONE)
 
     def last(self) -> Correction | None:
         """Return the last correction that stands, None where there is none."""
         undone = 0
-        for line in self._read_backwards():
-            if "undone" in line:
+        for correction in self._read_backwards():
+            if correction is None:
                 undone += 1
             elif undone:
                 undone -= 1
             else:
-                return _read_correction(line)
+                return correction
         return None
 
-    def _append(self, content: dict[str, Any]) -> None:
-        # Behind a line that was cut short a new one begins.
-        text = f"\n{json.dumps(content)}\n".encode()
+    def _append(self, line: bytes) -> None:
+        text = b"\n%b\n" % line  # behind a line that was cut short a new one begins
         with self.path.open("ab", buffering=0) as file:
             before = file.tell()
             try:
@@ -133,13 +118,25 @@ class Journal:
                 error.filename = error.filename or str(self.path)
                 raise
 
-    def _read_backwards(self) -> Iterator[dict[str, Any]]:
+    def _read_backwards(self) -> Iterator[Correction | None]:
+        """Yield the corrections, None for an undo; what the page never wrote is passed over."""
+        self._refuse_another_thing()
         try:
             lines: Sequence[bytes] = self.path.read_bytes().split(b"\n")
         except FileNotFoundError:
             return
         for line in filter(None, reversed(lines)):
-            with suppress(ValueError):
-                found = json.loads(line)
-                if isinstance(found, dict) and ("undone" in found or _read_correction(found)):
-                    yield found
+            if line == _UNDONE:
+                yield None
+            else:
+                with suppress(ValueError):
+                    yield _CORRECTIONS.validate_json(line, strict=True)
+
+    def _refuse_another_thing(self) -> None:
+        """Raise DataError for a link, which nothing is written through, and for what is no file."""
+        if self.path.is_symlink():
+            raise DataError(
+                f"processed/{NAME} is a link, which nothing is written through: delete it"
+            )
+        if self.path.exists() and not self.path.is_file():
+            raise DataError(f"processed/{NAME} is no file: delete it")

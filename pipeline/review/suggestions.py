@@ -43,7 +43,8 @@ class _Suggested:
         if name and name not in models:
             raise MissingError("there is no such model")
         with self._one_at_a_time:
-            files = [desk.project.root / one for one in ([name] if name else models)]
+            own = [desk.project.root / one for one in ([name] if name else models)]
+            files = [desk.project.params_file, *own]
             state = (name, name_state(files), desk.tiles().digest)
             if state not in self._kept:
                 while len(self._kept) >= _MOST_KEPT:

@@ -20,7 +20,7 @@ from pipeline.suspects.table import FILE, read_suspects
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the suspects."""
-    files = [desk.project.output(FILE), *desk.files[:1]]
+    files = [desk.project.output(name) for name in (FILE, "tiles.h5")]
     listed = Watched(files, partial(list_suspects, desk.project))
     search = Search(desk.project)
     desk.versions["suspects"] = lambda: f"{listed.version} {search.version}"

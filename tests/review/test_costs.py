@@ -1,11 +1,12 @@
 """What a correction costs, found out as balance and split decide it."""
 
 import json
+from itertools import chain
 
 import pytest
 from reviewed import open_page, write_project, write_tiles
 
-from pipeline.dataset.tables import COLUMNS, read_table
+from pipeline.dataset.tables import COLUMNS, read_table, write_table
 from pipeline.intake.catalogue import scan_id_of
 from pipeline.project import Project
 from pipeline.settings.loading import load_params
@@ -121,10 +122,78 @@ def train_on(project, labels):
     return {(row["id"], row["split"], labels[row["id"]]) for row in rows if row["split"] != "test"}
 
 
+def correct(project, labels, found):
+    """Make tiles and boxes anew with these labels, by id, as they were found with others."""
+    write_tiles(project.root, list(labels.items()), found=list(found.values()))
+    path = project.output("boxes.csv")
+    rows = read_table(path, COLUMNS["boxes"])
+    for row in rows:
+        first = found[row["id"]]
+        row |= {"label": labels[row["id"]], "found": "" if first == labels[row["id"]] else first}
+    write_table(path, COLUMNS["boxes"], rows)
+    said = [f"{row['source']},{row['id']},{row['label']}\n" for row in rows if row["found"]]
+    (project.root / "raw/labels.csv").write_text("source,id,label\n" + "".join(said))
+    params = load_params(project.params_file)
+    for stage in (balance, split, augment, plan):
+        stage(project, params)
+    return {
+        name: [
+            (fold["train"], fold["val"])
+            for fold in json.loads(project.output("experiments", f"{name}.json").read_text())[
+                "folds"
+            ]
+        ]
+        for name in params.experiments
+    }
+
+
+@pytest.mark.slow
+def test_experiments_on_labels_as_they_were_found_are_counted_too(planned):
+    """Relabelled, left out and taken in again: trainings are told where the plans differ then."""
+    project, _, ids = planned
+    text = project.params_file.read_text()
+    project.params_file.write_text(
+        text.replace("experiments:\n", "experiments:\n  uncleaned: {labels: found}\n")
+    )
+    found = {name: str(number % 3) for number, name in enumerate(ids)}
+    out = ids[7]
+    before = correct(project, labels := found | {out: "-"}, found)
+    parts = dict(zip(ids, parts_of(project), strict=True))
+    seen = set()
+    some = [[one for one in ids if parts[one] == part][1:4] for part in ("train", "val", "test")]
+    for name in (*chain(*some), out):
+        for label in ("-", "1") if name != out else ("1",):
+            told = cost_of(project, {name: label})["trainings"]
+            after = correct(project, labels | {name: label}, found)
+            changed = {one for one in before if before[one] != after[one]}
+            assert told == 2 * len(changed), (name, label, parts[name], changed)
+            seen.add((parts[name], label, "uncleaned" in changed))
+            correct(project, labels, found)
+    assert {("train", "-", False), ("val", "-", True)} <= seen
+
+
+def test_seeds_that_came_while_the_page_is_open_count(planned):
+    project, _, ids = planned
+    page = open_page(project.root)
+    trained = {ids[parts_of(project).index("train")]: "-"}
+    assert page.post("/api/costs", json={"changes": trained}).json()["trainings"] == 2
+    text = project.params_file.read_text()
+    project.params_file.write_text(text.replace("seeds: 2", "seeds: 5"))
+    assert page.post("/api/costs", json={"changes": trained}).json()["trainings"] == 5
+
+
 def test_where_the_road_would_stop_that_is_said(planned):
     project, _, ids = planned
     cost = cost_of(project, dict.fromkeys(ids[::3], "-"))
     assert "class '0'" in cost["trouble"]
+
+
+def test_an_unclear_boxes_csv_is_told_as_what_would_stop_the_road(planned):
+    project, _, ids = planned
+    (project.root / "raw/boxes.csv").write_text("source,x0,y0,x1,y1\nraw/scans/no.png,1,2,3,4\n")
+    cost = cost_of(project, {ids[0]: "2"})
+    assert "raw/boxes.csv: line 2: no scan is" in cost["trouble"]
+    assert cost["pages"] == 1
 
 
 @pytest.mark.parametrize("changes", [None, [], {"a": "seven"}, {"a": 1}])

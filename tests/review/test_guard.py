@@ -8,7 +8,6 @@ from pipeline.project import Project
 from pipeline.review import guard
 from pipeline.review.app import build_app
 from pipeline.review.desk import Desk
-from pipeline.settings.loading import load_params
 
 PATHS = [
     "/",
@@ -24,7 +23,7 @@ PATHS = [
 @pytest.fixture
 def stranger(folder):
     """A client without the token."""
-    desk = Desk(Project(folder), load_params(folder / "params.yaml"))
+    desk = Desk(Project(folder))
     return TestClient(build_app(desk, TOKEN, PORT), base_url=ADDRESS)
 
 

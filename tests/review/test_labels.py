@@ -153,7 +153,12 @@ def test_a_kill_between_the_journal_and_the_file_costs_no_other_undo(client, fol
 
 @pytest.mark.parametrize(
     "line",
-    ['{"told": "x", "ids": 2, "hunks": []}', '{"told": "x", "ids": [], "hunks": [["a"]]}', "[1]",
+    ['{"told": "x", "ids": [], "edits": [[null, 7, 1]]}', "[" * 100_000,
+     '{"told": "x", "ids": [], "edits": [["a", "b", "1"]]}',
+     '{"told": "x", "ids": [], "hunks": [["a", null]]}',
+     '{"told": "x", "ids": [], "hunks": [["a", "b"]], "form": [7, []]}',
+     '{"told": "x", "ids": [], "hunks": [["\\ud800", "b"]]}', '{"undone": 1}',
+     '{"told": "x", "ids": 2, "hunks": []}', '{"told": "x", "ids": [], "hunks": [["a"]]}', "[1]",
      '{"told": 3, "ids": [], "hunks": []}', '{"told": "x", "ids": [], "hunks": [[1, 2]]}', "\x00{"],
 )  # fmt: skip
 def test_a_line_of_the_journal_that_the_page_never_wrote_is_as_good_as_none(
@@ -173,6 +178,26 @@ def test_nothing_is_written_through_a_link(client, folder, ids, tmp_path_factory
     assert answer.status_code == 422
     assert "is a link" in answer.json()["error"]
     assert not outside.exists()
+    assert not (folder / "raw/labels.csv").exists()
+
+
+@pytest.mark.parametrize("sign", ["", "\n", '"', "ab"])
+def test_a_form_of_rows_that_nobody_wrote_is_passed_over(client, folder, ids, sign):
+    save(client, {ids[0]: "2"})
+    entry = {"told": "1 tile", "ids": [], "hunks": [['"', "a,b\n"]], "form": [sign, ["source"]]}
+    with (folder / "processed/.corrections").open("a") as file:
+        file.write(json.dumps(entry) + "\n")
+    assert client.post("/api/undo", json={}).status_code == 422
+    assert client.post("/api/undo", json={}).json()["undone"]["ids"] == [ids[0]]
+
+
+@pytest.mark.parametrize("make", ["mkdir", "mkfifo"])
+def test_a_journal_that_is_no_file_is_told_and_not_waited_for(client, folder, ids, make):
+    getattr(os, make)(folder / "processed/.corrections")
+    answers = [save(client, {ids[0]: "2"}), client.post("/api/undo", json={})]
+    for answer in answers:
+        assert answer.status_code == 422
+        assert "processed/.corrections is no file: delete it" in answer.json()["error"]
     assert not (folder / "raw/labels.csv").exists()
 
 
@@ -284,6 +309,37 @@ def test_a_journal_that_cannot_be_written_stops_the_correction(client, folder, i
         assert save(client, {ids[0]: "2"}).status_code == 507
     assert not (folder / "raw/labels.csv").exists()
     assert client.get("/api/labels").json()["undo"] is None
+
+
+def change_params(folder, old, new):
+    path = folder / "params.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_settings_that_change_while_the_page_is_open_hold_at_once(client, folder, ids):
+    before = client.get("/api/state").json()
+    change_params(folder, "- '2'", "- two")
+    assert client.get("/api/state").json()["project"] != before["project"]
+    assert client.get("/api/project").json()["classes"] == ["0", "1", "two"]
+    answer = save(client, {ids[0]: "2"})
+    assert (answer.status_code, "'2' is not among the classes" in answer.text) == (422, True)
+    answer = save(client, {ids[0]: "two"})
+    assert answer.status_code == 422, "tiles.h5 has other classes"
+    assert "tiles.h5" in answer.json()["error"]
+    assert not (folder / "raw/labels.csv").exists()
+    change_params(folder, "- two", "- '2'")
+    assert save(client, {ids[0]: "2"}).status_code == 200
+
+
+def test_settings_that_are_not_right_at_the_moment_are_told(client, folder, ids):
+    change_params(folder, "classes:", "klasses:")
+    for answer in (save(client, {ids[0]: "2"}), client.get("/api/project")):
+        assert answer.status_code == 422
+        assert "klasses" in answer.json()["error"]
+    change_params(folder, "klasses:", "classes:")
+    assert save(client, {ids[0]: "2"}).status_code == 200
 
 
 # --- What waits -----------------------------------------------------------------------------

@@ -198,6 +198,16 @@ def test_what_is_done_while_dvc_reads_raw_is_saved_when_it_has(folder, serve, sh
     assert list(labels_of(folder).values()) == ["4", "5"]
 
 
+def test_a_page_of_other_settings_asks_to_be_loaded_again(folder, serve, show):
+    page = show(serve(folder))
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace("title: Bars", "title: Rods"))
+    page.wait_for_selector("#trouble >> text=params.yaml was changed since: load this page again")
+    page.reload()
+    page.wait_for_selector("#title >> text=Rods and squares")
+    page.wait_for_selector("#trouble", state="hidden")
+
+
 def test_before_there_are_tiles_it_says_what_makes_them_and_waits(folder, serve, browser):
     tiles = folder / "processed/tiles.h5"
     tiles.rename(folder / "aside.h5")

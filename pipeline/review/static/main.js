@@ -47,7 +47,8 @@ function complain(text) {
 }
 
 function tellTrouble() {
-  complain(project.trouble || project.labels.trouble || "");
+  const other = project.isOther ? "params.yaml was changed since: load this page again." : "";
+  complain(project.trouble || project.labels.trouble || other);
 }
 
 function tellWaiting() {

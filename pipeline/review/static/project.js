@@ -10,6 +10,8 @@ export class Project extends EventTarget {
   constructor(about) {
     super();
     Object.assign(this, about); // title, folder, classes, writing
+    this.about = JSON.stringify(about);
+    this.isOther = false; // whether params.yaml says something else by now
     this.tiles = null;
     this.labels = { said: {}, waiting: {}, undo: null, trouble: null };
     this.suspects = {}; // lists by kind
@@ -170,6 +172,9 @@ export class Project extends EventTarget {
 }
 
 const READERS = {
+  async project(project) {
+    project.isOther = project.about !== JSON.stringify(await ask("/api/project"));
+  },
   async tiles(project) {
     project.tiles = await ask("/api/tiles");
     project.rowOf = new Map(project.tiles.ids.map((id, row) => [id, row]));
