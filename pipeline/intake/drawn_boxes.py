@@ -150,6 +150,12 @@ def _find_row(box: DrawnBox, names: Mapping[str, Sequence[Row]]) -> Row:
     rows = names.get(name, ())
     if not rows:
         raise DataError(f"{where}: no scan is '{shorten(name)}'.{nearest(name, names)}")
+    files = {path_of(row) for row in rows}
+    if len(files) > 1:
+        raise DataError(
+            f"{where}: {len(files)} files are called '{name}'; they differ only in how a letter "
+            "with an accent is encoded. Rename one of them"
+        )
     if LAYOUTS[rows[0]["layout"]].is_array:
         raise DataError(f"{where}: {name} is an array; boxes are drawn on pages and pictures only")
     found = [row for row in rows if int(row["page"]) == box.page]

@@ -49,7 +49,9 @@ class Study:
 def routes(desk: Desk) -> list[BaseRoute]:
     """Return the routes of the costs, and of which part each tile is in."""
     made = [desk.project.output(name) for name in ("split.csv", "experiments", "runs", "tiles.h5")]
-    study = Watched([desk.project.params_file, *made], partial(read_study, desk))
+    # dvc.lock: a run that is finished deep in runs/ shows in no folder's time.
+    also = [desk.project.params_file, desk.project.root / "dvc.lock"]
+    study = Watched([*also, *made], partial(read_study, desk))
     desk.versions["parts"] = lambda: study.version
     return [
         give("/api/parts", lambda asked: _list_parts(desk)),

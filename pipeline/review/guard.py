@@ -19,6 +19,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_NAMES = ("127.0.0.1", "localhost")
 _HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +40,8 @@ class Guard:
     def __init__(self, app: ASGIApp, token: str, port: int) -> None:
         """Guard an app that is served at a port."""
         self._app, self._token = app, token
-        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        ends = (f":{port}", "") if port == 80 else (f":{port}",)  # browsers do not name that one
+        self._hosts = {f"{name}{end}" for name in _NAMES for end in ends}
         self._cookie = f"prep-{port}"  # cookies are of a host, whatever the port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -73,7 +73,8 @@ class Search:
         return self._thread is not None and self._thread.is_alive()
 
     def _run(self) -> None:
-        words = [sys.executable, "-m", "pipeline", "check", "suspects", "--quiet"]
+        # -P: a csv.py in the project is not taken for Python's own.
+        words = [sys.executable, "-P", "-m", "pipeline", "check", "suspects", "--quiet"]
         made = subprocess.run(
             words, cwd=self._project.root, capture_output=True, text=True, check=False
         )

@@ -307,6 +307,21 @@ def test_a_file_that_is_not_clear_is_told_and_stays(client, folder, sheet):
     assert "page-009" in file.read_text()
 
 
+def test_files_whose_names_only_look_the_same_get_no_box_of_the_other(folder):
+    """An é as one character, and as e with an accent, as a Mac may write it."""
+    rows = [
+        {"source": f"raw/scans/{name}.png", "page": 0, "sha256": digest * 12, "layout": "free",
+         "width": 300, "height": 400, "status": "ok"}
+        for name, digest in (("\u00e9", "a"), ("e\u0301", "b"))
+    ]  # fmt: skip
+    write_table(folder / "processed/catalogue.csv", COLUMNS["catalogue"], rows)
+    write_table(folder / "processed/boxes.csv", COLUMNS["boxes"], [])
+    answer = send(open_page(folder), "bbbbbbbbbb-0", [[1, 1, 9, 9, "2"]])
+    assert answer.status_code == 422
+    assert "2 files are called" in answer.json()["error"]
+    assert not (folder / "raw/boxes.csv").exists()
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
 def test_a_folder_that_is_read_only_is_told(client, folder, sheet):
     (folder / "raw").chmod(0o500)

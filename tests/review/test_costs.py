@@ -182,6 +182,19 @@ def test_seeds_that_came_while_the_page_is_open_count(planned):
     assert page.post("/api/costs", json={"changes": trained}).json()["trainings"] == 5
 
 
+def test_runs_that_were_finished_while_the_page_is_open_tell_how_long_one_takes(planned):
+    project, _, ids = planned
+    timed = [project.run_folder("none", 0, seed) / "run.json" for seed in range(2)]
+    for file in timed:
+        file.unlink()
+    page, trained = open_page(project.root), {ids[parts_of(project).index("train")]: "-"}
+    assert page.post("/api/costs", json={"changes": trained}).json()["seconds"] is None
+    for file in timed:
+        file.write_text(json.dumps({"seconds": 30}))
+    (project.root / "dvc.lock").write_text("schema: '2.0'\n")
+    assert page.post("/api/costs", json={"changes": trained}).json()["seconds"] >= 30
+
+
 def test_where_the_road_would_stop_that_is_said(planned):
     project, _, ids = planned
     cost = cost_of(project, dict.fromkeys(ids[::3], "-"))

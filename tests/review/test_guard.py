@@ -76,6 +76,16 @@ def test_localhost_is_this_machine_too(client):
     assert client.get("/api/project", headers={"host": f"localhost:{PORT}"}).status_code == 200
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:80", "localhost"])
+def test_browsers_do_not_name_port_80(folder, host):
+    app = build_app(Desk(Project(folder)), TOKEN, 80)
+    page = TestClient(app, base_url=f"http://{host}")
+    assert page.get(f"/?token={TOKEN}", headers={"host": host}).status_code == 200
+    origin = {"host": host, "origin": f"http://{host}"}
+    assert page.get("/api/tiles", headers=origin).status_code == 200
+    assert page.get("/api/tiles", headers={"host": f"{host}.evil"}).status_code == 421
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -193,7 +193,7 @@ def test_a_form_of_rows_that_nobody_wrote_is_passed_over(client, folder, ids, si
 
 @pytest.mark.parametrize("make", ["mkdir", "mkfifo"])
 def test_a_journal_that_is_no_file_is_told_and_not_waited_for(client, folder, ids, make):
-    getattr(os, make)(folder / "processed/.corrections")
+    getattr(os, make, os.mkdir)(folder / "processed/.corrections")
     answers = [save(client, {ids[0]: "2"}), client.post("/api/undo", json={})]
     for answer in answers:
         assert answer.status_code == 422

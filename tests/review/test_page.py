@@ -208,6 +208,20 @@ def test_a_page_of_other_settings_asks_to_be_loaded_again(folder, serve, show):
     page.wait_for_selector("#trouble", state="hidden")
 
 
+def test_what_cannot_be_read_is_told_as_what_it_is(folder, serve, show):
+    """That tiles are being made anew is said of tiles alone."""
+    page = show(serve(folder))
+    for bad, good, told in (
+        (folder / "raw/boxes.csv", None, "raw/boxes.csv is a folder; it has to be a file"),
+        (folder / "params.yaml", folder / "aside.yaml", "There is no params.yaml in"),
+        (folder / "processed/tiles.h5", folder / "aside.h5", "The tiles are being made anew"),
+    ):
+        bad.rename(good) if good else bad.mkdir()
+        page.wait_for_selector(f"#trouble >> text=/^{told}/")
+        good.rename(bad) if good else bad.rmdir()
+        page.wait_for_selector("#trouble", state="hidden")
+
+
 def test_before_there_are_tiles_it_says_what_makes_them_and_waits(folder, serve, browser):
     tiles = folder / "processed/tiles.h5"
     tiles.rename(folder / "aside.h5")

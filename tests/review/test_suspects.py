@@ -5,7 +5,7 @@ import threading
 from dataclasses import fields
 
 import pytest
-from reviewed import write_suspects
+from reviewed import open_page, write_project, write_suspects
 
 from pipeline.dataset.tables import write_table
 from pipeline.notes import digest_file
@@ -44,11 +44,31 @@ def test_a_damaged_list_is_told(client, folder):
     assert "lacks the columns rank, label" in answer.json()["error"]
 
 
+def join_searches():
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.endswith("(_run)"):
+            thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["csv.py", "pipeline/__init__.py"])
+def test_a_module_in_the_project_is_not_run_in_the_place_of_preps_own(tmp_path, name):
+    write_project(tmp_path, tiles=60, pages=6)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("raise SystemExit('somebody else')")
+    client = open_page(tmp_path)
+    assert client.post("/api/suspects", json={}).json()["isOn"]
+    join_searches()
+    answer = client.get("/api/suspects").json()
+    assert (answer["isOn"], answer["trouble"]) == (False, "")
+    assert (tmp_path / "processed/suspects.csv").exists()
+
+
 def test_one_search_is_on_at_a_time_and_what_fails_is_told(client, folder, monkeypatch):
     begun, may_end, calls = threading.Event(), threading.Event(), []
 
     def run(words, cwd, **options):
-        calls.append((words[2:], cwd))
+        calls.append((words[words.index("-m") + 1 :], cwd))
         begun.set()
         assert may_end.wait(30)
         return subprocess.CompletedProcess(words, 1, "", "Error: too few tiles\n")
@@ -60,9 +80,7 @@ def test_one_search_is_on_at_a_time_and_what_fails_is_told(client, folder, monke
     assert client.post("/api/suspects", json={}).json()["isOn"]
     assert client.get("/api/state").json()["suspects"] != before
     may_end.set()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.endswith("(_run)"):
-            thread.join()
+    join_searches()
     answer = client.get("/api/suspects").json()
     assert (answer["isOn"], answer["trouble"]) == (False, "too few tiles")
     assert calls == [(["pipeline", "check", "suspects", "--quiet"], folder)]

@@ -44,21 +44,25 @@ export class Project extends EventTarget {
   }
 
   async lookOnce() {
+    let unread = "";
     try {
       const versions = await ask("/api/state");
       const changed = Object.entries(versions).filter(([name, version]) => this.versions[name] !== version);
       const failed = [];
       for (const [name, version] of changed) {
         // One that can't be read, as tiles before they are made, keeps no other from being shown.
-        await this.read(name, version).catch((error) => failed.push(error));
+        await this.read(name, version).catch((error) => failed.push([name, error]));
       }
-      if (failed.length) throw failed[0];
+      if (failed.length) {
+        [unread] = failed[0];
+        throw failed[0][1];
+      }
       this.complain("");
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const isAnew = this.tiles && error.status > 0;
-      if (isAnew && error.isStranger) this.complain("prep review was started anew since: open the address that it prints now.");
-      else this.complain(isAnew ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
+      const isOpen = this.tiles && error.status > 0;
+      if (isOpen && error.isStranger) this.complain("prep review was started anew since: open the address that it prints now.");
+      else this.complain(isOpen && unread === "tiles" ? `The tiles are being made anew; this page waits. (${error.message})` : error.message);
     }
   }
 
