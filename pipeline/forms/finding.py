@@ -35,6 +35,7 @@ PIXELS_A_MM = 8
 # A page cut off at one side loses three markers, two thumbs hide two.
 _FEWEST_MARKERS = 6
 _GLANCE = 2000  # pixels: the longest side at which a form is told by its markers
+_SMALL = 1600  # pixels: five to the millimetre where A4 fills them
 _PALE = 0.7  # of the light of bare paper: rules are seldom darker, markers always
 # Root mean squares in mm: up to the one a page passes for flat, beyond the other for folded. (The
 # boxes are looked for within 1.5 mm of their place.)
@@ -133,7 +134,7 @@ def find_markers(grey: Grey) -> list[tuple[int, Points]]:
     sharpened one when more than the one under a thumb are missing there.
     """
     found: list[tuple[int, Points]] = []
-    for longest in (1600, 3200):  # pixels: five and eleven to the millimetre where A4 fills them
+    for longest in (_SMALL, 2 * _SMALL):
         shrink = max(1.0, max(grey.shape) / longest)
         seen = _detect(_shrink(grey, shrink), shrink)
         found = max(found, seen, key=len)
@@ -141,7 +142,7 @@ def find_markers(grey: Grey) -> list[tuple[int, Points]]:
             return found
         if shrink == 1.0:
             break
-    shrink = max(1.0, max(grey.shape) / 1600)
+    shrink = max(1.0, max(grey.shape) / _SMALL)
     return max(found, _detect(_sharpen(_shrink(grey, shrink)), shrink), key=len)
 
 

@@ -80,7 +80,7 @@ def shows_one(picture: Picture) -> bool:
     return bool(
         width <= _WIDE * height
         and np.count_nonzero(small >= max(4, _SPECKS * pieces.areas[first])) <= _MOST
-        and not (is_large and _count_rim(coverage) > _RIM)
+        and not (is_large and count_rim(coverage) > _RIM)
         and not (is_large and (_fills_square(pieces, int(first)) or _shows_sheet(picture)))
         and count_holes(coverage) <= HOLES
     )
@@ -97,7 +97,7 @@ def _belongs(piece: Box, box: Box) -> bool:
     return bool(is_above and -down < _APART * high and low < _FLAT * high)
 
 
-def _count_rim(coverage: Coverage) -> float:
+def count_rim(coverage: Coverage) -> float:
     """Return which share of the outermost pixels is inked."""
     rim = np.concatenate([coverage[0], coverage[-1], coverage[:, 0], coverage[:, -1]])
     return float(np.mean(rim >= HALF))

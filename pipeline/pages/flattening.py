@@ -48,9 +48,7 @@ class Sheet:
 
     def box_on_page(self, box: npt.NDArray[np.int64]) -> tuple[int, int, int, int]:
         """Return the upright box on the page around a box x0, y0, x1, y1 on the sheet."""
-        x0, y0, x1, y1 = box
-        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
-        there = cv2.perspectiveTransform(corners, self.to_page)[0]
+        there = cv2.perspectiveTransform(_corners_of(box), self.to_page)[0]
         low, high = np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))
         return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
@@ -62,9 +60,7 @@ class Sheet:
 
     def box_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.int64]:
         """Return the upright box (4,) on the sheet around a box x0, y0, x1, y1 on the page."""
-        x0, y0, x1, y1 = box
-        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
-        there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))[0]
+        there = cv2.perspectiveTransform(_corners_of(box), np.linalg.inv(self.to_page))[0]
         return np.concatenate([np.floor(there.min(axis=0)), np.ceil(there.max(axis=0))]).astype(int)
 
     def area_on_sheet(self, box: tuple[int, int, int, int]) -> npt.NDArray[np.bool_] | None:
@@ -74,13 +70,17 @@ class Sheet:
         """
         if not self.on_desk:
             return None
-        x0, y0, x1, y1 = box
-        corners = np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64) - 0.5
-        there = cv2.perspectiveTransform(corners, np.linalg.inv(self.to_page))
+        there = cv2.perspectiveTransform(_corners_of(box) - 0.5, np.linalg.inv(self.to_page))
         area = np.zeros(self.paper.shape, np.uint8)
         cv2.fillConvexPoly(area, np.round(there[0]).astype(np.int32), 1)
         grown = cv2.dilate(area, np.ones((3, 3), np.uint8))  # rounding may have cost a pixel
         return np.asarray(grown > 0)
+
+
+def _corners_of(box: npt.NDArray[np.int64] | tuple[int, int, int, int]) -> Points:
+    """Return the corners of a box x0, y0, x1, y1 as OpenCV takes them, (1, 4, 2)."""
+    x0, y0, x1, y1 = box
+    return np.array([[[x0, y0], [x1, y0], [x1, y1], [x0, y1]]], np.float64)
 
 
 def lay_flat(page: Picture) -> Sheet:
@@ -95,15 +95,18 @@ def lay_sheets(page: Picture) -> list[Sheet]:
     found, borders = slips.find_slips(color), find_borders(color)
     if not found or _shows_one_sheet(found, borders):
         return [_lay_bordered(color, borders, scale)]
-    color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
-    return [_lay_slip(color, slip, scale) for slip in _order_slips(found)]
+    return [_lay_slip(_to_color(page), slip, scale) for slip in _order_slips(found)]
+
+
+def _to_color(page: Picture) -> Picture:
+    """Return a page (H, W) or (H, W, 3) in RGB."""
+    return page if page.ndim == 3 else np.asarray(cv2.cvtColor(page, cv2.COLOR_GRAY2RGB))
 
 
 def _scale_page(page: Picture) -> tuple[Picture, float]:
     """Return a page in colour at its working size, and the scale of it."""
-    color = page if page.ndim == 3 else cv2.cvtColor(page, cv2.COLOR_GRAY2RGB)
     scale = min(1.0, (WORKING_PIXELS / (page.shape[0] * page.shape[1])) ** 0.5)
-    return _resize(color, scale), scale
+    return _resize(_to_color(page), scale), scale
 
 
 def _lay_bordered(color: Picture, borders: list[Border], scale: float) -> Sheet:

@@ -18,6 +18,7 @@ Mask = npt.NDArray[np.bool_]
 _LEAST = 16  # pixels: the side of the smallest box that something is written in
 _HOLLOW = 0.35  # of its box: a frame leaves more of it bare, also with a glyph in it
 _BAND = 0.08  # of a side: so near to it lies the line, askew by a few degrees
+_LEAN = 1 / 28  # of a side: so much lower it may end than it begins, by two degrees
 _COVERED = 0.8  # of a side's length that has its line: corners may be round
 _STRAIGHT = 0.012  # of its length: a line leaves the straight no further, or by a pixel
 _ALIKE = 0.04  # of a side: so far boxes of one print differ where the photo is taken askew
@@ -26,11 +27,10 @@ _FEW = 3  # boxes of one size
 
 @dataclass(frozen=True)
 class Frames:
-    """The printed boxes of a page: where they are, their pixels, and how thick their lines are."""
+    """The printed boxes of a page: where they are, and the pixels of their lines."""
 
     boxes: Boxes
     mask: Mask
-    thickness: float
 
 
 def find_frames(pieces: Pieces) -> Frames | None:
@@ -48,11 +48,10 @@ def find_frames(pieces: Pieces) -> Frames | None:
     if not found:
         return None
     mask = np.zeros(pieces.labels.shape, bool)
-    for piece, (marked, _) in found:
+    for piece, marked in found:
         x0, y0, x1, y1 = pieces.boxes[piece]
         mask[y0:y1, x0:x1] |= marked
-    boxes = pieces.boxes[[piece for piece, _ in found]]
-    return Frames(boxes, mask, float(np.median([thickness for _, (_, thickness) in found])))
+    return Frames(pieces.boxes[[piece for piece, _ in found]], mask)
 
 
 def _find_alike(sizes: Boxes) -> Flags:
@@ -62,29 +61,27 @@ def _find_alike(sizes: Boxes) -> Flags:
     return np.asarray(near.sum(axis=1) >= _FEW)
 
 
-def _find_sides(pieces: Pieces, piece: int) -> tuple[Mask, float] | None:
-    """Mark the lines of a box in its window and measure their thickness; None if it is no box."""
+def _find_sides(pieces: Pieces, piece: int) -> Mask | None:
+    """Mark the lines of a box in its window; None if it is no box."""
     x0, y0, x1, y1 = pieces.boxes[piece]
     own = pieces.labels[y0:y1, x0:x1] == piece + 1
-    lines, thick = np.zeros_like(own), []
+    lines = np.zeros_like(own)
     for turn in range(4):
         side = _find_side(np.rot90(own, turn))
         if side is None:
             return None
-        np.rot90(lines, turn)[side[0]] = True
-        thick.append(side[1])
+        np.rot90(lines, turn)[side] = True
     rest = own & ~lines
     # What is left of a frame by itself is the inner side of its corners.
-    if np.count_nonzero(rest) < 0.15 * np.count_nonzero(own):
-        lines = own
-    return lines, float(np.median(thick))
+    is_frame_alone = np.count_nonzero(rest) < 0.15 * np.count_nonzero(own)
+    return np.asarray(own if is_frame_alone else lines)
 
 
-def _find_side(own: Mask) -> tuple[Mask, float] | None:
-    """Mark the line along the top of a window and measure it; None if there is no straight one."""
+def _find_side(own: Mask) -> Mask | None:
+    """Mark the line along the top of a window; None if there is no straight one."""
     height, width = own.shape
     first = np.where(own.any(axis=0), own.argmax(axis=0), height)
-    near = first <= max(2, _BAND * height) + _lean(first, width)
+    near = first <= max(2, _BAND * height) + _LEAN * width
     if np.mean(near) < _COVERED:
         return None
     middle = np.flatnonzero(near & (np.abs(np.arange(width) - width / 2) < 0.3 * width))
@@ -100,13 +97,7 @@ def _find_side(own: Mask) -> tuple[Mask, float] | None:
     depth = (own & (below == gaps)).sum(axis=0)
     thickness = float(np.median(depth[middle]))
     rows = np.arange(height)[:, None]
-    line = own & near & (rows < first + thickness + 1) & (rows >= first)
-    return line, thickness
-
-
-def _lean(first: npt.NDArray[np.int64], width: int) -> float:
-    """Return how many pixels lower a side may end than it begins: two degrees."""
-    return width / 28
+    return np.asarray(own & near & (rows < first + thickness + 1) & (rows >= first))
 
 
 def erase_frames(coverage: Coverage, frames: Frames) -> Coverage:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from pipeline.pages.captions import are_print
 from pipeline.pages.pieces import Boxes, Flags, Pieces, find_writing, size_of, usual_size
+from pipeline.pages.plausibility import LEGIBLE
 
 _DARK = 0.85  # mean coverage of a stroke: a pale line's, or a rule's remains, is 0.5 to 0.8
 _COVERED = 0.8  # of a piece: so much of a glyph is seldom on the lines of squared paper
@@ -26,7 +27,6 @@ _SIZE_RATIO, _MIXED = 2.5, 0.2  # of the usual sizes of two; and the share that 
 _SHOWN = 0.6  # of all ink that is written
 _FEW = 3  # so many glyphs show a hand; fewer do where they are not much smaller than the others
 _ALIKE = 0.5  # of the largest hand's height
-_LEGIBLE = 12  # pixels: lower print shows no shape (see plausibility)
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,15 @@ class Hand:
     stroke: float  # the usual width of a stroke
 
 
-def find_hands(pieces: Pieces, inside: Flags, lined: npt.NDArray[np.float64]) -> list[Hand]:
+def find_hands(
+    pieces: Pieces, inside: Flags, usual: tuple[float, float], lined: npt.NDArray[np.float64]
+) -> list[Hand]:
     """Find what is written inside the paper, by hands, the one with most ink first.
 
-    lined: (n,) the share of each piece that lies where a printed line was.
+    usual: height and stroke of what is inside; lined: (n,) the share of each piece that lies where
+    a printed line was.
     """
-    height, stroke = usual_size(pieces, inside)
-    whole = Hand(inside & find_writing(pieces, height, stroke), height, stroke)
+    whole = Hand(inside & find_writing(pieces, *usual), *usual)
     dark = pieces.darkness > _DARK
     shaped = np.flatnonzero(inside & dark & (lined < _COVERED) & _show_shape(pieces))
     surely = dark & (lined < _COVERED)
@@ -123,7 +125,7 @@ def _leave_out_small(
         group
         for group, height in zip(groups, heights, strict=True)
         if height > least
-        or (height > _LEGIBLE and len(group) >= _FEW and not are_print(pieces.boxes, group))
+        or (height > LEGIBLE and len(group) >= _FEW and not are_print(pieces.boxes, group))
     ]
 
 

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from pipeline.pages import closeups
 from pipeline.pages.pieces import (
-    HALF,
     Box,
     Coverage,
     Flags,
@@ -96,9 +95,8 @@ def _shows_strokes(coverage: Coverage, pieces: Pieces, big: npt.NDArray[np.intp]
     large = extent >= _LARGE * max(coverage.shape)
     if areas[large].sum() < 0.5 * areas.sum():
         return False
-    rim = np.concatenate([coverage[0], coverage[-1], coverage[:, 0], coverage[:, -1]])
     is_slim: Flags = pieces.strokes[big] < _BROAD * extent
-    if np.mean(rim >= HALF) >= _RIM or not is_slim[large].all():
+    if closeups.count_rim(coverage) >= _RIM or not is_slim[large].all():
         return False
     return not any(_is_frame(coverage, pieces, int(piece), big) for piece in big[large])
 

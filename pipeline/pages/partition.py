@@ -157,7 +157,6 @@ def describe_spans(
     page: Page,
 ) -> Features:
     """Describe runs of a row's parts, boxes (n, 4) and areas (n,), in 1024ths of `height`."""
-    first, last = spans[:, 0], spans[:, 1] - 1
     x0, y0, x1, y1 = (_extend(boxes[:, edge], spans, low=edge < 2) for edge in range(4))
     width, tall = (x1 - x0) / height, (y1 - y0) / height
     sizes = (boxes[:, 2:] - boxes[:, :2]) / height
@@ -165,19 +164,8 @@ def describe_spans(
     ink = np.concatenate([[0], np.cumsum(areas)])
     mass = ink[spans[:, 1]] - ink[spans[:, 0]]
     inner = _inner_gaps(boxes, spans) / height
-    reach = np.maximum.accumulate(boxes[:, 2])  # how far the ink before goes
-    after = np.minimum.accumulate(boxes[::-1, 0])[::-1]
-    far = _FAR * height
-    before_gap = np.where(first > 0, x0 - reach[first - 1], far) / height
-    after_gap = np.where(last + 1 < len(boxes), after[(last + 1) % len(boxes)] - x1, far) / height
-    before_gap, after_gap = np.clip(before_gap, -1, _FAR), np.clip(after_gap, -1, _FAR)
+    before_gap, after_gap = _outer_gaps(boxes, spans, x0, x1, height)
     middle, base = np.median(boxes[:, [1, 3]].mean(axis=1)), np.median(boxes[:, 3])
-    neighbours = [
-        np.where(first > 0, sizes[first - 1, 0], 0),
-        np.where(first > 0, sizes[first - 1, 1], 0),
-        np.where(last + 1 < len(boxes), sizes[(last + 1) % len(boxes), 0], 0),
-        np.where(last + 1 < len(boxes), sizes[(last + 1) % len(boxes), 1], 0),
-    ]
     near = np.minimum(before_gap, after_gap)
     cell = width + (np.minimum(before_gap, 1) + np.minimum(after_gap, 1)) / 2
     single = spans[:, 1] - spans[:, 0] == 1
@@ -207,10 +195,34 @@ def describe_spans(
         (y1 - base) / height,
         (_extend(boxes[:, 3], spans, low=True) - base) / height,
         _overlap(boxes, spans),
-        *neighbours,
+        *_describe_neighbours(sizes, spans),
     ]
     table = np.column_stack([*own, *np.broadcast_to(page[:, None], (len(page), len(spans)))])
     return np.asarray(np.rint(np.clip(table, -_FAR, 2 * _FAR) * UNIT))
+
+
+def _outer_gaps(
+    boxes: Boxes, spans: Spans, x0: Boxes, x1: Boxes, height: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the gaps (m,) from the ink before each run, x0 to x1, and to that after it."""
+    first, after = spans[:, 0], spans[:, 1]
+    reach = np.maximum.accumulate(boxes[:, 2])  # how far the ink before goes
+    begin = np.minimum.accumulate(boxes[::-1, 0])[::-1]
+    far = _FAR * height
+    gap_before = np.where(first > 0, x0 - reach[first - 1], far) / height
+    gap_after = np.where(after < len(boxes), begin[after % len(boxes)] - x1, far) / height
+    return np.clip(gap_before, -1, _FAR), np.clip(gap_after, -1, _FAR)
+
+
+def _describe_neighbours(
+    sizes: npt.NDArray[np.float64], spans: Spans
+) -> list[npt.NDArray[np.float64]]:
+    """Return width and height of the part before each run, and of that after it; 0 for none."""
+    before, after = spans[:, 0] - 1, spans[:, 1]
+    return [
+        *(np.where(before >= 0, sizes[before, axis], 0) for axis in (0, 1)),
+        *(np.where(after < len(sizes), sizes[after % len(sizes), axis], 0) for axis in (0, 1)),
+    ]
 
 
 def _extend(values: npt.NDArray[Any], spans: Spans, *, low: bool) -> npt.NDArray[Any]:

@@ -18,7 +18,7 @@ from pipeline.pages.pieces import Coverage, Labels, Writing
 Mask = npt.NDArray[np.bool_]
 Depths = npt.NDArray[np.float32]
 
-_LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
+LEGIBLE = 12  # pixels of the sheet: what is lower shows no shape; 2 mm on A4
 # Widths of a stroke: what is lower is a blot; of writing, a marker's too, 3.9 or more; a disk has
 # 1.5, the grain of leather 2.3 to 2.7.
 _LONG = 3.0
@@ -42,7 +42,7 @@ def doubt_writing(writing: Writing, paper: Mask) -> str:
     """Return why this is no page of handwriting, with what was found; '' where it may be one."""
     if not writing.groups:
         return ""
-    if writing.height < _LEGIBLE:
+    if writing.height < LEGIBLE:
         return (
             f"what was found is about {writing.height:.0f} pixels high, too small to be read; "
             "photograph it nearer, or scan it finer"

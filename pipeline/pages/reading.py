@@ -34,6 +34,7 @@ from pipeline.pages.pieces import (
     Coverage,
     Flags,
     Groups,
+    Labels,
     Pieces,
     Writing,
     assign_pixels,
@@ -105,6 +106,11 @@ class _Seen:
     printed: Flags
     hands: list[hands.Hand]
     usual: tuple[float, float]  # height and stroke, were all by one hand
+
+    @property
+    def written(self) -> Flags:
+        """Which pieces some hand wrote, print that looks like it among them."""
+        return np.asarray(np.any([hand.members for hand in self.hands], axis=0))
 
 
 def read_page(page: Picture, flow: Flow, row_length: int | None = None) -> ReadPage:
@@ -258,7 +264,7 @@ def read_writing(sheet: flattening.Sheet) -> Writing:
     """Find the ink of a sheet and gather it into glyphs."""
     coverage, rules = _read_coverage(sheet)
     seen = _find_parted_pieces(coverage, sheet.paper, rules)
-    written = np.any([hand.members for hand in seen.hands], axis=0) & ~seen.printed
+    written = seen.written & ~seen.printed
     lying = _lies(seen.pieces, written, seen.usual[0])
     upright = seen.pieces.turn() if lying else seen.pieces
     free = seen.inside & ~seen.printed & ~seen.remains & ~written
@@ -291,7 +297,7 @@ def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
     used = {piece for group in groups for piece in group}
     height = min(hand.height for hand in seen.hands)
     extent = seen.pieces.sizes.max(axis=1)
-    written = np.any([hand.members for hand in seen.hands], axis=0)
+    written = seen.written
     for piece in np.flatnonzero(written | (extent > _LEAST * height)):
         if piece in used:
             continue
@@ -309,16 +315,16 @@ def _explain_dropped(seen: _Seen, groups: Groups) -> Iterator[tuple[int, str]]:
 
 def _cut_groups(writing: Writing, boxes: Boxes) -> list[Coverage]:
     """Cut each group of a sheet's pieces out of its ink."""
-    owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
+    owner = _assign_ink(writing)
     return [
         cut_glyph(writing.coverage, owner, box, group, _PAD)
         for box, group in zip(boxes, writing.groups, strict=True)
     ]
 
 
-def _find_reach(stroke: float) -> float:
-    """Return how far from a stroke its soft edge goes, in pixels."""
-    return max(3, stroke / 3)
+def _assign_ink(writing: Writing) -> Labels:
+    """Give the pixels of the strokes and of their soft edges to the pieces."""
+    return assign_pixels(writing.pieces, max(3, writing.stroke / 3))
 
 
 def _read_coverage(sheet: flattening.Sheet) -> tuple[Coverage, furniture.Rules]:
@@ -351,8 +357,7 @@ def _find_parted_pieces(
     if deeper is not coverage:
         coverage, pieces = deeper, find_pieces(deeper)
     seen = _tell_pieces(coverage, pieces, paper, rules, boxed)
-    written = np.any([hand.members for hand in seen.hands], axis=0)
-    lying = _lies(pieces, written, seen.usual[0])
+    lying = _lies(pieces, seen.written, seen.usual[0])
     standing, upright = (pieces.turn(), coverage.T) if lying else (pieces, coverage)
     parted = upright
     for hand in seen.hands:
@@ -378,8 +383,8 @@ def _tell_pieces(
     left = remains.find_remains(pieces, rules, boxed, height, stroke)
     lined = pieces.labels[rules.level | rules.upright]
     share = np.bincount(lined, minlength=len(pieces.areas) + 1)[1:] / pieces.areas
-    found = hands.find_hands(pieces, inside & ~left, share)
     usual = usual_size(pieces, inside & ~left)
+    found = hands.find_hands(pieces, inside & ~left, usual, share)
     measures = np.array([(hand.height, hand.stroke) for hand in found])
     fields = np.zeros((0, 4), np.int64) if boxed is None else boxed.boxes
     printed = captions.find_captions(pieces, fields, rules, measures)
@@ -432,7 +437,7 @@ def cut_boxes(page: Picture, boxes: Sequence[tuple[int, int, int, int]]) -> list
         sheet, writing = read.sheet, read.writing
         own = [index for index, place in enumerate(home) if place == number]
         if own:
-            owner = assign_pixels(writing.pieces, _find_reach(writing.stroke))
+            owner = _assign_ink(writing)
         for index in own:
             there, area = sheet.box_on_sheet(boxes[index]), sheet.area_on_sheet(boxes[index])
             cut[index] = cut_region(writing.coverage, writing.pieces, owner, there, _PAD, area)

@@ -5,7 +5,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.pages.hands import find_hands
-from pipeline.pages.pieces import find_pieces
+from pipeline.pages.pieces import find_pieces, usual_size
 
 Rings = list[tuple[int, int, int]]  # how many, their diameter, the pen's width
 
@@ -27,7 +27,8 @@ def find(page: npt.NDArray[np.uint8]) -> list[tuple[int, float, float]]:
     """Return how many pieces each hand has, its height and its stroke."""
     pieces = find_pieces(page)
     count = len(pieces.areas)
-    hands = find_hands(pieces, np.ones(count, bool), np.zeros(count))
+    inside = np.ones(count, bool)
+    hands = find_hands(pieces, inside, usual_size(pieces, inside), np.zeros(count))
     return [(int(hand.members.sum()), hand.height, hand.stroke) for hand in hands]
 
 
