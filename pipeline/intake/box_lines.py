@@ -15,14 +15,13 @@ from pipeline.intake.drawn_boxes import BOXES, boxes_file, place_boxes, read_dra
 from pipeline.intake.label_lines import ChangedSinceError
 from pipeline.intake.names import compose_name, tidy_path
 from pipeline.intake.rewriting import Work, rewrite
-from pipeline.intake.row_forms import RowForm, Said
+from pipeline.intake.row_forms import ENDS, RowForm, Said, end_of, is_header
 from pipeline.intake.spreadsheets import Writing, read_writing
 from pipeline.subjects.boxes import Box
 
 _SIDES = ("x0", "y0", "x1", "y1")
 _COLUMNS = ("source", "page", *_SIDES, "label")
 _HEADER = f"{','.join(_COLUMNS)}\n"
-_ENDS = "\r\n"
 
 
 class Edit(NamedTuple):
@@ -120,7 +119,7 @@ class _Table:
             self.rows, self.top = [_HEADER], 0
             self.edits.append(Edit(None, self.rows[0], 0))
             return
-        self.writing = read_writing(data, BOXES, _is_header, _COLUMNS)
+        self.writing = read_writing(data, BOXES, is_header, _COLUMNS)
         self.rows = self.writing.split()
         self.top = next(place for place, row in enumerate(self.rows) if any(self._parse(row)))
 
@@ -156,13 +155,13 @@ class _Table:
         cells += [""] * (len(columns) - len(cells))
         for name, value in wanted.items():
             cells[columns.index(name)] = value
-        self.replace(place, self.writing.write(cells) + _end_of(self.rows[place]))
+        self.replace(place, self.writing.write(cells) + end_of(self.rows[place]))
 
     def insert(self, place: int, source: str, page: str, box: LabelledBox) -> int:
         """Add a line; return the place behind it."""
         self._add_columns("label", *(["page"] if int(page) else []))
-        end = _end_of(self.rows[self.top]) or "\n"
-        if not _end_of(self.rows[place - 1]):
+        end = end_of(self.rows[self.top]) or "\n"
+        if not end_of(self.rows[place - 1]):
             self.replace(place - 1, self.rows[place - 1] + end)
         said = {"source": source, "page": page, **_name_sides(box.box), "label": box.label}
         row = self.writing.write([said.get(name, "") for name in self._columns()]) + end
@@ -185,7 +184,7 @@ class _Table:
         same = [place for place, row in enumerate(self.rows) if self._tell(row) == said]
         if not (said and same):
             raise ChangedSinceError(
-                f"{BOXES}: the line '{shorten(edit.after.rstrip(_ENDS))}' was changed outside this "
+                f"{BOXES}: the line '{shorten(edit.after.rstrip(ENDS))}' was changed outside this "
                 "page since, so the boxes stay as they are"
             )
         place = min(same, key=lambda one: abs(one - edit.place))
@@ -196,12 +195,12 @@ class _Table:
         elif self.rows[place] == edit.after:
             self.rows[place] = edit.before
         else:  # saved anew by a spreadsheet, say
-            self.rows[place] = self.form.turn(edit.before, form) + _end_of(self.rows[place])
+            self.rows[place] = self.form.turn(edit.before, form) + end_of(self.rows[place])
 
     def _put_back(self, place: int, row: str, form: RowForm) -> None:
         """Insert a row that was taken out."""
-        end = _end_of(self.rows[self.top]) or "\n"
-        if not _end_of(self.rows[place - 1]):
+        end = end_of(self.rows[self.top]) or "\n"
+        if not end_of(self.rows[place - 1]):
             self.rows[place - 1] += end
         self.rows.insert(place, row if form == self.form else self.form.turn(row, form) + end)
 
@@ -226,8 +225,8 @@ class _Table:
         row, columns = self.rows[self.top], self._columns()
         missing = [name for name in needed if name not in columns]
         if missing:
-            named = self.writing.separator.join([row.rstrip(_ENDS), *missing])
-            self.replace(self.top, named + _end_of(row))
+            named = self.writing.separator.join([row.rstrip(ENDS), *missing])
+            self.replace(self.top, named + end_of(row))
 
     def _read(self, place: int) -> dict[str, str]:
         return dict(zip(self._columns(), self._parse(self.rows[place]), strict=False))
@@ -246,11 +245,3 @@ class _Table:
 
 def _name_sides(box: Box) -> dict[str, str]:
     return dict(zip(_SIDES, map(str, box), strict=True))
-
-
-def _is_header(fields: list[str]) -> bool:
-    return "source" in [field.casefold() for field in fields]
-
-
-def _end_of(row: str) -> str:
-    return row[len(row.rstrip(_ENDS)) :]

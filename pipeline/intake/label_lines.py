@@ -14,11 +14,10 @@ from pipeline.errors import DataError, shorten
 from pipeline.intake.labels import COLUMNS, LABELS, Override, labels_file, read_overrides
 from pipeline.intake.names import compose_name
 from pipeline.intake.rewriting import rewrite
-from pipeline.intake.row_forms import RowForm, Said
+from pipeline.intake.row_forms import ENDS, RowForm, Said, end_of, is_header
 from pipeline.intake.spreadsheets import Writing, read_writing
 
 _NEEDED = ("id", "label")  # columns, beside source
-_ENDS = "\r\n"
 
 
 class Line(NamedTuple):
@@ -124,7 +123,7 @@ class _Table:
         self.hunks: list[Hunk] = []
         self.writing = Writing("utf-8", "", ",", "")
         if data is not None:
-            self.writing = read_writing(data, LABELS, _is_header, COLUMNS)
+            self.writing = read_writing(data, LABELS, is_header, COLUMNS)
         self.rows = self.writing.split()
         cells = [[cell.strip() for cell in row] for row in self.writing.read()]
         self.top = next((place for place, row in enumerate(cells) if any(row)), 0)
@@ -175,14 +174,14 @@ class _Table:
             )
         place = places.pop()
         before, row = hunk.before or "", self.rows[place]
-        is_as_left = row.rstrip(_ENDS) == hunk.after.rstrip(_ENDS)
+        is_as_left = row.rstrip(ENDS) == hunk.after.rstrip(ENDS)
         if place == self.top and not (
             (is_as_left or not before) and self._may_lose_columns(hunk.before)
         ):
             return False
         if before and not is_as_left:  # saved anew by a spreadsheet, say
-            before = self.form.turn(before, form) + _end_of(row)
-        if not before or _end_of(before) or not any(self.rows[place + 1 :]):
+            before = self.form.turn(before, form) + end_of(row)
+        if not before or end_of(before) or not any(self.rows[place + 1 :]):
             self.rows[place] = before
         self.of_said[self.form.read(before)].append(place)
         return place != self.top
@@ -193,11 +192,11 @@ class _Table:
         cells += [""] * (len(self.columns) - len(cells))
         if cells[number] != label:
             cells[number] = label
-            self._replace(place, self.writing.write(cells) + _end_of(row))
+            self._replace(place, self.writing.write(cells) + end_of(row))
 
     def _append(self, line: Line) -> None:
-        end = _end_of(self.rows[self.top]) or "\n"
-        if not _end_of(self.rows[-1]):
+        end = end_of(self.rows[self.top]) or "\n"
+        if not end_of(self.rows[-1]):
             self._replace(len(self.rows) - 1, self.rows[-1] + end)
         said = line._asdict()
         row = self.writing.write([said.get(name, "") for name in self.columns]) + end
@@ -219,18 +218,10 @@ class _Table:
         missing = [name for name in _NEEDED if name not in self.columns]
         if missing:
             row = self.rows[self.top]
-            named = self.writing.separator.join([row.rstrip(_ENDS), *missing])
-            self._replace(self.top, named + _end_of(row))
+            named = self.writing.separator.join([row.rstrip(ENDS), *missing])
+            self._replace(self.top, named + end_of(row))
             self.columns += missing
 
     def _replace(self, place: int, row: str) -> None:
         self.hunks.append(Hunk(self.rows[place], row))
         self.rows[place] = row
-
-
-def _is_header(fields: list[str]) -> bool:
-    return "source" in [field.casefold() for field in fields]
-
-
-def _end_of(row: str) -> str:
-    return row[len(row.rstrip(_ENDS)) :]

@@ -3,12 +3,23 @@ other fields, parts them by another sign, and may have moved the columns.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pipeline.intake.spreadsheets import Writing
 
+ENDS = "\r\n"  # of lines
 Said = frozenset[tuple[str, str]]  # each column with its field, but for empty ones
+
+
+def end_of(row: str) -> str:
+    """Return the end of a row's line."""
+    return row[len(row.rstrip(ENDS)) :]
+
+
+def is_header(fields: Iterable[str]) -> bool:
+    """Tell whether a row names the columns of a table of sources."""
+    return "source" in [field.casefold() for field in fields]
 
 
 class RowForm(NamedTuple):
