@@ -7,6 +7,7 @@ from itertools import islice, zip_longest
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.report.figures import describe
 from pipeline.report.mistakes import Mistake, find_changes, rank_mistakes
 from pipeline.report.pictures import Drawn
 from pipeline.verdicts.ablation import Arm, Result, find_arm, list_runs_of, share_seeds
@@ -132,15 +133,7 @@ def _list_shown(pictures: Drawn, wrong: Places, shown: list[int]) -> list[dict[s
     """Return the pictures that are in the page; `n`: a picture's number among the W wrong ones."""
     number = {int(place): n for n, place in enumerate(wrong)}
     return [
-        {
-            "n": number[place],
-            "source": figure.source,
-            "width": figure.width,
-            "sharp": figure.sharp,
-            "origin": figure.origin,
-            "line": figure.line,
-            "file": pictures.file(place),
-        }
+        {"n": number[place], **describe(figure), "file": pictures.file(place)}
         for place, figure in zip(shown, pictures.draw(shown), strict=True)
     ]
 

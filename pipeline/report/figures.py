@@ -28,6 +28,17 @@ class Figure:
     line: str = ""  # of raw/labels.csv, that would leave it out
 
 
+def describe(figure: Figure) -> dict[str, object]:
+    """Return what a script needs to draw a figure."""
+    return {
+        "source": figure.source,
+        "width": figure.width,
+        "sharp": figure.sharp,
+        "origin": figure.origin,
+        "line": figure.line,
+    }
+
+
 def embed(
     pixels: Pixels, alt: str, caption: str = "", *, scale: int = 1, origin: str = "", line: str = ""
 ) -> Figure:

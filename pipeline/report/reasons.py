@@ -12,7 +12,7 @@ from pipeline.dataset.reading import FIRST_FOLD, read_part
 from pipeline.network import asking, saving
 from pipeline.project import Project
 from pipeline.report.answers import choose_first
-from pipeline.report.figures import Pixels, embed
+from pipeline.report.figures import Pixels, describe, embed
 from pipeline.report.mistakes import find_changes
 from pipeline.report.pictures import Pictures
 from pipeline.settings.params import Params
@@ -53,18 +53,13 @@ def show_reasons(
             "Only networks with convolutions, on TensorFlow, whose runs are still there can be "
             "asked what they looked at."
         )
+    shown = [
+        {"label": params.classes[ablation.labels[place]], **describe(figure)}
+        for place, figure in zip(places, pictures.draw(places), strict=True)
+    ]
     data: dict[str, object] = {
         "first": choose_first(ablation.arms),
-        "pictures": [
-            {
-                "label": params.classes[ablation.labels[place]],
-                "source": figure.source,
-                "width": figure.width,
-                "sharp": figure.sharp,
-                "origin": figure.origin,
-            }
-            for place, figure in zip(places, pictures.draw(places), strict=True)
-        ],
+        "pictures": shown,
         "arms": {
             arm.name: {
                 "control": arm.control,

@@ -74,13 +74,13 @@ def split(project: Project, params: Params) -> str:
         counts = Counter(row["label"] for row in before)
         raise DataError(explain_shortage(params, error.shortage, counts, origin)) from error
     write_table(project.renew("split.csv"), COLUMNS["split"], _to_rows(rows, groups, drawn.folds))
-    for doubt in (
+    doubts = (
         tell_torn(rule, rows, scans, single),
         _doubt_groups(groups, given, drawn.folds),
         _doubt_balance(labels, groups, given, drawn.folds),
-    ):
-        if doubt:
-            warn(doubt)
+    )
+    for doubt in filter(None, doubts):
+        warn(doubt)
     sizes = np.bincount(clusters)
     notes = _tell_drawn(params, drawn, given, int(sizes[sizes > 1].sum()))
     told = f"{_describe(drawn.folds)} in processed/split.csv, {len(set(groups)):,} groups"

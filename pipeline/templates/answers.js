@@ -5,7 +5,6 @@ const make = (name, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
-const readData = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
 const byPlace = (id) => document.getElementById(id);
 const minus = (text) => text.replace("-", "−");
 const choose = (select, names, chosen) => {

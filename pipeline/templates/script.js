@@ -1,5 +1,8 @@
 "use strict";
 
+// What a part of the page is drawn from; null where the page does not have it.
+const readData = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "null");
+
 // Filters: an item is seen when every choice for its scope agrees with what the item says.
 function applyFilters(scope) {
   const chosen = [...document.querySelectorAll(`select[data-scope="${scope}"]`)].filter((s) => s.value !== "");
@@ -95,7 +98,7 @@ dialog.addEventListener("keydown", (event) => {
 });
 
 // Scatter plots: an original and its variants light up together, in every plot.
-const landscape = JSON.parse(document.getElementById("landscape-data")?.textContent ?? "null");
+const landscape = readData("landscape-data");
 const drawPoints = (svg, labels, members, isVariant) => {
   const places = JSON.parse(svg.closest("figure").querySelector("script").textContent);
   return members.map((n, k) => {
@@ -108,7 +111,7 @@ const drawPoints = (svg, labels, members, isVariant) => {
     return { n, point, x: places[2 * k], y: places[2 * k + 1] };
   });
 };
-const reference = JSON.parse(document.getElementById("reference-data")?.textContent ?? "null");
+const reference = readData("reference-data");
 if (reference)
   for (const svg of document.querySelectorAll('.scatter[data-marks="other"]')) drawPoints(svg, reference.labels, [...reference.labels.keys()], () => false);
 if (landscape) {
