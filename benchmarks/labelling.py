@@ -20,6 +20,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from overlaps import overlap
+
 from pipeline.dataset.tables import COLUMNS, Row, read_table
 from pipeline.intake.labels import read_overrides
 
@@ -64,15 +68,6 @@ def find_label(box: Box, truth: list[tuple[Box, str]]) -> str:
     """Return the label of the true box that a found one overlaps most, LEFT_OUT for none."""
     best, label = max(((overlap(box, own), name) for own, name in truth), default=(0, LEFT_OUT))
     return label if best > 0.3 else LEFT_OUT
-
-
-def overlap(one: Box, other: Box) -> float:
-    """Return intersection over union."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (one, other))
-    return shared / (areas - shared)
 
 
 def find_way(at: int, target: int, length: int, doubtful: set[int]) -> list[str]:

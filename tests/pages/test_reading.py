@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
+from overlaps import overlap
 
 from pipeline.pages import reading
 
@@ -82,15 +83,6 @@ def shadowed(ink: npt.NDArray[np.float64]) -> Picture:
     x = np.arange(ink.shape[1]) + 0.3 * np.arange(ink.shape[0])[:, None]
     light = 1 - 0.5 / (1 + np.exp(-(x - 520) / 8))
     return (plain(ink) * light).astype(np.uint8)
-
-
-def overlap(first: tuple[int, ...], second: tuple[int, ...]) -> float:
-    """Return the intersection over union of two boxes."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return float(shared / (sum(areas) - shared))
 
 
 @pytest.mark.parametrize("paper", [plain, chalk, ruled, squared, boxed, shadowed])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from overlaps import overlap
 
 from pipeline.pages import flattening, ink, reading, slips
 
@@ -88,15 +89,6 @@ def turn_box(
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     off = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * np.array(size) / 2
     return (off @ np.array([[c, s], [-s, c]]) + centre).tolist()
-
-
-def overlap(first: tuple[int, ...], second: tuple[int, ...]) -> float:
-    """Return the intersection over union of two boxes."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    shared = max(width, 0) * max(height, 0)
-    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (first, second)]
-    return float(shared / (sum(areas) - shared))
 
 
 def assert_read(page: reading.ReadPage, truth: Boxes, least: float = 0.6) -> None:
